@@ -1,0 +1,232 @@
+import { posix } from "node:path";
+import ts from "typescript";
+import { type Finding, lineOf, type SourceText, walk } from "./sources.js";
+
+/**
+ * One row of DESIGN section 2's table: what the files of a folder may import.
+ *
+ * `files` and `may` are paths. One that ends in `/` is a folder; any other is a module (or the
+ * folder of that name), without extension. In `files`, `*` is one path part; in `may`, `{1}` is
+ * what the first `*` stood for. Whatever is not a path in `may` is a package, with its subpaths;
+ * `node:` is every built-in, `*` every package.
+ */
+export interface Row {
+  readonly files: string;
+  readonly may: readonly string[];
+  /** Packages of `may` of which only these names may be imported as values. */
+  readonly only?: Readonly<Record<string, readonly string[]>>;
+}
+
+const everywhere = ["src/", "actors/"];
+/** A chart is written with these; an operator of XState that decides belongs into a rule. */
+const chartWords = { xstate: ["setup", "assign", "raise", "assertEvent"] };
+
+/** What a world without a real clock, disk or network is built of. */
+const deterministic = [
+  "src/paxos/",
+  "src/actor/",
+  "actors/index",
+  "src/replicated/",
+  "src/client/",
+  "src/adapters/memory/",
+  "src/adapters/msgpackr/",
+];
+
+/** Who may import whom. The first row that fits a file is the one that counts. */
+export const table: readonly Row[] = [
+  { files: "src/paxos/", may: ["src/paxos/"] },
+
+  // XState is kept behind two files of the kernel, so that its next version touches nothing else.
+  { files: "src/actor/step", may: ["src/paxos/", "src/actor/", "xstate"] },
+  { files: "src/actor/role", may: ["src/paxos/", "src/actor/", "xstate"] },
+  { files: "src/actor/", may: ["src/paxos/", "src/actor/"] },
+
+  {
+    files: "actors/*/",
+    may: ["actors/{1}/", "src/paxos/", "src/actor/effect", "src/actor/role", "xstate"],
+    only: chartWords,
+  },
+  // The registry, which alone knows every role.
+  {
+    files: "actors/",
+    may: ["actors/", "src/paxos/", "src/actor/effect", "src/actor/role", "xstate"],
+    only: chartWords,
+  },
+
+  // Adapters: the ports they serve, the shapes they carry, their own package, never each other.
+  {
+    files: "src/adapters/nats/",
+    may: ["src/adapters/nats/", "src/actor/ports", "src/paxos/", "nats", "node:"],
+  },
+  {
+    files: "src/adapters/msgpackr/",
+    may: [
+      "src/adapters/msgpackr/",
+      "src/actor/ports",
+      "src/paxos/",
+      "msgpackr",
+      "@sinclair/typebox",
+      "node:",
+    ],
+  },
+  {
+    files: "src/adapters/lmdb/",
+    may: ["src/adapters/lmdb/", "src/actor/ports", "src/paxos/", "lmdb", "node:"],
+  },
+  {
+    files: "src/adapters/pino/",
+    may: ["src/adapters/pino/", "src/actor/ports", "src/paxos/", "pino", "node:"],
+  },
+  // Deterministic twins: no package, and no built-in that could smuggle in a clock.
+  {
+    files: "src/adapters/memory/",
+    may: ["src/adapters/memory/", "src/actor/ports", "src/paxos/"],
+  },
+
+  { files: "src/broker/", may: ["src/broker/", "node:"] },
+  { files: "src/replicated/", may: ["src/replicated/", "src/paxos/"] },
+  // The whole of src/actor: a client runs its session chart with the kernel.
+  {
+    files: "src/client/",
+    may: ["src/client/", "src/paxos/", "src/actor/", "actors/session/", "src/replicated/"],
+  },
+  { files: "src/sim/", may: ["src/sim/", ...deterministic] },
+  { files: "src/lab/", may: ["src/lab/", ...deterministic] },
+
+  // The one file of src/charts that touches a disk: `npm run charts`.
+  { files: "src/charts/write", may: ["src/charts/", "actors/index", "node:"] },
+  {
+    files: "src/charts/",
+    may: ["src/charts/", "actors/index", "xstate"],
+    only: { xstate: [] },
+  },
+
+  // Composition: every folder of ours; packages only where they are that folder's business.
+  { files: "src/worker/", may: [...everywhere, "node:", "yaml", "@sinclair/typebox"] },
+  { files: "src/cli/", may: [...everywhere, "node:", "commander"] },
+  { files: "src/inspector/", may: [...everywhere, "node:"] },
+  { files: "src/index", may: everywhere },
+  { files: "test/", may: [...everywhere, "test/", "node:", "*"] },
+];
+
+/** An import as a file writes it. `names` are the values it takes; `*` is the whole module. */
+interface Import {
+  readonly specifier: string;
+  readonly names: readonly string[];
+  readonly line: number;
+}
+
+/** Finds every import of a file that the table does not allow. */
+export function checkImports(source: SourceText, rows = table): Finding[] {
+  const found = rows
+    .map((row) => ({ row, star: starOf(row.files, source.path) }))
+    .find(({ star }) => star !== undefined);
+  if (found?.star === undefined) {
+    return [{ path: source.path, line: 0, message: "no row of the import table fits this file" }];
+  }
+  const { row, star } = found;
+  const may = row.may.map((entry) => entry.replaceAll("{1}", star));
+  return importsOf(source).flatMap(({ specifier, names, line }) => {
+    const message = refusal(source.path, specifier, names, may, row.only ?? {});
+    return message === undefined ? [] : [{ path: source.path, line, message }];
+  });
+}
+
+function refusal(
+  path: string,
+  specifier: string,
+  names: readonly string[],
+  may: readonly string[],
+  only: NonNullable<Row["only"]>,
+): string | undefined {
+  if (specifier === computed) {
+    return may.includes("src/") ? undefined : "must name what it imports in a plain string";
+  }
+  if (specifier.startsWith(".")) {
+    const target = moduleName(posix.join(posix.dirname(path), specifier));
+    return may.some((entry) => holds(entry, target)) ? undefined : `must not import ${target}`;
+  }
+  const entry = may.find((e) => isPackage(e) && holdsPackage(e, specifier));
+  if (entry === undefined) return `must not import ${specifier}`;
+  const bad = names.filter((name) => only[entry]?.includes(name) === false);
+  return bad.length === 0 ? undefined : `must not import ${bad.join(", ")} of ${specifier}`;
+}
+
+/** What `*` stood for if a row's `files` fits a path (empty without `*`), else undefined. */
+function starOf(files: string, path: string): string | undefined {
+  const star = files.includes("*") ? /^actors\/([^/]+)\//.exec(path)?.[1] : "";
+  if (star === undefined) return undefined;
+  return holds(files.replace("*", star), moduleName(path)) ? star : undefined;
+}
+
+function holds(entry: string, target: string): boolean {
+  if (entry.endsWith("/")) return target.startsWith(entry);
+  return target === entry || target.startsWith(`${entry}/`);
+}
+
+function isPackage(entry: string): boolean {
+  return !/^(?:src|actors|test)\//.test(entry);
+}
+
+function holdsPackage(entry: string, specifier: string): boolean {
+  if (entry === "*") return !specifier.startsWith("node:");
+  if (entry === "node:") return specifier.startsWith("node:");
+  return specifier === entry || specifier.startsWith(`${entry}/`);
+}
+
+function moduleName(path: string): string {
+  return path.replace(/\.(?:js|ts|mjs|mts)$/, "");
+}
+
+/** Stands for a specifier that is only known when the program runs. */
+const computed = "(computed)";
+
+/** Every import of a file: static, re-exported, dynamic, in a type, required, referenced. */
+function importsOf(source: SourceText): Import[] {
+  const found: Import[] = [];
+  walk(source, (node) => {
+    const add = (specifier: ts.Node | undefined, names: readonly string[]): void => {
+      const text =
+        specifier !== undefined && ts.isStringLiteralLike(specifier) ? specifier.text : computed;
+      found.push({ specifier: text, names, line: lineOf(source, node) });
+    };
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, valuesOf(node.importClause));
+    else if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined) {
+      add(node.moduleSpecifier, exportedValues(node));
+    } else if (ts.isExternalModuleReference(node)) add(node.expression, ["*"]);
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      add(node.argument.literal, []);
+    } else if (ts.isCallExpression(node) && loads(node)) add(node.arguments[0], ["*"]);
+    else if (ts.isSourceFile(node)) {
+      for (const { fileName } of [...node.typeReferenceDirectives, ...node.referencedFiles]) {
+        found.push({ specifier: fileName, names: [], line: 1 });
+      }
+    }
+  });
+  return found;
+}
+
+function loads(call: ts.CallExpression): boolean {
+  const { expression } = call;
+  if (expression.kind === ts.SyntaxKind.ImportKeyword) return true;
+  return ts.isIdentifier(expression) && expression.text === "require";
+}
+
+function valuesOf(clause: ts.ImportClause | undefined): string[] {
+  if (clause === undefined) return ["*"]; // imported for what loading it does
+  if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return [];
+  const names = clause.name === undefined ? [] : ["default"];
+  const bindings = clause.namedBindings;
+  if (bindings === undefined) return names;
+  if (ts.isNamespaceImport(bindings)) return [...names, "*"];
+  const values = bindings.elements.filter((element) => !element.isTypeOnly);
+  return [...names, ...values.map(({ propertyName, name }) => (propertyName ?? name).text)];
+}
+
+function exportedValues(node: ts.ExportDeclaration): string[] {
+  if (node.isTypeOnly) return [];
+  if (node.exportClause === undefined || ts.isNamespaceExport(node.exportClause)) return ["*"];
+  return node.exportClause.elements
+    .filter((element) => !element.isTypeOnly)
+    .map(({ propertyName, name }) => (propertyName ?? name).text);
+}

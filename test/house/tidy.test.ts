@@ -1,0 +1,228 @@
+/**
+ * Goal: the habits of STYLE sections 3 and 7 hold without anyone watching.
+ * Method: each rule is a pure function (rules.ts), run over the tree, and over a planted violation
+ * and its clean twin.
+ */
+import { describe, expect, it } from "vitest";
+import * as rules from "./rules.js";
+import { type Finding, readTree, report, type SourceText, topLevel } from "./sources.js";
+
+interface Case {
+  readonly name: string;
+  readonly rule: rules.Rule;
+  /** [path, text] pairs that break the rule once each. */
+  readonly bad: readonly (readonly [string, string])[];
+  readonly good: readonly (readonly [string, string])[];
+}
+
+const tree = readTree();
+const doors = rules.doorsOf(tree.find(({ path }) => path === "package.json")?.text ?? "{}");
+const inMachine = (folder: string): string => ["", folder, "ann", "data"].join("/");
+const body = (lines: number): string => "  work();\n".repeat(lines - 2);
+const long = (lines: number): string => `function f() {\n${body(lines)}}`;
+const leftover = ["TO", "DO"].join("");
+
+const cases: readonly Case[] = [
+  {
+    name: "no clock, randomness, timer, process or console in rules, charts and simulation",
+    rule: rules.noHostCalls,
+    bad: [
+      ["src/paxos/log.ts", "const t = Date.now();"],
+      ["src/paxos/log.ts", "const t = new Date();"],
+      ["actors/proposer/machine.ts", "const r = Math.random();"],
+      ["actors/proposer/machine.ts", "const { random } = Math;"],
+      ["actors/proposer/machine.ts", "const t = performance.now();"],
+      ["actors/proposer/machine.ts", "setTimeout(retry, 10);"],
+      ["actors/proposer/machine.ts", "const i = setInterval(retry, 10);"],
+      ["src/paxos/log.ts", "if (process.env['X']) {}"],
+      ["src/paxos/log.ts", "console.log(1);"],
+      ["src/paxos/digest.ts", "crypto.randomUUID();"],
+      ["src/paxos/digest.ts", "globalThis['Date'];"],
+      ["src/sim/world.ts", "setImmediate(step);"],
+    ],
+    good: [
+      [
+        "src/paxos/log.ts",
+        "/** Date.now, of a process. */ const s = 'console.log'; Math.max(1, 2);",
+      ],
+      ["src/paxos/log.ts", "effects.setTimeout; const x = { process: 1 }; x.process.toFixed();"],
+      ["src/worker/main.ts", "setTimeout(stop, Date.now()); process.exit(1);"],
+    ],
+  },
+  {
+    name: "files of at most 400 lines",
+    rule: rules.fileLength([]),
+    bad: [["src/paxos/log.ts", "a();\n".repeat(401)]],
+    good: [
+      ["src/paxos/log.ts", "a();\n".repeat(400)],
+      ["src/paxos/README.md", "a\n".repeat(401)],
+    ],
+  },
+  {
+    name: "functions of at most 70 lines",
+    rule: rules.functionLength([]),
+    bad: [
+      ["src/paxos/log.ts", long(71)],
+      ["src/paxos/log.ts", `const f = () => {\n${body(71)}};`],
+      ["src/paxos/log.ts", `class A {\nconstructor() {\n${body(71)}}}`],
+      ["test/paxos/log.test.ts", `it("x", () => {\n${body(71)}});`],
+    ],
+    good: [
+      ["src/paxos/log.ts", long(70)],
+      ["src/paxos/log.ts", `/**\n${" * why\n".repeat(9)} */\n${long(70)}`],
+      ["test/paxos/log.test.ts", `describe("x", () => {\n${body(99)}});`],
+      ["test/ports/store.suite.ts", `function s() {\ndescribe("x", y);\n${body(99)}}`],
+    ],
+  },
+  {
+    name: "lines of at most 100 columns",
+    rule: rules.lineWidth,
+    bad: [["src/paxos/log.ts", `// ${"x".repeat(98)}`]],
+    good: [
+      ["src/paxos/log.ts", `// ${"x".repeat(97)}`],
+      ["src/paxos/log.ts", `// ${"⟨".repeat(97)}`],
+      ["src/paxos/log.ts", `// https://example.org/${"x".repeat(98)}`],
+      ["src/paxos/README.md", "x".repeat(101)],
+    ],
+  },
+  {
+    name: "no barrels but the doors",
+    rule: rules.noBarrels(["src/index.ts", "actors/index.ts"]),
+    bad: [
+      ["src/paxos/index.ts", 'export { a } from "./a.js";'],
+      ["src/paxos/all.ts", 'import { a } from "./a.js";\nexport { a };'],
+      ["src/paxos/log.ts", 'export * from "./a.js";\nexport const b = 1;'],
+    ],
+    good: [
+      ["src/index.ts", 'export { a } from "./a.js";'],
+      ["actors/index.ts", 'export { a } from "./a.js";'],
+      ["src/paxos/log.ts", 'export type { A } from "./a.js";\nexport const b = 1;'],
+      ["src/cli/main.ts", 'import "./commands.js";'],
+    ],
+  },
+  {
+    name: "no file named utils",
+    rule: rules.noUtils,
+    bad: [["src/paxos/utils.ts", ""]],
+    good: [["src/paxos/utility.ts", ""]],
+  },
+  {
+    name: "no tests switched off",
+    rule: rules.noTestSwitches,
+    bad: [
+      ["test/paxos/log.test.ts", 'it.only("x", () => {});'],
+      ["test/paxos/log.test.ts", 'describe.skip("x", () => {});'],
+      ["test/paxos/log.test.ts", 'test.todo("x");'],
+      ["test/paxos/log.test.ts", 'it.each([1]).skip("x", () => {});'],
+    ],
+    good: [["test/paxos/log.test.ts", 'it("x", () => { stream.skip(1); "it.only"; });']],
+  },
+  {
+    name: "nothing left for later",
+    rule: rules.noLeftovers,
+    bad: [["src/paxos/log.ts", `// ${leftover}: later`]],
+    good: [["src/paxos/log.ts", `// ${leftover}lists are lists`]],
+  },
+  {
+    name: "no paths of one machine",
+    rule: rules.noMachinePaths,
+    bad: [
+      ["README.md", `see ${inMachine("home")}`],
+      ["src/worker/config.ts", `const data = "${inMachine("root")}";`],
+      ["test/cluster/up.test.ts", `"${["C:", "data"].join("\\")}"`],
+    ],
+    good: [["README.md", `\`<data>${inMachine("root")}\`, ./work/x, https://a.org/home/x`]],
+  },
+  {
+    name: "a doc comment on every export of rules and kernel",
+    rule: rules.docComments,
+    bad: [
+      ["src/paxos/log.ts", "export function f() {}"],
+      ["src/paxos/log.ts", "export abstract class A {}"],
+      ["src/actor/host.ts", "export type A = 1;"],
+      ["src/actor/host.ts", "export interface A {}"],
+      ["src/actor/host.ts", "// not a doc comment\nexport const a = 1;"],
+      ["src/actor/host.ts", "/** */\nexport const a = 1;"],
+    ],
+    good: [
+      ["src/paxos/log.ts", "/** Says so. */\nexport function f() {}\nfunction g() {}"],
+      [
+        "src/paxos/log.ts",
+        "/** Both. */\nexport function f(): 1;\nexport function f() { return 1; }",
+      ],
+      ["src/worker/main.ts", "export function f() {}"],
+    ],
+  },
+];
+
+describe.each(cases)("$name", ({ rule, bad, good }) => {
+  it("in the tree", () => {
+    expect(report(tree.flatMap(rule))).toBe("");
+  });
+
+  it.each(bad.map(titled))("caught: %s", (_, source) => {
+    expect(rule(source)).toHaveLength(1);
+  });
+
+  it.each(good.map(titled))("fine: %s", (_, source) => {
+    expect(report(rule(source))).toBe("");
+  });
+});
+
+/** A planted file with a title short enough for a list of tests. */
+function titled([path, text]: readonly [string, string]): [string, SourceText] {
+  return [`${path} ${JSON.stringify(text).slice(1, 60)}`, { path, text }];
+}
+
+describe("the tree as a whole", () => {
+  it("follows its rules at the doors that package.json names", () => {
+    expect(report(tree.flatMap(rules.noBarrels(doors)))).toBe("");
+  });
+
+  it("explains every folder that shapes the design", () => {
+    expect(report(rules.missingReadmes(tree.map(({ path }) => path)))).toBe("");
+    const paths = ["src/adapters/nats/transport.ts", "src/paxos/a.ts", "src/paxos/README.md"];
+    expect(rules.missingReadmes(paths).map(({ path }) => path)).toEqual([
+      "src/adapters/nats/README.md",
+    ]);
+  });
+
+  it("has nothing new at the top level", () => {
+    expect(report(rules.strangers(topLevel()))).toBe("");
+    expect(rules.strangers(["src", "docs"])).toHaveLength(1);
+  });
+
+  it("needs every allowance it grants", () => {
+    expect(report(rules.idleAllowances(tree))).toBe("");
+  });
+});
+
+describe("an allowance", () => {
+  const file: SourceText = { path: "src/a.ts", text: long(80) };
+  const grant = (lines: number, reason = "a table"): rules.Allowance[] => [
+    { of: "src/a.ts#f", lines, reason },
+  ];
+
+  it("lets a function be as long as it says, not longer", () => {
+    expect(rules.functionLength(grant(80))(file)).toEqual([]);
+    expect(rules.functionLength(grant(79))(file)).toHaveLength(1);
+    const whole = [{ of: "src/a.ts", lines: 500, reason: "a table" }];
+    expect(rules.fileLength(whole)({ ...file, text: "a();\n".repeat(500) })).toEqual([]);
+  });
+
+  it("is refused when idle or without a reason", () => {
+    const idle = (allowed: rules.Allowance[], text: string): Finding[] =>
+      rules.idleAllowances([{ ...file, text }], allowed);
+    expect(idle(grant(80), long(80))).toEqual([]);
+    expect(idle(grant(80), long(70))).toHaveLength(1);
+    expect(idle(grant(80, ""), long(80))).toHaveLength(1);
+  });
+});
+
+it("the doors are those of package.json", () => {
+  const exports = {
+    ".": { default: "./dist/src/index.js" },
+    "./x": { default: "./dist/src/x.js" },
+  };
+  expect(rules.doorsOf(JSON.stringify({ exports }))).toContain("src/x.ts");
+});
