@@ -1,0 +1,325 @@
+/**
+ * The acceptor's rules: when to promise, when to vote.
+ *
+ * Paper: PMS §2.2. The whole safety of an acceptor is P1a, "an acceptor can accept a proposal
+ * numbered n iff it has not responded to a prepare request having a number greater than n", and
+ * its burden is to keep that across a crash: every change comes with the records to sync before
+ * the answer may leave.
+ *
+ * An acceptor holds one promise for all slots of the log, one vote a slot, and for each
+ * single-decree key a promise and a vote of its own.
+ *
+ * Differs from the paper:
+ * - a repeat of the promised prepare, or of an accept it voted for, is answered again: answers
+ *   get lost;
+ * - an accept of a ballot above the promised one raises the promise, as in Lamport's Paxos.tla;
+ * - a promise reports votes only from the acceptor's chosen watermark on; it names that watermark,
+ *   and the proposer never proposes below it.
+ */
+import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
+import type { Limits } from "./limits.js";
+import type {
+  Accept,
+  KeyAccept,
+  KeyNack,
+  KeyPrepare,
+  KeyPromise,
+  Nack,
+  NackReason,
+  Prepare,
+  Promise1b,
+  SlotVote,
+  Vote,
+} from "./messages.js";
+import type { StoreRecord } from "./record.js";
+
+/** What an acceptor remembers of one single-decree key. */
+export interface KeyState {
+  readonly promised: Ballot;
+  readonly vote: Vote | null;
+}
+
+/** What an acceptor remembers. One owner; changed only by the functions below. */
+export class AcceptorState {
+  promised: Ballot | null = null;
+  /** Votes of the slots from {@link votesFrom} on; older ones are on disk alone. */
+  votes = new Map<number, Vote>();
+  votesFrom = 0;
+  chosenWatermark = 0;
+  trimmed = 0;
+  highestVoted = -1;
+  keys = new Map<string, KeyState>();
+  answers = 0;
+
+  /** Makes a copy that shares no changeable part. */
+  clone(): AcceptorState {
+    const copy = Object.assign(new AcceptorState(), this);
+    copy.votes = new Map(this.votes);
+    copy.keys = new Map(this.keys);
+    return copy;
+  }
+}
+
+/** Reads what a store held into an acceptor's memory. */
+export function recoverAcceptor(records: readonly StoreRecord[]): AcceptorState {
+  const state = new AcceptorState();
+  for (const record of records) {
+    if (record.kind === "promise") state.promised = record.ballot;
+    else if (record.kind === "vote") {
+      const { ballot, digest, value } = record;
+      state.votes.set(record.slot, { ballot, digest, value });
+    } else if (record.kind === "key") {
+      state.keys.set(record.key, { promised: record.promised, vote: record.vote });
+    } else if (record.kind === "marks") {
+      state.chosenWatermark = record.chosenWatermark;
+      state.votesFrom = record.chosenWatermark;
+      state.trimmed = record.trimmed;
+      state.highestVoted = record.highestVoted;
+    }
+  }
+  for (const slot of state.votes.keys()) state.highestVoted = Math.max(state.highestVoted, slot);
+  return state;
+}
+
+/**
+ * Judges a ballot against the promised one: the "iff" of P1a.
+ *
+ * @returns null if the acceptor is free to promise or vote for it, else why not
+ */
+export function judgeBallot(
+  promised: Ballot | null,
+  ballot: Ballot,
+  roundJumpMax: number,
+): NackReason | null {
+  if (isLower(ballot, promised)) return "stale";
+  if (ballot.round > (promised?.round ?? 0) + roundJumpMax) return "round_jump";
+  return null;
+}
+
+/** The records to sync and the answers that then may leave. */
+export interface Outcome<A> {
+  readonly records: readonly StoreRecord[];
+  readonly answers: readonly A[];
+}
+
+/**
+ * Promises a ballot for every slot ≥ `fromSlot` and reports the votes from there on.
+ *
+ * Paper: PMS §2.2, phase 1(b); §3 for all slots at once.
+ *
+ * @returns the promise record (none if it was promised already) and the parts of one answer
+ *
+ * Requires: {@link judgeBallot} found no objection.
+ * Holds: `promised` never decreases. Cost: O(votes reported). Limits: values of a part together
+ * ≤ `partBytesMax`, or a single one.
+ */
+export function promise(
+  state: AcceptorState,
+  prepare: Prepare,
+  limits: Limits,
+): Outcome<Promise1b> {
+  const repeated = sameBallot(state.promised, prepare.ballot);
+  state.promised = prepare.ballot;
+  const from = Math.max(prepare.fromSlot, state.chosenWatermark);
+  const votes: SlotVote[] = [];
+  for (const [slot, vote] of state.votes) if (slot >= from) votes.push({ slot, ...vote });
+  votes.sort((a, b) => a.slot - b.slot);
+  const parts = cutIntoParts(votes, limits.partBytesMax);
+  const answer = state.answers++;
+  return {
+    records: repeated ? [] : [{ kind: "promise", ballot: prepare.ballot }],
+    answers: parts.map((part, index) => ({
+      type: "promise",
+      ballot: prepare.ballot,
+      answer,
+      part: index,
+      parts: parts.length,
+      trimmed: state.trimmed,
+      chosenWatermark: state.chosenWatermark,
+      votes: part,
+    })),
+  };
+}
+
+function cutIntoParts(votes: readonly SlotVote[], partBytesMax: number): SlotVote[][] {
+  const parts: SlotVote[][] = [[]];
+  let bytes = 0;
+  for (const vote of votes) {
+    const last = parts[parts.length - 1] as SlotVote[];
+    if (last.length > 0 && bytes + vote.value.length > partBytesMax) {
+      parts.push([vote]);
+      bytes = vote.value.length;
+    } else {
+      last.push(vote);
+      bytes += vote.value.length;
+    }
+  }
+  return parts;
+}
+
+/** What came of accepts of one ballot. */
+export interface VotesCast {
+  readonly records: readonly StoreRecord[];
+  readonly voted: readonly { readonly slot: number; readonly digest: string }[];
+  readonly refused: readonly { readonly slot: number; readonly reason: NackReason }[];
+}
+
+/**
+ * Votes for the proposals of one ballot.
+ *
+ * Paper: PMS §2.2, phase 2(b): "if an acceptor receives an accept request for a proposal numbered
+ * n, it accepts the proposal unless it has already responded to a prepare request having a number
+ * greater than n".
+ *
+ * @returns one vote record for each slot that is new; the slots it votes for, repeats included;
+ *   and the refused ones: below `trimmed`, or a second value for one ⟨ballot, slot⟩
+ *
+ * Requires: {@link judgeBallot} found no objection to the ballot, which all accepts share.
+ * Holds: a slot's vote never goes to a lower ballot; one value for each ⟨ballot, slot⟩.
+ */
+export function castVotes(
+  state: AcceptorState,
+  accepts: readonly Accept[],
+  limits: Limits,
+): VotesCast {
+  const records: StoreRecord[] = [];
+  const voted: { slot: number; digest: string }[] = [];
+  const refused: { slot: number; reason: NackReason }[] = [];
+  for (const accept of accepts) {
+    if (isLower(state.promised, accept.ballot)) {
+      state.promised = accept.ballot;
+      records.push({ kind: "promise", ballot: accept.ballot });
+    }
+    for (const [index, value] of accept.values.entries()) {
+      const slot = accept.firstSlot + index;
+      const digest = accept.digests[index] as string;
+      const verdict = judgeSlot(state, slot, accept.ballot, digest);
+      if (verdict === "new") {
+        const vote = { ballot: accept.ballot, digest, value: value.slice() };
+        state.votes.set(slot, vote);
+        state.highestVoted = Math.max(state.highestVoted, slot);
+        records.push({ kind: "vote", slot, ...vote });
+      }
+      if (verdict === "new" || verdict === "repeat") voted.push({ slot, digest });
+      else refused.push({ slot, reason: verdict });
+    }
+  }
+  const watermark = accepts.reduce((high, accept) => Math.max(high, accept.chosenWatermark), 0);
+  if (noteChosen(state, watermark, limits) && records.length > 0) records.push(marks(state));
+  return { records, voted, refused };
+}
+
+function judgeSlot(
+  state: AcceptorState,
+  slot: number,
+  ballot: Ballot,
+  digest: string,
+): "new" | "repeat" | NackReason {
+  if (slot < state.trimmed) return "trimmed";
+  const vote = state.votes.get(slot);
+  if (vote === undefined || !sameBallot(vote.ballot, ballot)) return "new";
+  return vote.digest === digest ? "repeat" : "second_digest";
+}
+
+function marks(state: AcceptorState): StoreRecord {
+  const { chosenWatermark, trimmed, highestVoted } = state;
+  return { kind: "marks", chosenWatermark, trimmed, highestVoted };
+}
+
+/**
+ * Notes that every slot below `watermark` is chosen, and drops old votes from memory.
+ *
+ * Why: a promise then carries a window, not the log. The note needs no sync of its own: losing it
+ * only makes a promise longer.
+ *
+ * @returns true if that is news
+ */
+export function noteChosen(state: AcceptorState, watermark: number, limits: Limits): boolean {
+  if (watermark <= state.chosenWatermark) return false;
+  state.chosenWatermark = watermark;
+  const keepFrom = watermark - 2 * limits.windowMax;
+  if (keepFrom - state.votesFrom > state.votes.size) {
+    // A far jump: a number off the wire must not say how long we count.
+    for (const slot of state.votes.keys()) if (slot < keepFrom) state.votes.delete(slot);
+    state.votesFrom = keepFrom;
+  }
+  for (; state.votesFrom < keepFrom; state.votesFrom++) state.votes.delete(state.votesFrom);
+  return true;
+}
+
+/** Makes the refusal of a prepare or of a slot's accept. */
+export function nack(
+  state: AcceptorState,
+  ballot: Ballot,
+  slot: number | null,
+  reason: NackReason,
+): Nack {
+  const { promised, trimmed } = state;
+  return { type: "nack", ballot, promised, slot, reason, trimmed };
+}
+
+// --- single-decree keys ----------------------------------------------------------------------
+
+/** Judges a ballot for a key, and whether there is room for a key not seen before. */
+export function judgeKey(
+  state: AcceptorState,
+  message: KeyPrepare | KeyAccept,
+  limits: Limits,
+): NackReason | null {
+  const key = state.keys.get(message.key);
+  if (key === undefined && state.keys.size >= limits.decideKeysMax) return "too_many";
+  const reason = judgeBallot(key?.promised ?? null, message.ballot, limits.roundJumpMax);
+  if (reason !== null || message.type === "key-prepare") return reason;
+  const vote = key?.vote ?? null;
+  const second =
+    vote !== null && sameBallot(vote.ballot, message.ballot) && vote.digest !== message.digest;
+  return second ? "second_digest" : null;
+}
+
+/**
+ * Promises a ballot for one key and reports the vote, if there is one.
+ *
+ * Paper: PMS §2.2, phase 1(b), word for word: "with a promise not to accept any more proposals
+ * numbered less than n and with the highest-numbered proposal (if any) that it has accepted".
+ */
+export function promiseKey(state: AcceptorState, prepare: KeyPrepare): Outcome<KeyPromise> {
+  const before = state.keys.get(prepare.key);
+  const after = { promised: prepare.ballot, vote: before?.vote ?? null };
+  state.keys.set(prepare.key, after);
+  const repeated = before !== undefined && sameBallot(before.promised, prepare.ballot);
+  const { key, ballot } = prepare;
+  return {
+    records: repeated ? [] : [{ kind: "key", key, ...after }],
+    answers: [{ type: "key-promise", key, ballot, vote: after.vote }],
+  };
+}
+
+/**
+ * Votes for a key's proposal.
+ *
+ * Paper: PMS §2.2, phase 2(b). @returns the record to sync; none if the vote is a repeat
+ */
+export function voteForKey(state: AcceptorState, accept: KeyAccept): readonly StoreRecord[] {
+  const before = state.keys.get(accept.key);
+  const vote = before?.vote ?? null;
+  if (vote !== null && sameBallot(vote.ballot, accept.ballot)) return [];
+  const { key, ballot, digest } = accept;
+  const after = { promised: ballot, vote: { ballot, digest, value: accept.value.slice() } };
+  state.keys.set(key, after);
+  return [{ kind: "key", key, ...after }];
+}
+
+/** Makes the refusal of a key's prepare or accept. */
+export function nackKey(
+  state: AcceptorState,
+  message: KeyPrepare | KeyAccept,
+  reason: NackReason,
+): KeyNack {
+  const { key, ballot } = message;
+  return { type: "key-nack", key, ballot, promised: state.keys.get(key)?.promised ?? null, reason };
+}
+
+/** Compares votes by ballot, for picking the highest. */
+export function compareVotes(a: Vote, b: Vote): number {
+  return compareBallots(a.ballot, b.ballot);
+}

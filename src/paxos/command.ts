@@ -1,0 +1,110 @@
+/**
+ * Commands: what clients ask the log to hold, each with the identity that makes it happen once.
+ */
+import { ByteReader, ByteWriter, MalformedBytes } from "./bytes.js";
+
+/** How a client's bytes are to be read again. */
+export const BODY_TYPES = ["bytes", "string", "json", "msgpack"] as const;
+
+/** One of {@link BODY_TYPES}. */
+export type BodyType = (typeof BODY_TYPES)[number];
+
+/**
+ * - `open`: begins a session; again for one that is open, it changes nothing;
+ * - `request`: the session's request of that number.
+ */
+export type Command =
+  | { readonly kind: "open"; readonly session: string; readonly gateway: string }
+  | Request;
+
+/** A client's request, as it stands in the log. */
+export interface Request {
+  readonly kind: "request";
+  /** 32 hexadecimal digits, drawn by the client. */
+  readonly session: string;
+  /** 1, 2, 3 … within the session. */
+  readonly number: number;
+  /** The client has the result of every request of a lower number. */
+  readonly answeredBelow: number;
+  /** The gateway that passed it on and awaits the outcome; `[a-z0-9_-]{1,32}`. */
+  readonly gateway: string;
+  /** The log it is for; "" is the log "default". */
+  readonly log: string;
+  /** The client's idempotency id, at most 255 bytes; "" for none. */
+  readonly id: string;
+  readonly type: BodyType;
+  /** The client's value, byte for byte. */
+  readonly body: Uint8Array;
+}
+
+const KIND = { request: 1, open: 2 } as const;
+
+/** Writes a command as the opaque blob that batches carry. */
+export function encodeCommand(command: Command): Uint8Array {
+  if (command.kind === "open") {
+    const writer = new ByteWriter(64).u8(KIND.open);
+    return writer.hex(command.session).text(command.gateway).finish();
+  }
+  return new ByteWriter(command.body.length + 80)
+    .u8(KIND.request)
+    .hex(command.session)
+    .u53(command.number)
+    .u53(command.answeredBelow)
+    .text(command.gateway)
+    .text(command.log)
+    .text(command.id)
+    .u8(BODY_TYPES.indexOf(command.type))
+    .raw(command.body)
+    .finish();
+}
+
+/**
+ * Reads a command back.
+ *
+ * @throws MalformedBytes if the blob is no command of a kind that this version knows
+ */
+export function decodeCommand(blob: Uint8Array): Command {
+  const reader = new ByteReader(blob);
+  const kind = reader.u8();
+  if (kind === KIND.open) {
+    const session = reader.hex(16);
+    const gateway = reader.text();
+    if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
+    return { kind: "open", session, gateway };
+  }
+  if (kind !== KIND.request) throw new MalformedBytes(`a command of unknown kind ${kind}`);
+  const session = reader.hex(16);
+  const number = reader.u53();
+  const answeredBelow = reader.u53();
+  const gateway = reader.text();
+  const log = reader.text();
+  const id = reader.text();
+  const type = BODY_TYPES[reader.u8()];
+  if (type === undefined) throw new MalformedBytes("a body of unknown type");
+  if (number < 1) throw new MalformedBytes("request numbers begin at 1");
+  const body = reader.rest();
+  return {
+    kind: "request",
+    session,
+    number,
+    answeredBelow,
+    gateway,
+    log,
+    id,
+    type,
+    body,
+  };
+}
+
+/** Writes a single-decree value: the type of the client's bytes, then the bytes. */
+export function encodeTyped(type: BodyType, body: Uint8Array): Uint8Array {
+  return new ByteWriter(body.length + 1).u8(BODY_TYPES.indexOf(type)).raw(body).finish();
+}
+
+/** Reads a single-decree value back. @throws MalformedBytes if it is of an unknown type */
+export function decodeTyped(value: Uint8Array): { type: BodyType; body: Uint8Array } {
+  const reader = new ByteReader(value);
+  const type = BODY_TYPES[reader.u8()];
+  if (type === undefined) throw new MalformedBytes("a value of unknown type");
+  return { type, body: reader.rest() };
+}

@@ -1,0 +1,306 @@
+/**
+ * The gateway's rules: hold clients' commands until their outcome is known, pass them on in order,
+ * and pass them on again when that may be needed.
+ *
+ * Order: the commands of one session go to the leader in the order of their numbers; a lost message
+ * shows as `early` outcomes, and everything from the number awaited is sent again.
+ */
+import { encodeCommand } from "./command.js";
+import { digest } from "./digest.js";
+import type { Limits } from "./limits.js";
+import type { ClientRequests, Outcome, Propose } from "./messages.js";
+
+/** A command whose outcome is awaited. */
+interface Pending {
+  readonly session: string;
+  /** 0: the command that opens the session. */
+  readonly number: number;
+  readonly blob: Uint8Array;
+  /** Who asked through a door; "" for a session's request. */
+  readonly token: string;
+  sentMs: number | null;
+}
+
+interface ClientSession {
+  /** The client it is served for; null for the gateway's own. */
+  readonly client: string | null;
+  /** In order of number. */
+  readonly pending: Map<number, Pending>;
+  /** The last `early` that was answered by sending again. */
+  resent: { readonly expected: number; readonly atMs: number } | null;
+}
+
+/** What a gateway holds. One owner; changed only by the functions below. */
+export class GatewayState {
+  sessions = new Map<string, ClientSession>();
+  /** The session of those who come without one. */
+  ownSession = "";
+  ownNumber = 0;
+  heldBytes = 0;
+  /** Bytes on the way to the leader, without an outcome so far. */
+  underWayBytes = 0;
+  creditBytes = 0;
+  /** In the order in which they are to be sent. */
+  toSend: Pending[] = [];
+}
+
+/** Says who is told what after outcomes came. */
+export interface Settled {
+  readonly results: ReadonlyMap<string, Extract<Outcome, { kind: "done" }>[]>;
+  readonly opened: readonly string[];
+  readonly expired: readonly { readonly session: string; readonly client: string | null }[];
+  readonly receipts: readonly {
+    readonly token: string;
+    readonly outcome: Extract<Outcome, { kind: "done" }>;
+  }[];
+  /** Doors whose request's session is gone: nobody knows what became of it. */
+  readonly lost: readonly string[];
+}
+
+function add(state: GatewayState, session: ClientSession, pending: Pending): void {
+  session.pending.set(pending.number, pending);
+  state.heldBytes += pending.blob.length;
+  state.toSend.push(pending);
+}
+
+/** Begins the gateway's own session, for proposals that come without one. */
+export function openOwnSession(state: GatewayState, gateway: string, nonce: string): void {
+  state.ownSession = digest(new TextEncoder().encode(`${gateway}.${nonce}.${state.ownNumber}`));
+  state.ownNumber = 0;
+  openSession(state, null, state.ownSession, gateway);
+}
+
+/** Holds the command that opens a client's session, unless it is held already. */
+export function openSession(
+  state: GatewayState,
+  client: string | null,
+  session: string,
+  gateway: string,
+): void {
+  const known = state.sessions.get(session);
+  const held = { client, pending: known?.pending ?? new Map<number, Pending>(), resent: null };
+  state.sessions.set(session, held);
+  if (held.pending.has(0)) return;
+  const blob = encodeCommand({ kind: "open", session, gateway });
+  add(state, held, { session, number: 0, blob, token: "", sentMs: null });
+}
+
+/** Serves a session that was opened elsewhere; its requests tell whether it is still known. */
+export function attachSession(state: GatewayState, client: string, session: string): void {
+  const known = state.sessions.get(session);
+  const pending = known?.pending ?? new Map<number, Pending>();
+  state.sessions.set(session, { client, pending, resent: null });
+}
+
+/** Forgets the sessions longest unused that await nothing, beyond what the log's table holds. */
+export function forgetIdle(state: GatewayState, limits: Limits): void {
+  let surplus = state.sessions.size - limits.sessionsMax;
+  for (const [id, session] of state.sessions) {
+    if (surplus <= 0) return;
+    if (id === state.ownSession || session.pending.size > 0) continue;
+    state.sessions.delete(id);
+    surplus--;
+  }
+}
+
+/**
+ * Holds the requests of a session, as far as there is room; repeats are held once.
+ *
+ * @returns the first number that was refused for lack of room, or null
+ */
+export function holdRequests(
+  state: GatewayState,
+  client: string,
+  message: ClientRequests,
+  gateway: string,
+  limits: Limits,
+): number | null {
+  if (!state.sessions.has(message.session)) attachSession(state, client, message.session);
+  const session = state.sessions.get(message.session) as ClientSession;
+  for (const request of message.requests) {
+    if (session.pending.has(request.number)) continue;
+    if (state.heldBytes + request.body.length > limits.holdBytesMax) return request.number;
+    const { number, log, id, valueType: type, body } = request;
+    const { answeredBelow } = message;
+    const blob = encodeCommand({
+      kind: "request",
+      session: message.session,
+      number,
+      answeredBelow,
+      gateway,
+      log,
+      id,
+      type,
+      body,
+    });
+    add(state, session, { session: message.session, number, blob, token: "", sentMs: null });
+  }
+  return null;
+}
+
+/** A proposal that came through the public door. */
+export interface DoorProposal {
+  readonly token: string;
+  readonly id: string;
+  readonly valueType: ClientRequests["requests"][number]["valueType"];
+  readonly body: Uint8Array;
+}
+
+/** Holds a proposal of somebody without a session. @returns false if there is no room */
+export function holdProposal(
+  state: GatewayState,
+  proposal: DoorProposal,
+  gateway: string,
+  limits: Limits,
+): boolean {
+  if (state.heldBytes + proposal.body.length > limits.holdBytesMax) return false;
+  const session = state.sessions.get(state.ownSession);
+  if (session === undefined) return false;
+  const [oldest] = session.pending.keys();
+  const number = ++state.ownNumber;
+  const blob = encodeCommand({
+    kind: "request",
+    session: state.ownSession,
+    number,
+    answeredBelow: oldest === undefined || oldest === 0 ? 1 : oldest,
+    gateway,
+    log: "",
+    id: proposal.id,
+    type: proposal.valueType,
+    body: proposal.body.slice(),
+  });
+  const { token } = proposal;
+  add(state, session, { session: state.ownSession, number, blob, token, sentMs: null });
+  return true;
+}
+
+/** Takes what may go to the leader now, in order, within its credit. */
+export function takeProposals(state: GatewayState, limits: Limits, nowMs: number): Propose[] {
+  const messages: { type: "propose"; commands: Uint8Array[] }[] = [];
+  let taken = 0;
+  let bytes = 0;
+  for (const pending of state.toSend) {
+    const size = pending.blob.length;
+    if (state.underWayBytes > 0 && state.underWayBytes + size > state.creditBytes) break;
+    taken++;
+    if (pending.sentMs !== null) continue; // sent meanwhile, or settled
+    pending.sentMs = nowMs;
+    state.underWayBytes += size;
+    const last = messages[messages.length - 1];
+    const fits =
+      last !== undefined &&
+      bytes + size <= limits.partBytesMax &&
+      last.commands.length < limits.batchCommandsMax;
+    if (fits) {
+      last.commands.push(pending.blob);
+      bytes += size;
+    } else {
+      messages.push({ type: "propose", commands: [pending.blob] });
+      bytes = size;
+    }
+  }
+  if (taken > 0) state.toSend = state.toSend.slice(taken);
+  return messages;
+}
+
+/** Has everything sent again, in order: another leads, or a silence was too long. */
+export function sendAllAgain(state: GatewayState): void {
+  state.toSend = [];
+  state.underWayBytes = 0;
+  for (const session of state.sessions.values()) {
+    for (const pending of session.pending.values()) {
+      pending.sentMs = null;
+      state.toSend.push(pending);
+    }
+  }
+}
+
+/** Says whether a command has been on the way for `ms` without an outcome. */
+export function isOverdue(state: GatewayState, nowMs: number, ms: number): boolean {
+  for (const session of state.sessions.values()) {
+    for (const { sentMs } of session.pending.values()) {
+      if (sentMs !== null && nowMs - sentMs >= ms) return true;
+      break; // the first of a session is its oldest
+    }
+  }
+  return false;
+}
+
+function forget(state: GatewayState, session: ClientSession, pending: Pending): void {
+  session.pending.delete(pending.number);
+  state.heldBytes -= pending.blob.length;
+  if (pending.sentMs !== null) {
+    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
+  }
+  pending.sentMs ??= 0; // if it still stands in `toSend`, it is passed over
+}
+
+/** Takes outcomes in, and says whom to tell. A repeat of one that was told is passed over. */
+export function settle(
+  state: GatewayState,
+  outcomes: readonly Outcome[],
+  limits: Limits,
+  nowMs: number,
+): Settled {
+  const results = new Map<string, Extract<Outcome, { kind: "done" }>[]>();
+  const receipts: { token: string; outcome: Extract<Outcome, { kind: "done" }> }[] = [];
+  const opened: string[] = [];
+  const expired: { session: string; client: string | null }[] = [];
+  const lost: string[] = [];
+  for (const outcome of outcomes) {
+    const session = state.sessions.get(outcome.session);
+    if (session === undefined) continue;
+    if (outcome.kind === "early") {
+      resendFrom(state, session, outcome.expected, limits, nowMs);
+      continue;
+    }
+    if (outcome.kind === "expired") {
+      for (const pending of [...session.pending.values()]) {
+        if (pending.token !== "") lost.push(pending.token);
+        forget(state, session, pending);
+      }
+      state.sessions.delete(outcome.session);
+      expired.push({ session: outcome.session, client: session.client });
+      continue;
+    }
+    const pending = session.pending.get(outcome.kind === "opened" ? 0 : outcome.number);
+    if (pending === undefined) continue;
+    forget(state, session, pending);
+    if (outcome.kind === "opened") opened.push(outcome.session);
+    else if (pending.token !== "") receipts.push({ token: pending.token, outcome });
+    else if (session.client !== null) {
+      const told = results.get(outcome.session);
+      if (told === undefined) results.set(outcome.session, [outcome]);
+      else told.push(outcome);
+    }
+  }
+  return { results, opened, expired, receipts, lost };
+}
+
+function resendFrom(
+  state: GatewayState,
+  session: ClientSession,
+  expected: number,
+  limits: Limits,
+  nowMs: number,
+): void {
+  const { resent } = session;
+  const isFresh = resent !== null && nowMs - resent.atMs < limits.retryDelayMs;
+  if (isFresh && resent.expected === expected) return; // one gap makes many early outcomes
+  session.resent = { expected, atMs: nowMs };
+  const numbers = [...session.pending.keys()].filter((number) => number >= expected);
+  const again: Pending[] = [];
+  for (const number of numbers.sort((a, b) => a - b)) {
+    const pending = session.pending.get(number) as Pending;
+    if (pending.sentMs === null) continue; // stands in `toSend` already
+    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
+    pending.sentMs = null;
+    again.push(pending);
+  }
+  state.toSend = [...again, ...state.toSend]; // before what the session asked later
+}
+
+/** The client that a session is served for; null if none is known. */
+export function clientOf(state: GatewayState, session: string): string | null {
+  return state.sessions.get(session)?.client ?? null;
+}

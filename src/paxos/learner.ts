@@ -1,0 +1,239 @@
+/**
+ * The learner's rules: when a value is known to be chosen, and what to ask for when it is not.
+ *
+ * Paper: PMS §2.3. A learner knows a slot's value in one of four ways:
+ *   1. the leader announced ⟨ballot, slot⟩, and an `accept` of that ballot brought the value;
+ *   2. it counted votes of a phase-2 quorum for one ⟨ballot, digest⟩, and has the value;
+ *   3. the slot is known to be chosen, and a vote of the chosen ballot or a higher one shows the
+ *      value: by P2 they are the same;
+ *   4. the slot is known to be chosen, and a phase-1 quorum has reported its votes: the highest of
+ *      them has the chosen value, since one of that quorum is in the quorum that chose it (P2c).
+ */
+import { type Ballot, compareBallots, formatBallot, isLower } from "./ballot.js";
+import { acceptorIds, type Cluster } from "./cluster.js";
+import type {
+  Accept,
+  Accepted,
+  ChosenEntry,
+  ChosenRange,
+  Entries,
+  SlotVote,
+  Votes,
+} from "./messages.js";
+import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
+
+interface Candidate {
+  readonly ballot: Ballot;
+  readonly digest: string;
+  /** From an `accept` or a vote; null as long as only the digest is known. */
+  value: Uint8Array | null;
+  readonly voters: Set<string>;
+}
+
+/** What a learner knows of a slot that it has not applied. */
+interface Slot {
+  /** By ballot and digest. */
+  readonly candidates: Map<string, Candidate>;
+  /** Announced as chosen at this ballot. */
+  chosenAt: { readonly ballot: Ballot; readonly by: readonly string[] } | null;
+  entry: ChosenEntry | null;
+  /** Acceptors whose vote, or lack of one, was reported in answer to a repair. */
+  readonly reports: Map<string, SlotVote | null>;
+}
+
+/** What a learner knows. One owner; changed only by the functions below. */
+export class LearnerState {
+  /** Every slot below is applied. */
+  watermark = 0;
+  /** Every slot below is known to be chosen, here or elsewhere. */
+  tail = 0;
+  slots = new Map<number, Slot>();
+}
+
+/** How far above its watermark a learner keeps what it hears, in slots. */
+export function horizon(state: LearnerState, cluster: Cluster): number {
+  return state.watermark + 4 * cluster.limits.windowMax;
+}
+
+function slotAt(state: LearnerState, slot: number, cluster: Cluster): Slot | null {
+  if (slot < state.watermark || slot >= horizon(state, cluster)) return null;
+  let known = state.slots.get(slot);
+  if (known === undefined) {
+    known = { candidates: new Map(), chosenAt: null, entry: null, reports: new Map() };
+    state.slots.set(slot, known);
+  }
+  return known;
+}
+
+function candidateOf(slot: Slot, ballot: Ballot, digest: string): Candidate {
+  const key = `${formatBallot(ballot)}/${digest}`;
+  let known = slot.candidates.get(key);
+  if (known === undefined) {
+    known = { ballot, digest, value: null, voters: new Set() };
+    slot.candidates.set(key, known);
+  }
+  return known;
+}
+
+/** Takes the values of an `accept`; proof of nothing yet. */
+export function noteAccept(state: LearnerState, accept: Accept, cluster: Cluster): void {
+  for (const [index, value] of accept.values.entries()) {
+    const at = accept.firstSlot + index;
+    const slot = slotAt(state, at, cluster);
+    if (slot === null || slot.entry !== null) continue;
+    const candidate = candidateOf(slot, accept.ballot, accept.digests[index] as string);
+    candidate.value ??= value.slice();
+    settle(at, slot, cluster, state.tail);
+  }
+  for (const range of accept.chosen) noteChosenRange(state, range, cluster);
+  noteTail(state, accept.chosenWatermark, cluster);
+}
+
+/** Takes an announcement. */
+export function noteChosenRange(state: LearnerState, range: ChosenRange, cluster: Cluster): void {
+  const end = Math.min(range.to, horizon(state, cluster));
+  for (let at = Math.max(range.from, state.watermark); at < end; at++) {
+    const slot = slotAt(state, at, cluster);
+    if (slot === null || slot.entry !== null) continue;
+    if (slot.chosenAt === null || isLower(range.ballot, slot.chosenAt.ballot)) {
+      slot.chosenAt = { ballot: range.ballot, by: range.by };
+    }
+    settle(at, slot, cluster, state.tail);
+  }
+  extendTail(state);
+}
+
+/** Moves the tail over slots that are known, one by one, to be chosen. */
+function extendTail(state: LearnerState): void {
+  for (;;) {
+    const slot = state.slots.get(state.tail);
+    if (slot === undefined || (slot.chosenAt === null && slot.entry === null)) return;
+    state.tail++;
+  }
+}
+
+/** Takes the leader's word that every slot below is chosen. */
+export function noteTail(state: LearnerState, tail: number, cluster: Cluster): void {
+  if (tail <= state.tail) return;
+  const before = state.tail;
+  state.tail = tail;
+  const end = Math.min(tail, horizon(state, cluster));
+  for (let at = Math.max(before, state.watermark); at < end; at++) {
+    const slot = state.slots.get(at);
+    if (slot !== undefined && slot.entry === null) settle(at, slot, cluster, tail);
+  }
+}
+
+/** Counts the votes of an acceptor; one acceptor counts once for one ⟨ballot, digest⟩. */
+export function noteVotes(
+  state: LearnerState,
+  acceptor: string,
+  accepted: Accepted,
+  cluster: Cluster,
+): void {
+  for (const { slot: at, digest } of accepted.votes) {
+    const slot = slotAt(state, at, cluster);
+    if (slot === null || slot.entry !== null) continue;
+    candidateOf(slot, accepted.ballot, digest).voters.add(acceptor);
+    settle(at, slot, cluster, state.tail);
+  }
+}
+
+/** Takes an acceptor's answer to a repair: one vote a slot, or none. */
+export function noteRepairVotes(
+  state: LearnerState,
+  acceptor: string,
+  answer: Votes,
+  cluster: Cluster,
+): void {
+  const votes = new Map(answer.votes.map((vote) => [vote.slot, vote]));
+  const end = Math.min(answer.to, horizon(state, cluster));
+  for (let at = Math.max(answer.from, state.watermark); at < end; at++) {
+    const slot = slotAt(state, at, cluster);
+    if (slot === null || slot.entry !== null || at >= state.tail) continue;
+    const vote = votes.get(at) ?? null;
+    slot.reports.set(acceptor, vote);
+    if (vote !== null) {
+      const candidate = candidateOf(slot, vote.ballot, vote.digest);
+      candidate.value ??= vote.value.slice();
+      candidate.voters.add(acceptor);
+    }
+    settle(at, slot, cluster, state.tail);
+  }
+}
+
+/** Takes another learner's answer: values it knows to be chosen. */
+export function noteEntries(state: LearnerState, answer: Entries, cluster: Cluster): void {
+  for (const entry of answer.entries) {
+    const slot = slotAt(state, entry.slot, cluster);
+    if (slot !== null) slot.entry ??= { ...entry, value: entry.value.slice() };
+  }
+}
+
+/** Looks whether a slot's value is known by now. */
+function settle(at: number, slot: Slot, cluster: Cluster, tail: number): void {
+  const acceptors = acceptorIds(cluster);
+  for (const candidate of slot.candidates.values()) {
+    const { value, ballot, voters } = candidate;
+    if (value === null) continue;
+    const announced = slot.chosenAt;
+    const isAnnounced = announced !== null && compareBallots(ballot, announced.ballot) >= 0;
+    if (isAnnounced && (voters.size > 0 || compareBallots(ballot, announced.ballot) === 0)) {
+      slot.entry = { slot: at, ballot: announced.ballot, value, by: announced.by };
+      return;
+    }
+    if (isPhase2Quorum(cluster.quorums, acceptors, voters)) {
+      slot.entry = { slot: at, ballot, value, by: [...voters].sort() };
+      return;
+    }
+  }
+  if (at < tail) slot.entry = highestReport(at, slot, cluster);
+}
+
+/** The fourth way of the head of this file. */
+function highestReport(at: number, slot: Slot, cluster: Cluster): ChosenEntry | null {
+  const reporters = new Set(slot.reports.keys());
+  if (!isPhase1Quorum(cluster.quorums, acceptorIds(cluster), reporters)) return null;
+  let highest: SlotVote | null = null;
+  for (const vote of slot.reports.values()) {
+    if (vote === null) continue;
+    if (highest === null || compareBallots(vote.ballot, highest.ballot) > 0) highest = vote;
+  }
+  if (highest === null) return null;
+  const { ballot, digest, value } = highest;
+  const by = [...slot.reports]
+    .filter(([, vote]) => vote !== null && vote.digest === digest)
+    .map(([acceptor]) => acceptor);
+  return { slot: at, ballot, value: value.slice(), by };
+}
+
+/** Takes the next entries in order, without a hole, and moves the watermark past them. */
+export function takeChosen(state: LearnerState): ChosenEntry[] {
+  const taken: ChosenEntry[] = [];
+  for (;;) {
+    const entry = state.slots.get(state.watermark)?.entry;
+    if (entry === undefined || entry === null) break;
+    taken.push(entry);
+    state.slots.delete(state.watermark);
+    state.watermark++;
+    state.tail = Math.max(state.tail, state.watermark);
+  }
+  return taken;
+}
+
+/**
+ * Says which slots to ask for: from the watermark to the end of what is known to be chosen.
+ *
+ * Why never further: an acceptor's answer about a slot counts as the report of a phase-1 quorum's
+ * member only if it was given after the value was chosen. Whatever is asked for below the tail was
+ * chosen before the question, so no answer, however late, is too old.
+ *
+ * @returns null if nothing known to be chosen is missing
+ */
+export function missingRange(
+  state: LearnerState,
+  cluster: Cluster,
+): { readonly from: number; readonly to: number } | null {
+  const to = Math.min(state.tail, horizon(state, cluster));
+  return to > state.watermark ? { from: state.watermark, to } : null;
+}

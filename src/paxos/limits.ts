@@ -1,0 +1,105 @@
+/**
+ * Every bound of the protocol, with its unit in the name. A descriptor may change them within the
+ * ranges that `src/worker/descriptor.ts` checks; none but `windowMax` bears on safety.
+ */
+export interface Limits {
+  /** Slots open at once: Lamport's α. The only limit in the descriptor's safety part. */
+  readonly windowMax: number;
+  /** Slots a leader keeps under way before it lets batches grow instead; at most `windowMax`. */
+  readonly pipelineSlotsMax: number;
+  /** Bytes of commands that wait at the leader; what is free is the gateways' credit. */
+  readonly queueBytesMax: number;
+  /** Largest client value. */
+  readonly valueBytesMax: number;
+  /** Largest value of a slot: a batch of commands. */
+  readonly batchBytesMax: number;
+  /** Commands of one batch. */
+  readonly batchCommandsMax: number;
+  /** Largest part of a promise, a repair or a history answer on the wire. */
+  readonly partBytesMax: number;
+  /** How far above the promised round a ballot may be before it is refused. */
+  readonly roundJumpMax: number;
+  /** Keys decided by single-decree Synod, for ever. */
+  readonly decideKeysMax: number;
+  /** Single-decree instances a synod-proposer works on at once. */
+  readonly decideOpenMax: number;
+  /** How long a synod-proposer works on a key that nothing decides before it drops it. */
+  readonly decidePatienceMs: number;
+  /** How long it remembers a decided key, to answer late askers without asking again. */
+  readonly decideLingerMs: number;
+  /** Bytes of one `decide` key. */
+  readonly keyBytesMax: number;
+  /** Events waiting for one role. */
+  readonly inboxEventsMax: number;
+  /** Bytes of messages waiting for one role. */
+  readonly inboxBytesMax: number;
+  /** Requests of clients that one process has not answered yet. */
+  readonly requestsOpenMax: number;
+  /** How long such a request is remembered. */
+  readonly requestPatienceMs: number;
+  /** Sessions that the replicated table holds. */
+  readonly sessionsMax: number;
+  /** Results kept for one session. */
+  readonly sessionResultsMax: number;
+  /** Idempotency ids that the replicated table holds. */
+  readonly idsMax: number;
+  /** Bytes of commands a gateway holds before it answers `overloaded`. */
+  readonly holdBytesMax: number;
+  /** Bytes of chosen values a learner keeps for `history`. */
+  readonly historyBytesMax: number;
+  /** How long a proposer waits for promises or votes before it asks again. */
+  readonly retryDelayMs: number;
+  /** Least and most a preempted proposer waits before the next ballot. */
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+  /** The leader's beacon when idle, and the elector's ping. */
+  readonly beaconMs: number;
+  /** How long acceptors must not have heard the leader before a standby prepares. */
+  readonly silenceMs: number;
+  /** Silence after which a leader that still has a subscription is suspected. */
+  readonly suspectMs: number;
+  /** Pause between the first 503 and the ping that must confirm it, before jitter. */
+  readonly confirmMs: number;
+  /** How long a starting acceptor listens for a witness against its store. */
+  readonly witnessMs: number;
+  /** How long a learner waits before it asks for what it misses. */
+  readonly repairDelayMs: number;
+  /** Pause between two looks at a disk that was full. */
+  readonly recheckMs: number;
+}
+
+/** The limits of a descriptor that names none. */
+export const DEFAULT_LIMITS: Limits = {
+  windowMax: 64,
+  pipelineSlotsMax: 4,
+  queueBytesMax: 16 * 1024 * 1024,
+  valueBytesMax: 512 * 1024,
+  batchBytesMax: 768 * 1024,
+  batchCommandsMax: 4096,
+  partBytesMax: 512 * 1024,
+  roundJumpMax: 1_000_000,
+  decideKeysMax: 100_000,
+  decideOpenMax: 1024,
+  decidePatienceMs: 60_000,
+  decideLingerMs: 2000,
+  keyBytesMax: 512,
+  inboxEventsMax: 16_384,
+  inboxBytesMax: 128 * 1024 * 1024,
+  requestsOpenMax: 65_536,
+  requestPatienceMs: 60_000,
+  sessionsMax: 4096,
+  sessionResultsMax: 16_384,
+  idsMax: 65_536,
+  holdBytesMax: 64 * 1024 * 1024,
+  historyBytesMax: 256 * 1024 * 1024,
+  retryDelayMs: 250,
+  backoffMinMs: 20,
+  backoffMaxMs: 1000,
+  beaconMs: 100,
+  silenceMs: 300,
+  suspectMs: 1500,
+  confirmMs: 20,
+  witnessMs: 250,
+  repairDelayMs: 50,
+  recheckMs: 500,
+};

@@ -1,0 +1,120 @@
+/**
+ * The log as clients see it: commands that took effect, counted densely from 1.
+ *
+ * Paper: PMS §3 "the servers … execute the state machine commands in the order of the instances".
+ * Slots hold batches, no-ops and repeats; a position counts only what took effect, so it is a
+ * function of the log alone and the same at every learner.
+ */
+
+import { MalformedBytes } from "./bytes.js";
+import type { BodyType } from "./command.js";
+import { type Command, decodeCommand } from "./command.js";
+import type { Limits } from "./limits.js";
+import type { ChosenEntry, Outcome } from "./messages.js";
+import { type Result, SessionTable } from "./session.js";
+import { decodeValue } from "./value.js";
+
+/** A command that took effect. */
+export interface LogEntry extends Result {
+  readonly type: BodyType;
+  readonly log: string;
+  readonly body: Uint8Array;
+  /** Acceptors known to have it synced. */
+  readonly by: readonly string[];
+}
+
+/** What a slot brought. */
+export interface Applied {
+  readonly entries: readonly LogEntry[];
+  /** What became of each command, with the gateway that awaits it, in log order. */
+  readonly outcomes: readonly { readonly gateway: string; readonly outcome: Outcome }[];
+  /** Commands or values that no version of this program wrote: they have no effect anywhere. */
+  readonly unreadable: number;
+}
+
+/** The state that every applier of the log shares. */
+export class LogState {
+  position = 0;
+  sessions: SessionTable;
+
+  constructor(limits: Limits) {
+    this.sessions = new SessionTable(limits);
+  }
+
+  /** Makes a copy that shares no changeable part. */
+  clone(limits: Limits): LogState {
+    const copy = new LogState(limits);
+    copy.position = this.position;
+    copy.sessions = this.sessions.clone();
+    return copy;
+  }
+}
+
+/**
+ * Applies the value of the next slot.
+ *
+ * Requires: called once for each slot, in order. Cost: O(commands of the value).
+ */
+export function applyEntry(state: LogState, entry: ChosenEntry): Applied {
+  const entries: LogEntry[] = [];
+  const outcomes: { gateway: string; outcome: Outcome }[] = [];
+  const { commands, unreadable } = readCommands(entry.value);
+  for (const command of commands) {
+    if (command.kind === "open") {
+      state.sessions.open(command.session);
+      outcomes.push({
+        gateway: command.gateway,
+        outcome: { kind: "opened", session: command.session },
+      });
+      continue;
+    }
+    const outcome = applyRequest(state, command, entry, entries);
+    if (outcome !== null) outcomes.push({ gateway: command.gateway, outcome });
+  }
+  return { entries, outcomes, unreadable };
+}
+
+function readCommands(value: Uint8Array): { commands: Command[]; unreadable: number } {
+  const commands: Command[] = [];
+  let unreadable = 0;
+  try {
+    const opened = decodeValue(value);
+    if (opened.kind === "noop") return { commands, unreadable };
+    for (const blob of opened.commands) {
+      try {
+        commands.push(decodeCommand(blob));
+      } catch (error) {
+        if (!(error instanceof MalformedBytes)) throw error;
+        unreadable++;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    unreadable++;
+  }
+  return { commands, unreadable };
+}
+
+function applyRequest(
+  state: LogState,
+  request: Extract<Command, { kind: "request" }>,
+  entry: ChosenEntry,
+  entries: LogEntry[],
+): Outcome | null {
+  const { session, number } = request;
+  const verdict = state.sessions.judge(request);
+  if (verdict.kind === "expired") return { kind: "expired", session, number };
+  if (verdict.kind === "early") {
+    return { kind: "early", session, number, expected: verdict.expected };
+  }
+  if (verdict.kind === "repeat") {
+    if (verdict.result === null) return null; // the client has said that it knows the result
+    return { kind: "done", session, number, ...verdict.result, by: entry.by };
+  }
+  const { slot, ballot, by } = entry;
+  const result = { position: ++state.position, slot, ballot };
+  state.sessions.record(request, result);
+  const { type, log, body } = request;
+  entries.push({ ...result, type, log, body, by });
+  return { kind: "done", session, number, ...result, by };
+}

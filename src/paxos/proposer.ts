@@ -1,0 +1,353 @@
+/**
+ * The Multi-Paxos proposer's rules: one phase 1 for all slots, then phase 2 slot after slot.
+ *
+ * Paper: PMS §3. "A newly chosen leader … executes phase 1 for infinitely many instances … using the
+ * same proposal number for all instances", re-proposes what it must, fills the holes with no-ops, and
+ * from then on "simply executes phase 2".
+ */
+import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
+import { acceptorIds, type Cluster } from "./cluster.js";
+import { digest } from "./digest.js";
+import type { Limits } from "./limits.js";
+import type { Accept, Accepted, ChosenRange, Nack, Promise1b, SlotVote } from "./messages.js";
+import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
+import { encodeBatch, NOOP } from "./value.js";
+
+/** A promise that is complete: every part of one answer has come. */
+export interface CompletePromise {
+  readonly trimmed: number;
+  readonly chosenWatermark: number;
+  readonly votes: readonly SlotVote[];
+}
+
+interface Assembly {
+  readonly incarnation: number;
+  readonly answer: number;
+  readonly parts: Map<number, Promise1b>;
+}
+
+/** A slot under way: proposed, not yet known as chosen below the watermark. */
+export interface OpenSlot {
+  readonly value: Uint8Array;
+  readonly digest: string;
+  readonly voters: Set<string>;
+  /** Sent last at; sent first at. */
+  sentMs: number;
+  readonly openedMs: number;
+  chosen: boolean;
+}
+
+/** What a proposer knows. One owner; changed only by the functions below. */
+export class ProposerState {
+  ballot: Ballot | null = null;
+  highestRound = 0;
+  /** Every slot below is chosen: from its own tally, or from the leader it follows. */
+  chosenWatermark = 0;
+  fromSlot = 0;
+  nextSlot = 0;
+  assemblies = new Map<string, Assembly>();
+  promises = new Map<string, CompletePromise>();
+  open = new Map<number, OpenSlot>();
+  /** Slots below are adopted from an earlier ballot; they come first. */
+  adoptedBelow = 0;
+  queue: Uint8Array[] = [];
+  queueBytes = 0;
+  /** Newly opened slots that are still to be sent: firstUnsent ≤ slot < nextSlot. */
+  firstUnsent = 0;
+  /** Chosen and not yet announced. */
+  announcements: ChosenRange[] = [];
+
+  /** Makes a copy that shares no changeable part. */
+  clone(): ProposerState {
+    const copy = Object.assign(new ProposerState(), this);
+    copy.assemblies = new Map(
+      [...this.assemblies].map(([id, assembly]) => [
+        id,
+        { ...assembly, parts: new Map(assembly.parts) },
+      ]),
+    );
+    copy.promises = new Map(this.promises);
+    copy.open = new Map(
+      [...this.open].map(([slot, open]) => [slot, { ...open, voters: new Set(open.voters) }]),
+    );
+    copy.queue = [...this.queue];
+    copy.announcements = [...this.announcements];
+    return copy;
+  }
+}
+
+/** Begins phase 1 of a ballot above every round seen, from the chosen watermark on. */
+export function beginBallot(state: ProposerState, owner: string): void {
+  state.highestRound += 1;
+  state.ballot = { round: state.highestRound, owner };
+  state.fromSlot = state.chosenWatermark;
+  state.assemblies.clear();
+  state.promises.clear();
+  dropOpen(state);
+}
+
+/** Forgets what was under way and what waits: another leads, and gateways send again. */
+export function dropOpen(state: ProposerState): void {
+  state.open.clear();
+  state.queue = [];
+  state.queueBytes = 0;
+  state.announcements = [];
+}
+
+/**
+ * Adds one part of a promise. Parts of different answers never combine: a part of a later answer of
+ * that acceptor begins anew, one of an earlier answer is dropped.
+ */
+export function addPromisePart(
+  state: ProposerState,
+  acceptor: string,
+  incarnation: number,
+  part: Promise1b,
+): void {
+  if (!sameBallot(part.ballot, state.ballot) || state.promises.has(acceptor)) return;
+  let assembly = state.assemblies.get(acceptor);
+  const isLater =
+    assembly === undefined ||
+    incarnation > assembly.incarnation ||
+    (incarnation === assembly.incarnation && part.answer > assembly.answer);
+  if (isLater) {
+    assembly = { incarnation, answer: part.answer, parts: new Map() };
+    state.assemblies.set(acceptor, assembly);
+  }
+  if (assembly?.incarnation !== incarnation || assembly.answer !== part.answer) return;
+  assembly.parts.set(part.part, part);
+  if (assembly.parts.size < part.parts) return;
+  const parts = [...assembly.parts.values()];
+  state.assemblies.delete(acceptor);
+  state.promises.set(acceptor, {
+    trimmed: Math.max(...parts.map(({ trimmed }) => trimmed)),
+    chosenWatermark: Math.max(...parts.map(({ chosenWatermark }) => chosenWatermark)),
+    votes: parts.flatMap(({ votes }) => votes),
+  });
+}
+
+/** Says whether a phase-1 quorum has promised, each completely. */
+export function promisesSuffice(state: ProposerState, cluster: Cluster): boolean {
+  return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), new Set(state.promises.keys()));
+}
+
+/**
+ * Ends phase 1: proposes again, at this ballot, the value of the highest ballot in every slot where
+ * a vote was reported, and no-ops in the holes between.
+ *
+ * Paper: PMS §2.2 phase 2(a) for each slot; §3 "it can … fill the gap by proposing … a special
+ * 'no-op' command". Only holes up to the highest report are filled.
+ *
+ * Holds: nothing is proposed below any `trimmed` or `chosenWatermark` of the quorum: those slots are
+ * chosen and are learned, not proposed.
+ */
+export function adopt(state: ProposerState, nowMs: number): void {
+  let start = state.fromSlot;
+  for (const { trimmed, chosenWatermark } of state.promises.values()) {
+    start = Math.max(start, trimmed, chosenWatermark);
+  }
+  const highest = new Map<number, SlotVote>();
+  let end = start;
+  for (const { votes } of state.promises.values()) {
+    for (const vote of votes) {
+      if (vote.slot < start) continue;
+      end = Math.max(end, vote.slot + 1);
+      const known = highest.get(vote.slot);
+      if (known === undefined || compareBallots(vote.ballot, known.ballot) > 0) {
+        highest.set(vote.slot, vote);
+      }
+    }
+  }
+  state.chosenWatermark = start;
+  state.open.clear();
+  for (let slot = start; slot < end; slot++) {
+    openSlot(state, slot, highest.get(slot)?.value ?? NOOP, nowMs);
+  }
+  state.nextSlot = end;
+  state.firstUnsent = start;
+  state.adoptedBelow = end;
+  state.promises.clear();
+  state.assemblies.clear();
+}
+
+function openSlot(state: ProposerState, slot: number, value: Uint8Array, nowMs: number): void {
+  const voters = new Set<string>();
+  const times = { sentMs: nowMs, openedMs: nowMs };
+  state.open.set(slot, { value, digest: digest(value), voters, ...times, chosen: false });
+}
+
+/** Says whether every adopted slot is chosen. */
+export function adoptionIsDone(state: ProposerState): boolean {
+  return state.chosenWatermark >= state.adoptedBelow;
+}
+
+/** Adds commands to the queue. @returns how many there was no room for; those after it are refused too */
+export function enqueue(
+  state: ProposerState,
+  commands: readonly Uint8Array[],
+  limits: Limits,
+): number {
+  for (const [index, command] of commands.entries()) {
+    if (state.queueBytes + command.length > limits.queueBytesMax) return commands.length - index;
+    state.queue.push(command);
+    state.queueBytes += command.length;
+  }
+  return 0;
+}
+
+/** Says whether the window is full: Lamport's α (PMS §3: a leader may be α − 1 commands ahead). */
+export function windowIsFull(state: ProposerState, limits: Limits): boolean {
+  return state.nextSlot >= state.chosenWatermark + limits.windowMax;
+}
+
+/**
+ * Opens slots for what waits: larger batches before deeper pipelines.
+ *
+ * Holds: nextSlot ≤ chosenWatermark + windowMax. Limits: a batch ≤ `batchCommandsMax` commands and
+ * ≤ `batchBytesMax` bytes, or a single command.
+ */
+export function fillWindow(state: ProposerState, limits: Limits, nowMs: number): void {
+  let taken = 0;
+  while (taken < state.queue.length && !windowIsFull(state, limits)) {
+    if (openCount(state) >= limits.pipelineSlotsMax) break;
+    const batch: Uint8Array[] = [];
+    let bytes = 5;
+    while (taken < state.queue.length && batch.length < limits.batchCommandsMax) {
+      const command = state.queue[taken] as Uint8Array;
+      if (batch.length > 0 && bytes + command.length + 4 > limits.batchBytesMax) break;
+      batch.push(command);
+      bytes += command.length + 4;
+      state.queueBytes -= command.length;
+      taken++;
+    }
+    openSlot(state, state.nextSlot, encodeBatch(batch), nowMs);
+    state.nextSlot++;
+  }
+  if (taken > 0) state.queue = state.queue.slice(taken);
+}
+
+function openCount(state: ProposerState): number {
+  let count = 0;
+  for (const { chosen } of state.open.values()) if (!chosen) count++;
+  return count;
+}
+
+/**
+ * Takes the newly opened slots as `accept` messages; what was chosen meanwhile travels along.
+ *
+ * Limits: values of one message together ≤ `batchBytesMax`, or a single one.
+ */
+export function takeAccepts(state: ProposerState, cluster: Cluster, nowMs: number): Accept[] {
+  const slots: number[] = [];
+  for (let slot = state.firstUnsent; slot < state.nextSlot; slot++) slots.push(slot);
+  state.firstUnsent = state.nextSlot;
+  return acceptsFor(state, slots, cluster, nowMs);
+}
+
+/** Takes the slots that have waited longer than `retryDelayMs` for their votes, to be sent again. */
+export function takeLateAccepts(state: ProposerState, cluster: Cluster, nowMs: number): Accept[] {
+  const late: number[] = [];
+  for (const [slot, open] of state.open) {
+    if (!open.chosen && nowMs - open.sentMs >= cluster.limits.retryDelayMs) late.push(slot);
+  }
+  return acceptsFor(
+    state,
+    late.sort((a, b) => a - b),
+    cluster,
+    nowMs,
+  );
+}
+
+function acceptsFor(
+  state: ProposerState,
+  slots: readonly number[],
+  cluster: Cluster,
+  nowMs: number,
+): Accept[] {
+  const accepts: { firstSlot: number; digests: string[]; values: Uint8Array[] }[] = [];
+  let bytes = 0;
+  for (const slot of slots) {
+    const open = state.open.get(slot);
+    if (open === undefined) continue;
+    open.sentMs = nowMs;
+    const last = accepts[accepts.length - 1];
+    const follows = last !== undefined && slot === last.firstSlot + last.values.length;
+    if (follows && bytes + open.value.length <= cluster.limits.batchBytesMax) {
+      last.digests.push(open.digest);
+      last.values.push(open.value);
+      bytes += open.value.length;
+    } else {
+      accepts.push({ firstSlot: slot, digests: [open.digest], values: [open.value] });
+      bytes = open.value.length;
+    }
+  }
+  if (accepts.length === 0 || state.ballot === null) return [];
+  const ballot = state.ballot;
+  const chosen = takeAnnouncements(state, cluster);
+  return accepts.map((accept, index) => ({
+    type: "accept",
+    ballot,
+    ...accept,
+    chosenWatermark: state.chosenWatermark,
+    chosen: index === 0 ? chosen : [],
+  }));
+}
+
+/** Takes what is chosen and not announced; nothing where learners tally for themselves. */
+export function takeAnnouncements(state: ProposerState, cluster: Cluster): readonly ChosenRange[] {
+  const ranges = state.announcements;
+  state.announcements = [];
+  return cluster.learn.kind === "leader" ? ranges : [];
+}
+
+/**
+ * Counts votes for this ballot.
+ *
+ * Paper: PMS §2.1 "a value is chosen when a single proposal with that value has been accepted by a
+ * majority of the acceptors". One acceptor counts once, and only for the digest it voted for.
+ *
+ * Holds: a slot is announced only when a phase-2 quorum voted for ⟨ballot, slot, digest⟩.
+ */
+export function countVotes(
+  state: ProposerState,
+  acceptor: string,
+  accepted: Accepted,
+  cluster: Cluster,
+): void {
+  if (!sameBallot(accepted.ballot, state.ballot) || state.ballot === null) return;
+  for (const { slot, digest: voted } of accepted.votes) {
+    const open = state.open.get(slot);
+    if (open === undefined || open.digest !== voted) continue;
+    open.voters.add(acceptor);
+    if (open.chosen || !isPhase2Quorum(cluster.quorums, acceptorIds(cluster), open.voters))
+      continue;
+    open.chosen = true;
+    announce(state.announcements, slot, state.ballot, [...open.voters].sort());
+  }
+  while (state.open.get(state.chosenWatermark)?.chosen === true) {
+    state.open.delete(state.chosenWatermark);
+    state.chosenWatermark++;
+  }
+}
+
+function announce(ranges: ChosenRange[], slot: number, ballot: Ballot, by: string[]): void {
+  const last = ranges[ranges.length - 1];
+  const joins =
+    last !== undefined && last.to === slot && last.by.join() === by.join() && slot > last.from;
+  if (joins) ranges[ranges.length - 1] = { ...last, to: slot + 1 };
+  else ranges.push({ ballot, from: slot, to: slot + 1, by });
+}
+
+/** Says whether a refusal ends this ballot: a higher one is promised, or its slots are trimmed. */
+export function endsBallot(state: ProposerState, refusal: Nack): boolean {
+  if (!sameBallot(refusal.ballot, state.ballot) || state.ballot === null) return false;
+  return isLower(state.ballot, refusal.promised) || refusal.reason === "trimmed";
+}
+
+/** Says whether a vote is overdue by `ms`: the leader does not reach a phase-2 quorum. */
+export function isStalled(state: ProposerState, nowMs: number, ms: number): boolean {
+  for (const open of state.open.values()) {
+    if (!open.chosen) return nowMs - open.openedMs >= ms;
+  }
+  return false;
+}

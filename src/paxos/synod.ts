@@ -1,0 +1,120 @@
+/**
+ * The single-decree proposer's rules: phases 1 and 2 for one value, as in the paper's section 2.
+ *
+ * The chain that makes it safe, each link a predicate in `invariants.ts`:
+ *   a value is chosen ⇐ a phase-2 quorum voted for ⟨ballot, value⟩
+ *   ⇐ that ballot's proposer held promises of a phase-1 quorum, and `value` is that of the
+ *     highest-numbered vote they reported, or its own if they reported none (P2c).
+ */
+import { type Ballot, compareBallots, isLower, nextBallot, sameBallot } from "./ballot.js";
+import { acceptorIds, type Cluster } from "./cluster.js";
+import { digest } from "./digest.js";
+import type { KeyAccepted, KeyNack, KeyPromise, Vote } from "./messages.js";
+import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
+
+/** What a proposer knows of one ballot of one key. */
+export interface SynodAttempt {
+  readonly ballot: Ballot;
+  /** Acceptors that promised this ballot, with the vote each reported. */
+  readonly promises: ReadonlyMap<string, Vote | null>;
+  /** What it proposes in phase 2; null before. */
+  readonly proposed: Vote | null;
+  /** Acceptors that voted for `proposed`. */
+  readonly voters: ReadonlySet<string>;
+}
+
+/** Begins an attempt with a ballot above every round seen. */
+export function beginAttempt(owner: string, highestRound: number): SynodAttempt {
+  return {
+    ballot: nextBallot(owner, highestRound),
+    promises: new Map(),
+    proposed: null,
+    voters: new Set(),
+  };
+}
+
+/** Counts a promise if it is one for this ballot; a repeat counts once. */
+export function countPromise(
+  attempt: SynodAttempt,
+  acceptor: string,
+  promise: KeyPromise,
+): SynodAttempt {
+  if (!sameBallot(promise.ballot, attempt.ballot)) return attempt;
+  return { ...attempt, promises: new Map(attempt.promises).set(acceptor, promise.vote) };
+}
+
+/** Says whether a phase-1 quorum has promised. */
+export function promisesFormQuorum(attempt: SynodAttempt, cluster: Cluster): boolean {
+  const present = new Set(attempt.promises.keys());
+  return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), present);
+}
+
+/** Returns the highest-numbered vote among those reported, or null if none was. */
+export function highestVote(votes: Iterable<Vote | null>): Vote | null {
+  let highest: Vote | null = null;
+  for (const vote of votes) {
+    if (vote === null) continue;
+    if (highest === null || compareBallots(vote.ballot, highest.ballot) > 0) highest = vote;
+  }
+  return highest;
+}
+
+/**
+ * Picks the value of phase 2.
+ *
+ * Paper: PMS §2.2, phase 2(a): "where v is the value of the highest-numbered proposal among the
+ * responses, or is any value if the responses reported no proposals".
+ *
+ * @param own what this proposer would like; null if it only asks
+ * @returns the proposal at this ballot, or null if nothing was voted for and nothing is wished
+ *
+ * Requires: {@link promisesFormQuorum}.
+ */
+export function pickValue(attempt: SynodAttempt, own: Uint8Array | null): Vote | null {
+  const reported = highestVote(attempt.promises.values());
+  const value = reported === null ? own : reported.value;
+  if (value === null) return null;
+  return { ballot: attempt.ballot, value, digest: reported?.digest ?? digest(value) };
+}
+
+/** Counts a vote if it is one for this attempt's proposal; one acceptor counts once. */
+export function countVote(
+  attempt: SynodAttempt,
+  acceptor: string,
+  accepted: KeyAccepted,
+): SynodAttempt {
+  const proposed = attempt.proposed;
+  if (proposed === null || !sameBallot(accepted.ballot, attempt.ballot)) return attempt;
+  if (accepted.digest !== proposed.digest) return attempt;
+  return { ...attempt, voters: new Set(attempt.voters).add(acceptor) };
+}
+
+/** Says whether a phase-2 quorum has voted: the value is chosen. */
+export function votesFormQuorum(attempt: SynodAttempt, cluster: Cluster): boolean {
+  return isPhase2Quorum(cluster.quorums, acceptorIds(cluster), attempt.voters);
+}
+
+/**
+ * Says whether a read can end without phase 2: a phase-2 quorum reported one and the same vote, so
+ * its value is chosen already.
+ *
+ * @returns that vote and who reported it, or null
+ */
+export function alreadyChosen(
+  attempt: SynodAttempt,
+  cluster: Cluster,
+): { readonly vote: Vote; readonly by: readonly string[] } | null {
+  const highest = highestVote(attempt.promises.values());
+  if (highest === null) return null;
+  const by = new Set<string>();
+  for (const [acceptor, vote] of attempt.promises) {
+    if (vote !== null && sameBallot(vote.ballot, highest.ballot)) by.add(acceptor);
+  }
+  if (!isPhase2Quorum(cluster.quorums, acceptorIds(cluster), by)) return null;
+  return { vote: highest, by: [...by] };
+}
+
+/** Says whether a refusal means that a higher ballot than ours is promised: give this one up. */
+export function isPreempted(attempt: SynodAttempt, nack: KeyNack): boolean {
+  return sameBallot(nack.ballot, attempt.ballot) && isLower(attempt.ballot, nack.promised);
+}

@@ -1,0 +1,61 @@
+/**
+ * Values: what a slot is decided to hold.
+ *
+ * A value is bytes that begin with a kind. Leaders and acceptors carry them without looking
+ * inside; learners open them.
+ */
+import { ByteReader, ByteWriter, MalformedBytes } from "./bytes.js";
+
+/** First byte of every value. `config`, `feature` and `barrier` are reserved. */
+export const VALUE_KIND = {
+  batch: 1,
+  noop: 2,
+  tick: 3,
+  session: 4,
+  config: 5,
+  feature: 6,
+  barrier: 7,
+} as const;
+
+/** A value, opened: commands in their order, or nothing at all. */
+export type Value =
+  | { readonly kind: "batch"; readonly commands: readonly Uint8Array[] }
+  | { readonly kind: "noop" };
+
+/** The value that fills a hole (PMS §3 "a special 'no-op' command that leaves the state unchanged"). */
+export const NOOP: Uint8Array = Uint8Array.of(VALUE_KIND.noop);
+
+/** Packs commands, each an opaque blob, into the value of one slot. */
+export function encodeBatch(commands: readonly Uint8Array[]): Uint8Array {
+  let bytes = 5;
+  for (const command of commands) bytes += 4 + command.length;
+  const writer = new ByteWriter(bytes).u8(VALUE_KIND.batch).u32(commands.length);
+  for (const command of commands) writer.blob(command);
+  return writer.finish();
+}
+
+/**
+ * Opens a value.
+ *
+ * @throws MalformedBytes if the bytes are no value of a kind that this version knows
+ */
+export function decodeValue(bytes: Uint8Array): Value {
+  const reader = new ByteReader(bytes);
+  const kind = reader.u8();
+  if (kind === VALUE_KIND.noop) {
+    if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after a no-op`);
+    return { kind: "noop" };
+  }
+  if (kind !== VALUE_KIND.batch) throw new MalformedBytes(`a value of unknown kind ${kind}`);
+  const count = reader.u32();
+  if (count > reader.left / 4) throw new MalformedBytes(`a batch of ${count} commands is cut off`);
+  const commands: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) commands.push(reader.blob());
+  if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the last command`);
+  return { kind: "batch", commands };
+}
+
+/** Says whether the bytes are the value that fills holes. */
+export function isNoop(bytes: Uint8Array): boolean {
+  return bytes.length === 1 && bytes[0] === VALUE_KIND.noop;
+}
