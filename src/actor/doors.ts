@@ -1,0 +1,131 @@
+/**
+ * Doors: the public subjects of the roles of one process, and the requests that wait behind them.
+ *
+ * A role names its doors in the registry; a door turns a message of any NATS client into an event
+ * with a token, and the role's `reply` effect answers the token.
+ */
+import type { Cluster } from "../paxos/cluster.js";
+import type { Message } from "../paxos/messages.js";
+import { encodeAnswer } from "./answer.js";
+import type { DoorAnswer } from "./effect.js";
+import type { Clock, Incoming, Transport } from "./ports.js";
+import type { Runner } from "./runner.js";
+import { doorSubject, type Space } from "./subject.js";
+
+interface DoorsOptions {
+  readonly cluster: Cluster;
+  readonly space: Space;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly count: (reason: string, by?: number) => void;
+}
+
+interface Waiting {
+  readonly reply: string;
+  readonly sinceMs: number;
+}
+
+/** The open doors of one process. */
+export class Doors {
+  readonly #options: DoorsOptions;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #ends = new Map<Runner, (() => void)[]>();
+  #tokens = 0;
+
+  constructor(options: DoorsOptions) {
+    this.#options = options;
+  }
+
+  /** Subscribes to the doors of a role. */
+  open(runner: Runner): void {
+    const { transport, space } = this.#options;
+    const ends = (runner.definition.doors ?? []).map((door) =>
+      transport.subscribe(
+        doorSubject(space, door.subject),
+        (incoming) => this.#enter(runner, door.toEvent, incoming),
+        { queue: door.queue },
+      ),
+    );
+    this.#ends.set(runner, ends);
+  }
+
+  /** Ends the doors of a role. */
+  shut(runner: Runner): void {
+    for (const end of this.#ends.get(runner) ?? []) end();
+    this.#ends.delete(runner);
+  }
+
+  /** Ends every door. */
+  close(): void {
+    for (const runner of [...this.#ends.keys()]) this.shut(runner);
+  }
+
+  /** Gives a message that came as a request the token that its answer will name. */
+  withToken(message: Message, incoming: Incoming): Message | undefined {
+    if (message.type !== "decide" || incoming.reply === undefined) return message;
+    const token = this.#admit(incoming.reply);
+    return token === undefined ? undefined : { ...message, reply: token };
+  }
+
+  /** Answers a waiting request; one that is not waiting any more is counted. */
+  reply(token: string, answer: DoorAnswer): void {
+    const waiting = this.#waiting.get(token);
+    if (waiting === undefined) {
+      this.#options.count("reply_too_late");
+      return;
+    }
+    this.#waiting.delete(token);
+    this.#say(waiting.reply, answer);
+  }
+
+  #enter(
+    runner: Runner,
+    toEvent: NonNullable<Runner["definition"]["doors"]>[number]["toEvent"],
+    incoming: Incoming,
+  ): void {
+    const { limits } = this.#options.cluster;
+    const made = toEvent(incoming, limits);
+    if ("refused" in made) {
+      this.#options.count(made.refused.kind === "refused" ? made.refused.code : "refused");
+      if (incoming.reply !== undefined) this.#say(incoming.reply, made.refused);
+      return;
+    }
+    const token = incoming.reply === undefined ? "" : this.#admit(incoming.reply);
+    if (token === undefined || !runner.inbox.hasRoomForRequests()) {
+      if (token !== undefined) this.#waiting.delete(token);
+      this.#options.count("overloaded");
+      if (incoming.reply !== undefined) this.#say(incoming.reply, OVERLOADED);
+      return;
+    }
+    const event = { ...made.event, token };
+    runner.tell(event, incoming.payload.length);
+  }
+
+  #admit(reply: string): string | undefined {
+    const { cluster, clock, count } = this.#options;
+    const { requestsOpenMax, requestPatienceMs } = cluster.limits;
+    const nowMs = clock.nowMs();
+    for (const [token, { sinceMs }] of this.#waiting) {
+      if (nowMs - sinceMs < requestPatienceMs) break; // oldest first: the rest is younger
+      this.#waiting.delete(token);
+      count("request_forgotten");
+    }
+    if (this.#waiting.size >= requestsOpenMax) return undefined;
+    const token = String(++this.#tokens);
+    this.#waiting.set(token, { reply, sinceMs: nowMs });
+    return token;
+  }
+
+  #say(reply: string, answer: DoorAnswer): void {
+    const { headers, payload } = encodeAnswer(answer);
+    this.#options.transport.publish(reply, payload, { headers });
+  }
+}
+
+const OVERLOADED: DoorAnswer = {
+  kind: "refused",
+  code: "overloaded",
+  message: "too many requests wait for an answer: ask again later",
+  mayHaveHappened: false,
+  retryAfterMs: 100,
+};

@@ -1,0 +1,417 @@
+/**
+ * The host of one process: gives the roles that run here ears, mouths and alarms.
+ *
+ * It knows no protocol. It checks who speaks (subject, descriptor, store), hands messages to inboxes,
+ * carries effects out, and counts whatever it drops.
+ */
+import { type Cluster, storeIdOf } from "../paxos/cluster.js";
+import {
+  LISTED_ROLES,
+  type Message,
+  type RoleName,
+  SENDERS,
+  type Sender,
+} from "../paxos/messages.js";
+import { Doors } from "./doors.js";
+import type { Address, Effect, Settlement } from "./effect.js";
+import { Feed } from "./feed.js";
+import type { Clock, Codec, Envelope, Incoming, Logger, Random, Transport } from "./ports.js";
+import type { Hearing, RoleDefinition } from "./role.js";
+import { Runner } from "./runner.js";
+import { createStepper } from "./step.js";
+import type { Store } from "./store.js";
+import { doorSubject, parseSubject, type Space, subjectOf } from "./subject.js";
+import { Witness } from "./witness.js";
+
+/** What a host is built from. */
+export interface HostOptions {
+  readonly cluster: Cluster;
+  readonly prefix: string;
+  readonly transport: Transport;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Every role there is: their hearings tell which messages are overheard. */
+  readonly registry: readonly RoleDefinition[];
+  /** Called when a role stopped for good. */
+  readonly onHalt: (role: RoleName, id: string, why: string, cause: "halt" | "threw") => void;
+  /** Called with what a session settled. */
+  readonly onSettle?: (settlements: readonly Settlement[]) => void;
+}
+
+/** Runs roles in one process over one transport. */
+export class Host {
+  readonly space: Space;
+  readonly nonce: string;
+  readonly runners: Runner[] = [];
+  /** What was dropped or refused, by reason. */
+  readonly dropped = new Map<string, number>();
+  readonly #options: HostOptions;
+  readonly #stepper = createStepper();
+  readonly #witness = new Witness();
+  readonly #doors: Doors;
+  readonly #feeds = new Map<Runner, Feed>();
+  readonly #overheard: ReadonlySet<string>;
+  readonly #ears = new Map<string, Runner[]>();
+  readonly #endings: (() => void)[] = [];
+  #lc = 0;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.space = { prefix: options.prefix, cluster: options.cluster.name };
+    this.nonce = options.random.hex(8);
+    const count = (reason: string, by?: number) => this.count(reason, by);
+    this.#doors = new Doors({ ...options, space: this.space, count });
+    this.#overheard = new Set(
+      options.registry.flatMap((role) =>
+        role.hears.flatMap(({ verb, toldTo }) =>
+          toldTo === undefined ? [] : [`${toldTo}.${verb}`],
+        ),
+      ),
+    );
+    this.#endings.push(
+      options.transport.onStatus((status) => {
+        if (status.kind === "connected") this.#tellAll({ type: "connection.up" });
+        if (status.kind === "disconnected") this.#tellAll({ type: "connection.down" });
+        if (status.kind === "denied") {
+          this.count(`denied_${status.operation}`);
+          options.logger.error(
+            { subject: status.subject },
+            `the server forbids ${status.operation}`,
+          );
+        }
+      }),
+    );
+  }
+
+  /** Counts something dropped or refused. */
+  count(reason: string, by = 1): void {
+    this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + by);
+  }
+
+  /** Adds a role and starts it. The transport must be connected. */
+  add(definition: RoleDefinition, id: string, store: Store | null): Runner {
+    const { cluster, clock, random, logger } = this.#options;
+    const runner = new Runner({
+      definition,
+      id,
+      cluster,
+      store,
+      stepper: this.#stepper,
+      clock,
+      random,
+      logger,
+      nonce: this.nonce,
+      carryOut: (from, effect) => this.#carryOut(from, effect),
+      count: (reason, by) => this.count(reason, by),
+      onHalt: (halted, why, cause) => {
+        this.#hush(halted);
+        this.#options.onHalt(halted.definition.name, halted.id, why, cause);
+      },
+    });
+    if (this.runners.length === 0 && definition.name !== "session") this.#listenForHellos();
+    this.runners.push(runner);
+    for (const hearing of definition.hears) this.#listen(runner, hearing);
+    if (LISTED_ROLES.has(definition.name)) this.#listenForTwin(runner);
+    this.#doors.open(runner);
+    if (definition.name === "proposer") this.#answerPings(runner);
+    if (definition.name === "learner") this.#openFeed(runner);
+    runner.start();
+    return runner;
+  }
+
+  /** Asks every role to end its work; resolves by `done` once nothing is left to say, or after `waitMs`. */
+  stop(waitMs: number, done: () => void): void {
+    this.#tellAll({ type: "stop" });
+    const { clock } = this.#options;
+    const untilMs = clock.nowMs() + waitMs;
+    const look = () => {
+      const busy = this.runners.some((runner) => runner.halted === null && runner.pending > 0);
+      if (busy && clock.nowMs() < untilMs) {
+        clock.setTimer(5, look);
+        return;
+      }
+      for (const end of this.#endings) end();
+      for (const feed of this.#feeds.values()) feed.close();
+      this.#doors.close();
+      done();
+    };
+    clock.soon(look);
+  }
+
+  #tellAll(event: { type: string }): void {
+    for (const runner of this.runners) runner.tell(event);
+  }
+
+  // --- ears -----------------------------------------------------------------------------------
+
+  #listen(runner: Runner, hearing: Hearing): void {
+    const { name } = runner.definition;
+    const { verb, toldTo, queue } = hearing;
+    if (toldTo !== undefined && toldTo !== name) {
+      this.#subscribe(subjectOf(this.space, toldTo, verb, "*", "*"), runner);
+      return;
+    }
+    this.#subscribe(subjectOf(this.space, name, verb, runner.id, "*"), runner);
+    const all = subjectOf(this.space, name, verb, "all", "*");
+    this.#subscribe(all, runner, queue === true ? name : undefined);
+  }
+
+  #subscribe(pattern: string, runner: Runner, queue?: string): void {
+    const listeners = this.#ears.get(pattern);
+    if (listeners !== undefined) {
+      listeners.push(runner);
+      return;
+    }
+    const added = [runner];
+    this.#ears.set(pattern, added);
+    const heard = (incoming: Incoming) => this.#hear(incoming, added);
+    this.#endings.push(this.#options.transport.subscribe(pattern, heard, { queue }));
+  }
+
+  #hear(incoming: Incoming, listeners: readonly Runner[]): void {
+    const envelope = this.#open(incoming);
+    if (envelope === undefined) return;
+    const { sender, message } = envelope;
+    const carried =
+      incoming.reply === undefined ? message : this.#doors.withToken(message, incoming);
+    if (carried === undefined) return;
+    const bytes = incoming.payload.length;
+    for (const runner of listeners) runner.deliver({ from: sender, message: carried, bytes });
+  }
+
+  /** Reads a message and checks that its sender is who it says. */
+  #open(incoming: Incoming): Envelope | undefined {
+    const route = parseSubject(this.space, incoming.subject);
+    if (route === undefined) return this.#drop("wrong_subject", incoming);
+    const decoded = this.#options.codec.decode(route.verb, incoming.payload);
+    if ("fault" in decoded) return this.#drop(decoded.fault, incoming);
+    const { sender, message } = decoded;
+    if (sender.process === this.nonce) return undefined; // our own, heard already in this process
+    if (sender.id !== route.fromId) return this.#drop("wrong_sender", incoming);
+    if (!SENDERS[message.type].includes(sender.role)) return this.#drop("wrong_role", incoming);
+    if (LISTED_ROLES.has(sender.role)) {
+      const storeId = storeIdOf(this.#options.cluster, sender.role, sender.id);
+      if (storeId === undefined) return this.#drop("unknown_member", incoming);
+      if (storeId !== sender.storeId) return this.#drop("wrong_store", incoming);
+    }
+    this.#lc = Math.max(this.#lc, decoded.lc) + 1;
+    if (message.type === "hello") {
+      const objection = this.#witness.object(sender, message);
+      if (objection !== null) this.#object(sender, objection);
+      return undefined;
+    }
+    this.#witness.note(sender);
+    return decoded;
+  }
+
+  #drop(reason: string, incoming: Incoming): undefined {
+    this.count(reason);
+    const times = this.dropped.get(reason) ?? 0;
+    if (times === 1 || times % 1000 === 0) {
+      const fields = { subject: incoming.subject, reason, times };
+      this.#options.logger.warn(fields, `dropped a message: ${reason}`);
+    }
+    return undefined;
+  }
+
+  #object(to: Sender, objection: Message): void {
+    this.count("objections");
+    const subject = subjectOf(this.space, to.role, "objection", to.id, "witness");
+    const from: Sender = {
+      role: "learner",
+      id: "witness",
+      storeId: null,
+      incarnation: 0,
+      writeNumber: 0,
+      process: this.nonce,
+    };
+    const payload = this.#options.codec.encode(from, ++this.#lc, objection);
+    this.#options.transport.publish(subject, payload);
+  }
+
+  /** Hears whoever else speaks under a listed name that lives here. */
+  #listenForTwin(runner: Runner): void {
+    const { name } = runner.definition;
+    const pattern = subjectOf(this.space, "*", "*", "*", runner.id);
+    const heard = (incoming: Incoming) => {
+      const route = parseSubject(this.space, incoming.subject);
+      if (route === undefined) return;
+      const decoded = this.#options.codec.decode(route.verb, incoming.payload);
+      if ("fault" in decoded) return;
+      const { sender, message } = decoded;
+      if (sender.role !== name || sender.process === this.nonce) return;
+      if (sender.storeId !== runner.sender.storeId || runner.halted !== null) return;
+      const { incarnation, writeNumber } = runner.sender;
+      const twin = { reason: "name_in_use" as const, incarnation, writeNumber };
+      if (message.type === "hello") this.#object(sender, { type: "objection", ...twin });
+      else if (sender.incarnation >= incarnation) {
+        const objection: Message = { type: "objection", ...twin };
+        runner.deliver({ from: sender, message: objection, bytes: 0 });
+      }
+    };
+    this.#endings.push(this.#options.transport.subscribe(pattern, heard));
+  }
+
+  /** Hears the stores that start anywhere, to object to those it has seen a later life of. */
+  #listenForHellos(): void {
+    for (const role of LISTED_ROLES) {
+      const all = subjectOf(this.space, role, "hello", "all", "*");
+      const heard = (incoming: Incoming) => {
+        this.#open(incoming);
+      };
+      this.#endings.push(this.#options.transport.subscribe(all, heard));
+    }
+  }
+
+  #answerPings(runner: Runner): void {
+    const pattern = subjectOf(this.space, "proposer", "ping", runner.id, "*");
+    const end = this.#options.transport.subscribe(pattern, ({ reply }) => {
+      if (reply === undefined) return;
+      if (runner.halted === null) this.#options.transport.publish(reply, new Uint8Array(0));
+    });
+    this.#endings.push(end);
+  }
+
+  #openFeed(runner: Runner): void {
+    const { transport, clock } = this.#options;
+    const subject = doorSubject(this.space, `chosen.${runner.id}`);
+    const count = (reason: string, by?: number) => this.count(reason, by);
+    this.#feeds.set(runner, new Feed({ transport, clock, subject, nonce: this.nonce, count }));
+  }
+
+  /** Ends what a halted role listens to, so that a ping or request for it finds nobody. */
+  #hush(runner: Runner): void {
+    for (const listeners of this.#ears.values()) {
+      const at = listeners.indexOf(runner);
+      if (at >= 0) listeners.splice(at, 1);
+    }
+    this.#feeds.get(runner)?.close();
+    this.#doors.shut(runner);
+  }
+
+  // --- mouths ---------------------------------------------------------------------------------
+
+  #carryOut(from: Runner, effect: Effect): void {
+    switch (effect.kind) {
+      case "send":
+        this.#send(from, effect.to, effect.message);
+        break;
+      case "broadcast":
+        this.#broadcast(from, effect.role, effect.message);
+        break;
+      case "publish":
+        this.#feeds.get(from)?.publish(effect.entries);
+        break;
+      case "settle":
+        this.#options.onSettle?.(effect.settlements);
+        break;
+      case "reply":
+        this.#doors.reply(effect.token, effect.answer);
+        break;
+      case "ping":
+        this.#ping(from, effect.proposer, effect.timeoutMs);
+        break;
+      case "readVotes":
+        this.#readVotes(from, effect);
+        break;
+      case "checkDisk":
+        if (from.store?.hasRoom() === true) from.tell({ type: "disk.room" });
+        break;
+      default:
+        this.count(`not_carried_out_${effect.kind}`);
+    }
+  }
+
+  #send(from: Runner, to: Address, message: Message): void {
+    const local = this.runners.filter(
+      (runner) => runner.definition.name === to.role && runner.id === to.id,
+    );
+    for (const runner of local) this.#deliverHere(from, runner, message);
+    const overheard = this.#overheard.has(`${to.role}.${message.type}`);
+    if (overheard) this.#deliverOverheard(from, to.role, message);
+    if (local.length === 0 || overheard) this.#publish(from, to.role, to.id, message);
+  }
+
+  #broadcast(from: Runner, role: RoleName, message: Message): void {
+    for (const runner of this.runners) {
+      const hears = runner.definition.name === role && hearsAsItself(runner, message);
+      if (hears) this.#deliverHere(from, runner, message);
+    }
+    if (this.#overheard.has(`${role}.${message.type}`)) {
+      this.#deliverOverheard(from, role, message);
+    }
+    this.#publish(from, role, "all", message);
+  }
+
+  #deliverOverheard(from: Runner, role: RoleName, message: Message): void {
+    for (const runner of this.runners) {
+      const overhears = runner.definition.hears.some(
+        ({ verb, toldTo }) =>
+          verb === message.type && toldTo === role && toldTo !== runner.definition.name,
+      );
+      if (overhears) this.#deliverHere(from, runner, message);
+    }
+  }
+
+  #deliverHere(from: Runner, to: Runner, message: Message): void {
+    to.deliver({ from: from.sender, message, bytes: 0 });
+  }
+
+  #publish(from: Runner, role: RoleName, toId: string, message: Message): void {
+    const subject = subjectOf(this.space, role, message.type, toId, from.id);
+    const payload = this.#options.codec.encode(from.sender, ++this.#lc, message);
+    if (payload.length > this.#options.transport.payloadBytesMax) {
+      this.count("over_server_limit");
+      const fields = { subject, bytes: payload.length };
+      this.#options.logger.error(
+        fields,
+        `a message of ${payload.length} bytes is over the server's limit of ` +
+          `${this.#options.transport.payloadBytesMax}: raise max_payload of the server`,
+      );
+      return;
+    }
+    this.#options.transport.publish(subject, payload);
+  }
+
+  #ping(from: Runner, proposer: string, timeoutMs: number): void {
+    const here = this.runners.find(
+      ({ definition, id }) => definition.name === "proposer" && id === proposer,
+    );
+    if (here !== undefined) {
+      const reason = "no_responders";
+      from.tell(
+        here.halted === null
+          ? { type: "pong", ...{ proposer } }
+          : { type: "no-pong", ...{ proposer, reason } },
+      );
+      return;
+    }
+    const subject = subjectOf(this.space, "proposer", "ping", proposer, from.id);
+    this.#options.transport.request(subject, new Uint8Array(0), { timeoutMs }, ({ kind }) => {
+      if (kind === "answer") from.tell({ type: "pong", ...{ proposer } });
+      else from.tell({ type: "no-pong", ...{ proposer, reason: kind } });
+    });
+  }
+
+  #readVotes(from: Runner, effect: Extract<Effect, { kind: "readVotes" }>): void {
+    if (from.store === null) return;
+    try {
+      const { votes, to } = from.store.readVotes(effect.from, effect.below, effect.bytesMax);
+      const { trimmed } = effect;
+      this.#send(from, effect.to, { type: "votes", from: effect.from, to, trimmed, votes });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const event = { type: "disk.failed", reason };
+      from.tell(event);
+    }
+  }
+}
+
+function hearsAsItself(runner: Runner, message: Message): boolean {
+  return runner.definition.hears.some(
+    ({ verb, toldTo }) =>
+      verb === message.type && (toldTo === undefined || toldTo === runner.definition.name),
+  );
+}

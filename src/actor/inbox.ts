@@ -1,0 +1,102 @@
+/**
+ * The inbox of one role: bounded, and drained as a whole.
+ *
+ * Full means lost: the protocol repeats whatever matters. New work is turned away first, so that
+ * work under way can end; what keeps leadership stable has a share of its own.
+ */
+import { batchKey, type Verb } from "../paxos/messages.js";
+import type { Inbound, Received } from "./role.js";
+
+/** A message and the size it had on the wire. */
+export interface Delivery extends Received {
+  readonly bytes: number;
+}
+
+/** Anything that waits for a step. */
+export type Waiting =
+  | { readonly kind: "message"; readonly delivery: Delivery }
+  | { readonly kind: "event"; readonly event: { readonly type: string } }
+  | { readonly kind: "timer"; readonly id: string; readonly generation: number };
+
+const NEW_WORK: ReadonlySet<Verb> = new Set<Verb>(["propose", "request", "open-session", "decide"]);
+const RESERVED: ReadonlySet<Verb> = new Set<Verb>([
+  "prepare",
+  "promise",
+  "accepted",
+  "nack",
+  "beacon",
+  "objection",
+]);
+
+/** A bounded queue of what one role has yet to see. */
+export class Inbox {
+  readonly #eventsMax: number;
+  readonly #bytesMax: number;
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+
+  constructor(eventsMax: number, bytesMax: number) {
+    this.#eventsMax = eventsMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Adds a message. @returns false if there is no room for one of its kind: it is lost */
+  offer(delivery: Delivery): boolean {
+    const verb = delivery.message.type;
+    const share = NEW_WORK.has(verb) ? 0.5 : RESERVED.has(verb) ? 1 : 0.8;
+    if (this.#waiting.length >= this.#eventsMax * share) return false;
+    if (this.#bytes + delivery.bytes > this.#bytesMax * share) return false;
+    this.#bytes += delivery.bytes;
+    this.#waiting.push({ kind: "message", delivery });
+    return true;
+  }
+
+  /** Says whether a door may take one more request. */
+  hasRoomForRequests(): boolean {
+    return this.#waiting.length < this.#eventsMax * 0.5 && this.#bytes < this.#bytesMax * 0.5;
+  }
+
+  /** Adds what the host itself has to say, which is never lost; `bytes` for what doors bring. */
+  push(waiting: Waiting, bytes = 0): void {
+    this.#bytes += bytes;
+    this.#waiting.push(waiting);
+  }
+
+  /** Takes everything. */
+  take(): readonly Waiting[] {
+    const taken = this.#waiting;
+    this.#waiting = [];
+    this.#bytes = 0;
+    return taken;
+  }
+}
+
+/** Joins neighbours that may be judged together into one event each; order is kept. */
+export function joinBatches(
+  waiting: readonly Waiting[],
+  nowMs: number,
+): (Inbound | Exclude<Waiting, { kind: "message" }>)[] {
+  const joined: (Inbound | Exclude<Waiting, { kind: "message" }>)[] = [];
+  let open: { type: string; key: string; received: Received[] } | null = null;
+  for (const one of waiting) {
+    if (one.kind !== "message") {
+      open = null;
+      joined.push(one);
+      continue;
+    }
+    const { from, message } = one.delivery;
+    const key = batchKey(message);
+    if (open !== null && key !== null && open.type === message.type && open.key === key) {
+      open.received.push({ from, message });
+      continue;
+    }
+    const received: Received[] = [{ from, message }];
+    joined.push({ type: message.type, received, nowMs } as Inbound);
+    open = key === null ? null : { type: message.type, key, received };
+  }
+  return joined;
+}

@@ -1,0 +1,118 @@
+/**
+ * Refusals: why a store may not be used, each with a sentence that says what to do.
+ */
+import type { Meta } from "../paxos/record.js";
+import type { DiskError } from "./ports.js";
+
+/** Whose store it is, as the descriptor has it. */
+export type StoreIdentity = Pick<
+  Meta,
+  "clusterId" | "role" | "id" | "storeId" | "epoch" | "safetyHash"
+>;
+
+/** Why a store was not opened or formatted. */
+export type RefusalCode =
+  | "not_formatted"
+  | "already_formatted"
+  | "wrong_cluster"
+  | "wrong_role"
+  | "wrong_store"
+  | "wrong_epoch"
+  | "copied"
+  | "corrupt"
+  | "fenced"
+  | "in_use"
+  | "unwritable";
+
+/** A store that may not be used; the message says what happened and what to do. */
+export class StoreRefused extends Error {
+  override readonly name = "StoreRefused";
+  readonly code: RefusalCode;
+
+  constructor(code: RefusalCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Holds a meta record against the descriptor and the file it is in. @throws StoreRefused */
+export function checkIdentity(
+  meta: Meta,
+  wanted: StoreIdentity,
+  file: string,
+  folder: string,
+): void {
+  const place = `${folder} holds the store of ${meta.role} ${meta.id}`;
+  if (meta.clusterId !== wanted.clusterId) {
+    throw new StoreRefused("wrong_cluster", `${place} of another cluster; ${OTHER_FOLDER}`);
+  }
+  if (meta.role !== wanted.role || meta.id !== wanted.id) {
+    const message = `${place}, not that of ${wanted.role} ${wanted.id}; ${OTHER_FOLDER}`;
+    throw new StoreRefused("wrong_role", message);
+  }
+  if (meta.storeId !== wanted.storeId) {
+    const message = `${place}, but not the one that the descriptor lists; ${OTHER_FOLDER}`;
+    throw new StoreRefused("wrong_store", message);
+  }
+  if (meta.epoch !== wanted.epoch || meta.safetyHash !== wanted.safetyHash) {
+    throw new StoreRefused(
+      "wrong_epoch",
+      `${place} under another descriptor (epoch ${meta.epoch}, here ${wanted.epoch}); give every ` +
+        "role the descriptor that its store was formatted with",
+    );
+  }
+  if (meta.file !== file) {
+    throw new StoreRefused(
+      "copied",
+      `${folder} holds a copy of the store of ${meta.role} ${meta.id}: two of them would promise ` +
+        "in one name. Start the original; if it is lost, replace this role by a new one with a " +
+        "new store",
+    );
+  }
+}
+
+const OTHER_FOLDER = "start this role on its own data folder, or correct its id or descriptor";
+
+/** The refusal of a place that holds no store: never made anew silently. */
+export function notFormatted(folder: string): StoreRefused {
+  return new StoreRefused(
+    "not_formatted",
+    `${folder} holds no store. If this role never ran, format it with the store id that the ` +
+      "descriptor lists. If it ran, its disk was wiped or is not mounted: bring it back, or replace " +
+      "this role by a new one with a new store; an empty one would have forgotten its promises",
+  );
+}
+
+/** The refusal to format a place that holds a store. */
+export function alreadyFormatted(folder: string): StoreRefused {
+  const message = `${folder} already holds a store; choose another folder, or start the role on it`;
+  return new StoreRefused("already_formatted", message);
+}
+
+/** The refusal of a store that is not what was written. */
+export function corrupt(folder: string, what: string, cause?: unknown): StoreRefused {
+  return new StoreRefused(
+    "corrupt",
+    `${folder} is corrupt: ${what}. It answers no more, since it may have forgotten a promise or a ` +
+      "vote: check the disk, and replace this role by a new one with a new store",
+    { cause },
+  );
+}
+
+/** The refusal of a store that another process has taken. */
+export function fenced(folder: string): StoreRefused {
+  const message = `another process has opened ${folder}; stop one of the two and start this role again`;
+  return new StoreRefused("fenced", message);
+}
+
+/** The refusal of a store that could not be written when it was formatted or opened. */
+export function unwritable(folder: string, error: DiskError): StoreRefused {
+  const what = error.kind === "full" ? "make room" : "check the disk";
+  const message = `${folder} could not be written: ${error.message}; ${what} and start again`;
+  return new StoreRefused("unwritable", message);
+}
+
+/** Says what a failed write or sync means for a store. */
+export function failed(folder: string, why = "it was written out of order"): string {
+  return `${folder} could not be synced (${why}): what it holds is uncertain; check the disk`;
+}

@@ -1,0 +1,132 @@
+/**
+ * Roles: a statechart with what its host must know to run it.
+ */
+import type { AnyMachineSnapshot, AnyStateMachine } from "xstate";
+import type { Cluster } from "../paxos/cluster.js";
+import type { Limits } from "../paxos/limits.js";
+import type { Message, RoleName, Sender, Verb } from "../paxos/messages.js";
+import type { StoreRecord } from "../paxos/record.js";
+import type { DoorAnswer } from "./effect.js";
+import type { Incoming } from "./ports.js";
+
+/** What a role instance starts from. */
+export interface RoleInput {
+  readonly id: string;
+  readonly cluster: Cluster;
+  /** 16 hexadecimal digits drawn at this start; part of every ballot of this process. */
+  readonly nonce: string;
+  /** Seeds the role's own jitter; integer 0 … 2^32 − 1. */
+  readonly seed: number;
+  /** Monotonic time of the start. */
+  readonly nowMs: number;
+  /** What its store held, corrupt records excluded: those stop the start. */
+  readonly records: readonly StoreRecord[];
+  readonly incarnation: number;
+  readonly storeId: string | null;
+  readonly openings: readonly { readonly incarnation: number; readonly writeNumber: number }[];
+  /** Set when the disk was full at the last commit: the role begins by refusing. */
+  readonly diskFull: string | null;
+  /** The instance: a single-decree key; "" for roles with one instance. */
+  readonly instance: string;
+}
+
+/** A message as a machine sees it. */
+export interface Received<M extends Message = Message> {
+  readonly from: Sender;
+  readonly message: M;
+}
+
+/**
+ * A drained batch: messages of one verb that may be judged together (the same ballot), in order of
+ * arrival. Never empty; most verbs always come alone.
+ */
+export interface Inbound<M extends Message = Message> {
+  readonly type: M["type"];
+  readonly received: readonly Received<M>[];
+  readonly nowMs: number;
+}
+
+/** What the host itself tells a role. */
+export type HostEvent =
+  | { readonly type: "connection.up"; readonly nowMs: number }
+  | { readonly type: "connection.down"; readonly nowMs: number }
+  | { readonly type: "disk.room"; readonly nowMs: number }
+  | { readonly type: "disk.failed"; readonly reason: string; readonly nowMs: number }
+  | { readonly type: "stop"; readonly nowMs: number }
+  | { readonly type: "pong"; readonly proposer: string; readonly nowMs: number }
+  | {
+      readonly type: "no-pong";
+      readonly proposer: string;
+      readonly reason: "no_responders" | "timeout" | "disconnected";
+      readonly nowMs: number;
+    };
+
+/** Distributes {@link Inbound} over a union of messages. */
+export type InboundOf<M extends Message> = M extends Message ? Inbound<M> : never;
+
+/** An event of any role's machine. */
+export type RoleEvent =
+  | InboundOf<Message>
+  | HostEvent
+  | { readonly type: string; readonly nowMs?: number };
+
+/** What a role waits for, for `why`. */
+export interface Wait {
+  /** What, in a few words: "promises for ballot 7.p1". */
+  readonly for: string;
+  /** Ids it still waits for. */
+  readonly from: readonly string[];
+  readonly have: number;
+  readonly need: number;
+  readonly sinceMs: number;
+  readonly reason: string;
+}
+
+/** What `status` shows of a role beside its state; absent fields do not apply. */
+export interface RoleStatus {
+  readonly promised?: string | null;
+  readonly ballot?: string | null;
+  readonly leader?: string | null;
+  readonly chosenWatermark?: number;
+  readonly appliedWatermark?: number;
+  readonly firstRetained?: number;
+  readonly stateHash?: string;
+  readonly elections?: number;
+  readonly nacks?: number;
+}
+
+/** How a role listens to a verb: as itself and one of all, or also to what another role is told. */
+export interface Hearing {
+  readonly verb: Verb;
+  /** The role that the message is addressed to; the role itself if absent. */
+  readonly toldTo?: RoleName;
+  /** Set: only one instance of this queue group hears each message addressed to all. */
+  readonly queue?: boolean;
+}
+
+/** A public subject of a role, such as `propose`: its requests come as events with a `token`. */
+export interface Door {
+  /** Tokens after the cluster's name. */
+  readonly subject: string;
+  /** Set: only one instance of this queue group takes each request. */
+  readonly queue: string | undefined;
+  /** Reads a request; never throws. */
+  readonly toEvent: (
+    incoming: Incoming,
+    limits: Limits,
+  ) => { readonly event: { readonly type: string } } | { readonly refused: DoorAnswer };
+}
+
+/** A role as the registry lists it. */
+export interface RoleDefinition {
+  readonly name: RoleName;
+  readonly machine: AnyStateMachine;
+  /** Has a formatted store that must be open before it starts. */
+  readonly stateful: boolean;
+  readonly hears: readonly Hearing[];
+  /** Several instances in one process, told apart by this key of a message; absent for one. */
+  readonly instanceOf?: (message: Message) => string | undefined;
+  readonly doors?: readonly Door[];
+  readonly status: (snapshot: AnyMachineSnapshot) => RoleStatus;
+  readonly waits: (snapshot: AnyMachineSnapshot, nowMs: number) => readonly Wait[];
+}

@@ -1,0 +1,364 @@
+/**
+ * The runner of one role: drains its inbox, steps its machines, commits what they want kept, and
+ * lets their messages out after that.
+ */
+import type { AnyMachineSnapshot } from "xstate";
+import type { Sender } from "../paxos/messages.js";
+import type { StoreRecord } from "../paxos/record.js";
+import type { Effect } from "./effect.js";
+import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
+import { Outbox } from "./outbox.js";
+import type { Clock, DiskError, Logger, Random } from "./ports.js";
+import type { RoleDefinition, RoleEvent, RoleInput } from "./role.js";
+import type { Stepper } from "./step.js";
+import type { Store } from "./store.js";
+
+/** What a runner is built from. */
+export interface RunnerOptions {
+  readonly definition: RoleDefinition;
+  readonly id: string;
+  readonly cluster: RoleInput["cluster"];
+  readonly store: Store | null;
+  readonly stepper: Stepper;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** 16 hexadecimal digits drawn at the process's start. */
+  readonly nonce: string;
+  /** Carries out what is not the runner's own business: messages, feeds, replies, pings. */
+  readonly carryOut: (runner: Runner, effect: Effect) => void;
+  readonly count: (reason: string, by?: number) => void;
+  /** Called once when the role stops for good. */
+  readonly onHalt: (runner: Runner, why: string, cause: "halt" | "threw") => void;
+}
+
+/** An alarm that is set. A fired one whose generation is not current any more is dropped. */
+interface Alarm {
+  readonly generation: number;
+  readonly cancel: () => void;
+  readonly event: { readonly type: string };
+}
+
+interface Instance {
+  readonly key: string;
+  snapshot: AnyMachineSnapshot;
+  readonly timers: Map<string, Alarm>;
+  finished: boolean;
+}
+
+const INSTANCE_SEPARATOR = "\u0000";
+
+/** Runs one role under one id; a role with instances runs one machine for each. */
+export class Runner {
+  readonly definition: RoleDefinition;
+  readonly id: string;
+  readonly store: Store | null;
+  readonly inbox: Inbox;
+  readonly #options: RunnerOptions;
+  readonly #outbox: Outbox;
+  readonly #instances = new Map<string, Instance>();
+  #generation = 0;
+  #scheduled = false;
+  #halted: string | null = null;
+  #records: readonly StoreRecord[];
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.definition = options.definition;
+    this.id = options.id;
+    this.store = options.store;
+    this.#records = options.store?.records ?? [];
+    const { inboxEventsMax, inboxBytesMax } = options.cluster.limits;
+    this.inbox = new Inbox(inboxEventsMax, inboxBytesMax);
+    this.#outbox = new Outbox((effect) => this.#release(effect));
+  }
+
+  /** Why the role stopped for good; null while it runs. */
+  get halted(): string | null {
+    return this.#halted;
+  }
+
+  /** The sender that this role signs as. */
+  get sender(): Sender {
+    const { store, definition, id } = this;
+    return {
+      role: definition.name,
+      id,
+      storeId: store?.meta.storeId ?? null,
+      incarnation: store?.meta.incarnation ?? 0,
+      writeNumber: store?.durableWriteNumber ?? 0,
+      process: this.#options.nonce,
+    };
+  }
+
+  /** Starts the role's one machine; a role with instances starts them when they are asked for. */
+  start(): void {
+    if (this.definition.instanceOf === undefined) this.#startInstance("", null);
+  }
+
+  /** Takes a message in. @returns false if there was no room */
+  deliver(delivery: Delivery): boolean {
+    if (this.#halted !== null) return true;
+    if (!this.inbox.offer(delivery)) {
+      this.#options.count("inbox_full");
+      return false;
+    }
+    this.#schedule();
+    return true;
+  }
+
+  /** Takes an event of the host in; `bytes` for what a door brought. */
+  tell(event: { readonly type: string }, bytes = 0): void {
+    if (this.#halted !== null) return;
+    this.inbox.push({ kind: "event", event }, bytes);
+    this.#schedule();
+  }
+
+  /** The states of the machines, by instance. */
+  snapshots(): ReadonlyMap<string, AnyMachineSnapshot> {
+    return new Map([...this.#instances].map(([key, instance]) => [key, instance.snapshot]));
+  }
+
+  /** Stops for good: timers end, nothing held back leaves any more. */
+  halt(why: string, cause: "halt" | "threw" = "halt"): void {
+    if (this.#halted !== null) return;
+    this.#halted = why;
+    for (const instance of this.#instances.values()) cancelTimers(instance);
+    this.#outbox.discard();
+    this.#options.onHalt(this, why, cause);
+  }
+
+  /** Messages and writes that are not out yet; a graceful stop waits for zero. */
+  get pending(): number {
+    return this.inbox.size + this.#outbox.size + this.#outbox.writesInFlight;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.clock.soon(() => {
+      this.#scheduled = false;
+      this.#drain();
+    });
+  }
+
+  #drain(): void {
+    if (this.#halted !== null) return;
+    const nowMs = this.#options.clock.nowMs();
+    const effects: Effect[] = [];
+    for (const one of joinBatches(this.inbox.take(), nowMs)) {
+      if (this.#halted !== null) return;
+      this.#route(one, nowMs, effects);
+    }
+    this.#settle(effects);
+  }
+
+  /** Finds the machine that an event is for. */
+  #route(one: ReturnType<typeof joinBatches>[number], nowMs: number, effects: Effect[]): void {
+    if ("kind" in one) {
+      if (one.kind === "timer") this.#fire(one, nowMs, effects);
+      else this.#tellInstances(one.event, nowMs, effects);
+      return;
+    }
+    const { instanceOf } = this.definition;
+    if (instanceOf === undefined) {
+      this.#step(this.#instances.get(""), one, effects);
+      return;
+    }
+    for (const received of one.received) {
+      const key = instanceOf(received.message);
+      if (key === undefined) continue;
+      const event = { type: one.type, received: [received], nowMs };
+      this.#step(this.#instanceFor(key, one.type, effects), event, effects);
+    }
+  }
+
+  #tellInstances(event: { readonly type: string }, nowMs: number, effects: Effect[]): void {
+    const stamped = { ...event, nowMs };
+    for (const instance of this.#instances.values()) this.#step(instance, stamped, effects);
+  }
+
+  #fire(timer: Extract<Waiting, { kind: "timer" }>, nowMs: number, effects: Effect[]): void {
+    const [key = "", id = ""] = timer.id.split(INSTANCE_SEPARATOR);
+    const instance = this.#instances.get(key);
+    const armed = instance?.timers.get(id);
+    if (instance === undefined || armed?.generation !== timer.generation) return;
+    instance.timers.delete(id);
+    this.#step(instance, { ...armed.event, nowMs }, effects);
+  }
+
+  /** Returns the instance of a key; only a wish of a client begins a new one. */
+  #instanceFor(key: string, type: string, effects: Effect[]): Instance | undefined {
+    const known = this.#instances.get(key);
+    if (known !== undefined || type !== "decide") return known;
+    if (this.#instances.size >= this.#options.cluster.limits.decideOpenMax) {
+      this.#options.count("overloaded");
+      return undefined;
+    }
+    return this.#startInstance(key, null, effects);
+  }
+
+  #input(key: string, diskFull: string | null): RoleInput {
+    const { cluster, random, clock, nonce } = this.#options;
+    const meta = this.store?.meta;
+    return {
+      id: this.id,
+      cluster,
+      // Instances draw ballots of their own keys, so one nonce a process is enough.
+      nonce,
+      seed: Math.floor(random.next() * 2 ** 32),
+      nowMs: clock.nowMs(),
+      records: this.#records,
+      incarnation: meta?.incarnation ?? 0,
+      storeId: meta?.storeId ?? null,
+      openings: meta?.openings ?? [],
+      diskFull,
+      instance: key,
+    };
+  }
+
+  #startInstance(key: string, diskFull: string | null, effects?: Effect[]): Instance | undefined {
+    const made: Effect[] = effects ?? [];
+    try {
+      const input = this.#input(key, diskFull);
+      const step = this.#options.stepper.start(this.definition.machine, input);
+      const instance = {
+        key,
+        snapshot: step.snapshot,
+        timers: new Map<string, Alarm>(),
+        finished: false,
+      };
+      this.#instances.set(key, instance);
+      this.#collect(instance, step.effects, made);
+      this.#records = [];
+      if (effects === undefined) this.#settle(made);
+      return instance;
+    } catch (error) {
+      this.#threw(error, "start", undefined);
+      return undefined;
+    }
+  }
+
+  #step(instance: Instance | undefined, event: RoleEvent, effects: Effect[]): void {
+    if (instance === undefined || instance.finished) {
+      this.#options.count("unheard");
+      return;
+    }
+    if (this.#halted !== null) return;
+    try {
+      const { machine } = this.definition;
+      const step = this.#options.stepper.step(machine, instance.snapshot, event);
+      instance.snapshot = step.snapshot;
+      if (!step.heard) this.#options.count("unheard");
+      this.#collect(instance, step.effects, effects);
+    } catch (error) {
+      this.#threw(error, event.type, instance);
+    }
+  }
+
+  /** Takes timers and ends of instances out of what a step made; the rest goes to the outbox. */
+  #collect(instance: Instance, made: readonly Effect[], effects: Effect[]): void {
+    for (const effect of made) {
+      if (effect.kind === "setTimer") this.#setTimer(instance, effect);
+      else if (effect.kind === "cancelTimer") {
+        instance.timers.get(effect.id)?.cancel();
+        instance.timers.delete(effect.id);
+      } else if (effect.kind === "finish") {
+        instance.finished = true;
+        cancelTimers(instance);
+        this.#instances.delete(instance.key);
+      } else effects.push(effect);
+    }
+  }
+
+  #setTimer(instance: Instance, effect: Extract<Effect, { kind: "setTimer" }>): void {
+    instance.timers.get(effect.id)?.cancel();
+    const generation = ++this.#generation;
+    const id = `${instance.key}${INSTANCE_SEPARATOR}${effect.id}`;
+    const cancel = this.#options.clock.setTimer(effect.delayMs, () => {
+      this.inbox.push({ kind: "timer", id, generation });
+      this.#schedule();
+    });
+    instance.timers.set(effect.id, { generation, cancel, event: effect.event });
+  }
+
+  /** Commits what a drain wants kept, in one transaction, and queues the rest behind it. */
+  #settle(effects: readonly Effect[]): void {
+    if (this.#halted !== null) return;
+    const records: StoreRecord[] = [];
+    let trimBelow: number | undefined;
+    const rest: Effect[] = [];
+    for (const effect of effects) {
+      if (effect.kind === "persist") records.push(...effect.records);
+      else if (effect.kind === "trim") trimBelow = effect.below;
+      else rest.push(effect);
+    }
+    if (records.length === 0 && trimBelow === undefined) {
+      this.#outbox.add(rest);
+      return;
+    }
+    if (this.store === null) {
+      this.halt(`role ${this.definition.name} wants records kept but has no store`, "threw");
+      return;
+    }
+    const write = this.#outbox.beginWrite();
+    this.#outbox.add(rest);
+    this.store.commit({ records, trimBelow }, (error) => this.#committed(write, error));
+  }
+
+  #committed(write: number, error: DiskError | null): void {
+    if (this.#halted !== null) return;
+    if (error === null) {
+      this.#outbox.written(write);
+      return;
+    }
+    this.#outbox.discard();
+    this.#options.logger.error({ role: this.definition.name, id: this.id, error }, error.message);
+    this.#options.count(`disk_${error.kind}`);
+    if (error.kind === "full") this.#restartFromDisk(error.message);
+    else {
+      const event = { type: "disk.failed", reason: error.message };
+      this.tell(event);
+    }
+  }
+
+  /** Forgets the role's memory, which is ahead of the disk, and reads it again. */
+  #restartFromDisk(diskFull: string): void {
+    for (const instance of this.#instances.values()) cancelTimers(instance);
+    this.#instances.clear();
+    try {
+      this.#records = this.store?.reload() ?? [];
+      this.#startInstance("", diskFull);
+    } catch (error) {
+      this.#threw(error, "reload", undefined);
+    }
+  }
+
+  #release(effect: Effect): void {
+    if (this.#halted !== null) return;
+    if (effect.kind === "count") this.#options.count(effect.reason, effect.by);
+    else if (effect.kind === "halt") this.halt(effect.why);
+    else if (effect.kind === "log") {
+      this.#options.logger[effect.level](
+        { role: this.definition.name, id: this.id },
+        effect.message,
+      );
+    } else this.#options.carryOut(this, effect);
+  }
+
+  #threw(error: unknown, event: string, instance: Instance | undefined): void {
+    const { name } = this.definition;
+    const state = instance?.snapshot.value;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#options.logger.error(
+      { role: name, id: this.id, event, state, stack: error instanceof Error ? error.stack : "" },
+      `role ${name} stopped: ${message}`,
+    );
+    this.halt(`${name} ${this.id} stopped at ${event}: ${message}`, "threw");
+  }
+}
+
+function cancelTimers(instance: Instance): void {
+  for (const { cancel } of instance.timers.values()) cancel();
+  instance.timers.clear();
+}
