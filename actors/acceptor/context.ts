@@ -1,0 +1,77 @@
+/** What an acceptor remembers while it runs, and what it shows. */
+import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import { type AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
+import { type Ballot, formatBallot } from "../../src/paxos/ballot.js";
+import type { Cluster } from "../../src/paxos/cluster.js";
+import type { Message, Sender } from "../../src/paxos/messages.js";
+import type { StoreRecord } from "../../src/paxos/record.js";
+
+/** An answer and who asked for it. */
+export interface Reply {
+  readonly to: Sender;
+  readonly message: Message;
+}
+
+/** The acceptor's context. `data` is bulk and has one owner; the rest is replaced, never changed. */
+export interface AcceptorContext {
+  readonly id: string;
+  readonly cluster: Cluster;
+  readonly openings: RoleInput["openings"];
+  readonly data: AcceptorState;
+  /** What the last rule wants on disk, and said afterwards. */
+  readonly records: readonly StoreRecord[];
+  readonly replies: readonly Reply[];
+  readonly refusals: readonly Reply[];
+  /** When the leader of the promised ballot was heard last; null: not since the start. */
+  readonly leader: { readonly ballot: Ballot; readonly heardMs: number } | null;
+  readonly nacks: number;
+  readonly diskFull: string | null;
+  readonly haltReason: string | null;
+  readonly sinceMs: number;
+}
+
+/** Builds the context from what the store held. */
+export function acceptorContext(input: RoleInput): AcceptorContext {
+  return {
+    id: input.id,
+    cluster: input.cluster,
+    openings: input.openings,
+    data: recoverAcceptor(input.records),
+    records: [],
+    replies: [],
+    refusals: [],
+    leader: null,
+    nacks: 0,
+    diskFull: input.diskFull,
+    haltReason: null,
+    sinceMs: input.nowMs,
+  };
+}
+
+/** What `status` shows of an acceptor. */
+export function acceptorStatus(context: AcceptorContext): RoleStatus {
+  const { promised, chosenWatermark, trimmed } = context.data;
+  return {
+    promised: promised === null ? null : formatBallot(promised),
+    chosenWatermark,
+    firstRetained: trimmed,
+    nacks: context.nacks,
+  };
+}
+
+/** What an acceptor waits for: nothing while it serves. */
+export function acceptorWaits(state: string, context: AcceptorContext, nowMs: number): Wait[] {
+  const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
+  const wait = { from: [], have: 0, need: 1, sinceMs };
+  if (state === "recovering") {
+    const reason = "a starting store gives every living role the chance to object to it";
+    return [{ ...wait, for: "objections to this store", reason }];
+  }
+  if (state === "refusing") {
+    return [{ ...wait, for: "room on the disk", reason: context.diskFull ?? "the disk is full" }];
+  }
+  if (state === "halted") {
+    return [{ ...wait, for: "an operator", reason: context.haltReason ?? "halted" }];
+  }
+  return [];
+}

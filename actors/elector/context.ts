@@ -1,0 +1,64 @@
+/** What an elector knows of the leader, and what it shows. */
+import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import type { Ballot } from "../../src/paxos/ballot.js";
+import type { Cluster } from "../../src/paxos/cluster.js";
+
+/** The elector's context. */
+export interface ElectorContext {
+  readonly id: string;
+  readonly cluster: Cluster;
+  readonly seed: number;
+  readonly leader: { readonly id: string; readonly ballot: Ballot } | null;
+  /** When the leader was heard last; when the watch began, if never. Own lag is taken off. */
+  readonly heardMs: number;
+  readonly tickMs: number;
+  readonly confirmMs: number;
+  /** When the suspicion began. */
+  readonly suspectedMs: number;
+  /** Candidates named in a row without a leader showing. */
+  readonly attempts: number;
+  readonly elections: number;
+}
+
+/** Builds the context. */
+export function electorContext(input: RoleInput): ElectorContext {
+  return {
+    id: input.id,
+    cluster: input.cluster,
+    seed: input.seed,
+    leader: null,
+    heardMs: input.nowMs,
+    tickMs: input.nowMs,
+    confirmMs: input.cluster.limits.confirmMs,
+    suspectedMs: input.nowMs,
+    attempts: 0,
+    elections: 0,
+  };
+}
+
+/** The proposer that should lead next: each in turn, the suspected one last. */
+export function candidateOf(context: ElectorContext): string {
+  const ids = context.cluster.proposers.map(({ id }) => id);
+  const others = ids.filter((id) => id !== context.leader?.id);
+  const order = context.leader === null ? ids : [...others, context.leader.id];
+  return order[context.attempts % order.length] ?? "";
+}
+
+/** What `status` shows of an elector. */
+export function electorStatus(context: ElectorContext): RoleStatus {
+  return { leader: context.leader?.id ?? null, elections: context.elections };
+}
+
+/** What it waits for: a leader to show. */
+export function electorWaits(state: string, context: ElectorContext, nowMs: number): Wait[] {
+  if (state === "watching") return [];
+  const sinceMs = Math.max(0, Math.round(nowMs - context.suspectedMs));
+  const from = context.leader === null ? [] : [context.leader.id];
+  const base = { have: 0, need: 1, sinceMs };
+  if (state === "suspecting") {
+    const reason = "the server knows of no subscriber for the leader; asked a second time";
+    return [{ ...base, for: "a sign of the leader", from, reason }];
+  }
+  const reason = "no leader is heard; a candidate has been named";
+  return [{ ...base, for: "a leader's beacon", from: [candidateOf(context)], reason }];
+}

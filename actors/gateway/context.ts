@@ -1,0 +1,65 @@
+/** What a gateway knows and holds, and what it shows. */
+
+import type { Effect } from "../../src/actor/effect.js";
+import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import type { Ballot } from "../../src/paxos/ballot.js";
+import type { Cluster } from "../../src/paxos/cluster.js";
+import { GatewayState, openOwnSession } from "../../src/paxos/gateway.js";
+import type { Propose } from "../../src/paxos/messages.js";
+
+/** The gateway's context. `data` is bulk and has one owner. */
+export interface GatewayContext {
+  readonly id: string;
+  readonly nonce: string;
+  readonly cluster: Cluster;
+  readonly data: GatewayState;
+  readonly leader: {
+    readonly id: string;
+    readonly ballot: Ballot;
+    readonly heardMs: number;
+  } | null;
+  /** The learner that tells outcomes, and when it was heard last. */
+  readonly learner: { readonly id: string; readonly heardMs: number } | null;
+  readonly proposals: readonly Propose[];
+  /** Answers that the last rule made. */
+  readonly answers: readonly Effect[];
+  readonly sinceMs: number;
+}
+
+/** Builds the context: the gateway's own session is the first thing it wants in the log. */
+export function gatewayContext(input: RoleInput): GatewayContext {
+  const data = new GatewayState();
+  openOwnSession(data, input.id, input.nonce);
+  return {
+    id: input.id,
+    nonce: input.nonce,
+    cluster: input.cluster,
+    data,
+    leader: null,
+    learner: null,
+    proposals: [],
+    answers: [],
+    sinceMs: input.nowMs,
+  };
+}
+
+/** What `status` shows of a gateway. */
+export function gatewayStatus(context: GatewayContext): RoleStatus {
+  return { leader: context.leader?.id ?? null };
+}
+
+/** What it waits for: a leader, or the outcomes of what it passed on. */
+export function gatewayWaits(state: string, context: GatewayContext, nowMs: number): Wait[] {
+  const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
+  const base = { have: 0, need: 1, sinceMs };
+  if (state === "holding") {
+    const reason = "no leader and learner are known; commands are held";
+    return [{ ...base, for: "a leader's beacon and a learner", from: [], reason }];
+  }
+  let pending = 0;
+  for (const session of context.data.sessions.values()) pending += session.pending.size;
+  if (pending === 0) return [];
+  const reason = "passed on to the leader; the learner has not told their outcome";
+  const from = context.learner === null ? [] : [context.learner.id];
+  return [{ ...base, need: pending, for: "outcomes of commands", from, reason }];
+}

@@ -1,0 +1,304 @@
+/**
+ * The gateway: speaks to clients, passes their commands to the leader, and tells them the outcome.
+ *
+ * Paper: none; PMS §3 has clients send to the leader. Clients of Synod know no leader: a gateway
+ * holds what they asked until a learner tells what became of it. The rules are in
+ * `src/paxos/gateway.ts`.
+ */
+import { assertEvent, assign, setup } from "xstate";
+import { broadcast, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
+import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import { isLower, sameBallot } from "../../src/paxos/ballot.js";
+import {
+  attachSession,
+  clientOf,
+  type DoorProposal,
+  forgetIdle,
+  holdProposal,
+  holdRequests,
+  isOverdue,
+  openOwnSession,
+  openSession,
+  type Settled,
+  sendAllAgain,
+  settle,
+  takeProposals,
+} from "../../src/paxos/gateway.js";
+import type {
+  Beacon,
+  ClientRequests,
+  NotLeading,
+  OpenSession,
+  Outcomes,
+  Refused,
+} from "../../src/paxos/messages.js";
+import { type GatewayContext, gatewayContext } from "./context.js";
+
+/** A request through the door `propose`, as the host brings it. */
+export type ProposeEvent = { readonly type: "door.propose"; readonly nowMs: number } & DoorProposal;
+
+type GatewayEvent =
+  | InboundOf<Beacon | Outcomes | NotLeading | OpenSession | ClientRequests>
+  | ProposeEvent
+  | HostEvent;
+type Args = { context: GatewayContext; event: GatewayEvent };
+
+const RESULTS_MAX = 2048;
+
+const nowOf = (event: GatewayEvent, otherwise: number) =>
+  "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
+
+function refusal(code: Refused["code"], session: string, fromNumber: number): Refused {
+  return { type: "refused", session, fromNumber, code, retryAfterMs: 100 };
+}
+
+/** Turns what is settled into answers to clients and to those who came through the door. */
+function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
+  const { data } = context;
+  const told: Effect[] = [];
+  for (const session of settled.opened) {
+    const client = clientOf(data, session);
+    if (client !== null) told.push(send("session", client, { type: "session-opened", session }));
+  }
+  for (const [session, results] of settled.results) {
+    const client = clientOf(data, session);
+    if (client === null) continue;
+    for (let at = 0; at < results.length; at += RESULTS_MAX) {
+      const part = results
+        .slice(at, at + RESULTS_MAX)
+        .map(({ number, position, slot, ballot, by }) => ({ number, position, slot, ballot, by }));
+      told.push(send("session", client, { type: "results", session, results: part }));
+    }
+  }
+  for (const { token, outcome } of settled.receipts) {
+    const { position, slot, ballot, by } = outcome;
+    told.push({
+      kind: "reply",
+      token,
+      answer: { kind: "receipt", position, slot, ballot, syncedBy: by },
+    });
+  }
+  for (const token of settled.lost) {
+    const message = "the gateway's session was evicted: the value may or may not be in the log";
+    const answer = { kind: "refused" as const, code: "outcome_unknown", message };
+    told.push({ kind: "reply", token, answer: { ...answer, mayHaveHappened: true } });
+  }
+  return told;
+}
+
+/** What of the held commands may go now; nothing while no leader is known. */
+function proposals(context: GatewayContext, event: GatewayEvent) {
+  if (context.leader === null) return [];
+  const nowMs = nowOf(event, context.sinceMs);
+  return takeProposals(context.data, context.cluster.limits, nowMs);
+}
+
+export const gatewayMachine = setup({
+  types: {
+    context: {} as GatewayContext,
+    events: {} as GatewayEvent,
+    input: {} as RoleInput,
+  },
+  guards: {
+    leaderIsNew: ({ context, event }) => {
+      assertEvent(event, "beacon");
+      const ballot = event.received[event.received.length - 1]?.message.ballot ?? null;
+      const known = context.leader?.ballot ?? null;
+      return isLower(known, ballot);
+    },
+    beaconIsCurrent: ({ context, event }) => {
+      assertEvent(event, "beacon");
+      const ballot = event.received[event.received.length - 1]?.message.ballot ?? null;
+      return sameBallot(ballot, context.leader?.ballot ?? null);
+    },
+    canRoute: ({ context }) => context.leader !== null && context.learner !== null,
+    cannotRoute: ({ context }) => context.leader === null || context.learner === null,
+    somethingIsOverdue: ({ context, event }) => {
+      const overdueMs = 4 * context.cluster.limits.retryDelayMs;
+      return isOverdue(context.data, nowOf(event, context.sinceMs), overdueMs);
+    },
+  },
+  actions: {
+    noteLeader: assign(({ context, event }) => {
+      assertEvent(event, "beacon");
+      const received = event.received[event.received.length - 1];
+      if (received === undefined) return {};
+      const { ballot, creditBytes } = received.message;
+      context.data.creditBytes = creditBytes;
+      return { leader: { id: received.from.id, ballot, heardMs: event.nowMs } };
+    }),
+    sendAgain: assign(({ context }) => {
+      sendAllAgain(context.data);
+      return {};
+    }),
+    takeProposals: assign(({ context, event }) => ({ proposals: proposals(context, event) })),
+    noteLearner: assign(({ context, event }) => {
+      assertEvent(event, "outcomes");
+      const { learner, nonce } = context;
+      for (const { from } of event.received) {
+        const isHere = from.process === nonce;
+        if (learner === null || learner.id === from.id || isHere) {
+          return { learner: { id: from.id, heardMs: event.nowMs } };
+        }
+      }
+      return {};
+    }),
+    forgetSilent: assign(({ context, event }) => {
+      const nowMs = nowOf(event, context.sinceMs);
+      const { beaconMs, suspectMs } = context.cluster.limits;
+      const { learner, leader } = context;
+      return {
+        learner: learner !== null && nowMs - learner.heardMs > 10 * beaconMs ? null : learner,
+        leader: leader !== null && nowMs - leader.heardMs > 2 * suspectMs ? null : leader,
+      };
+    }),
+    settle: assign(({ context, event }) => {
+      assertEvent(event, "outcomes");
+      const { data, cluster, id, nonce } = context;
+      const outcomes = event.received.flatMap(({ message }) => message.outcomes);
+      const settled = settle(data, outcomes, cluster.limits, event.nowMs);
+      const told = tellSettled(context, settled);
+      for (const { session, client } of settled.expired) {
+        if (session === data.ownSession) openOwnSession(data, id, nonce);
+        else if (client !== null) {
+          told.push(send("session", client, refusal("session_expired", session, 1)));
+        }
+      }
+      return { answers: told, proposals: proposals(context, event) };
+    }),
+    holdRequests: assign(({ context, event }) => {
+      assertEvent(event, "request");
+      const { data, id, cluster } = context;
+      const answers: Effect[] = [];
+      for (const { from, message } of event.received) {
+        const refused = holdRequests(data, from.id, message, id, cluster.limits);
+        if (refused === null) continue;
+        answers.push(send("session", from.id, refusal("overloaded", message.session, refused)));
+      }
+      return { answers, proposals: proposals(context, event) };
+    }),
+    holdProposal: assign(({ context, event }) => {
+      assertEvent(event, "door.propose");
+      const { data, id, cluster } = context;
+      const answers: Effect[] = holdProposal(data, event, id, cluster.limits)
+        ? []
+        : [
+            refuseProposal(
+              event.token,
+              "overloaded",
+              "the gateway holds all it may: ask again later",
+            ),
+          ];
+      return { answers, proposals: proposals(context, event) };
+    }),
+    openSession: assign(({ context, event }) => {
+      assertEvent(event, "open-session");
+      const { data, id } = context;
+      const answers: Effect[] = [];
+      for (const { from, message } of event.received) {
+        const { session } = message;
+        if (message.fresh) openSession(data, from.id, session, id);
+        else {
+          attachSession(data, from.id, session);
+          answers.push(send("session", from.id, { type: "session-opened", session }));
+        }
+      }
+      forgetIdle(data, context.cluster.limits);
+      return { answers, proposals: proposals(context, event) };
+    }),
+    refuseNewWork: assign(({ event }) => {
+      assertEvent(event, ["request", "door.propose"]);
+      if (event.type === "door.propose") {
+        return { answers: [refuseProposal(event.token, "stopped", "this gateway is stopping")] };
+      }
+      return {
+        answers: event.received.map(({ from, message }) => {
+          const first = message.requests[0]?.number ?? 1;
+          return send("session", from.id, refusal("stopped", message.session, first));
+        }),
+      };
+    }),
+
+    sendProposals: effects(({ context }: Args) => {
+      const { leader } = context;
+      if (leader === null) return NOTHING;
+      return context.proposals.map((message) => send("proposer", leader.id, message));
+    }),
+    sendAnswers: effects(({ context }: Args) => context.answers),
+    followLearner: effects(({ context }: Args) => {
+      const { learner } = context;
+      if (learner === null) return [broadcast("learner", { type: "follow", learner: null })];
+      return [send("learner", learner.id, { type: "follow", learner: learner.id })];
+    }),
+  },
+  delays: {
+    followInterval: ({ context }) => context.cluster.limits.beaconMs,
+  },
+}).createMachine({
+  id: "gateway",
+  description: "Holds clients' commands until their outcome is known, whoever leads meanwhile.",
+  context: ({ input }) => gatewayContext(input),
+  initial: "holding",
+  on: {
+    beacon: [
+      {
+        guard: "leaderIsNew",
+        actions: ["noteLeader", "sendAgain", "takeProposals", "sendProposals"],
+      },
+      { guard: "beaconIsCurrent", actions: "noteLeader" },
+    ],
+    outcomes: { actions: ["noteLearner", "settle", "sendAnswers", "sendProposals"] },
+    request: { actions: ["holdRequests", "sendAnswers", "sendProposals"] },
+    "door.propose": { actions: ["holdProposal", "sendAnswers", "sendProposals"] },
+    "open-session": { actions: ["openSession", "sendAnswers", "sendProposals"] },
+    "not-leading": {},
+    stop: ".draining",
+  },
+  states: {
+    holding: {
+      description:
+        "No leader or no learner is known: holds what clients ask, up to a bound. Left when both are.",
+      entry: "followLearner",
+      always: { guard: "canRoute", target: "routing" },
+      after: {
+        followInterval: { target: "holding", reenter: true, actions: "forgetSilent" },
+      },
+    },
+    routing: {
+      description:
+        "Passes commands to the leader in order and outcomes back. Left when the leader or the learner " +
+        "has been silent for long.",
+      tags: ["canPropose"],
+      entry: "followLearner",
+      always: { guard: "cannotRoute", target: "holding" },
+      after: {
+        followInterval: [
+          {
+            guard: "somethingIsOverdue",
+            target: "routing",
+            reenter: true,
+            actions: ["forgetSilent", "sendAgain", "takeProposals", "sendProposals"],
+          },
+          {
+            target: "routing",
+            reenter: true,
+            actions: ["forgetSilent", "takeProposals", "sendProposals"],
+          },
+        ],
+      },
+    },
+    draining: {
+      description: "Stopping: takes nothing new, still tells outcomes. Left by the process's end.",
+      on: {
+        request: { actions: ["refuseNewWork", "sendAnswers"] },
+        "door.propose": { actions: ["refuseNewWork", "sendAnswers"] },
+        "open-session": {},
+      },
+    },
+  },
+});
+
+function refuseProposal(token: string, code: string, message: string): Effect {
+  const answer = { kind: "refused" as const, code, message, mayHaveHappened: false };
+  return { kind: "reply", token, answer: { ...answer, retryAfterMs: 100 } };
+}

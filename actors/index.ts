@@ -1,0 +1,190 @@
+/**
+ * The registry: every role, its chart, and what its host must know to run it.
+ */
+import type { AnyMachineSnapshot } from "xstate";
+import type { Incoming } from "../src/actor/ports.js";
+import type { Door, RoleDefinition } from "../src/actor/role.js";
+import { BODY_TYPES, type BodyType } from "../src/paxos/command.js";
+import type { Limits } from "../src/paxos/limits.js";
+import type { Message, RoleName } from "../src/paxos/messages.js";
+import { acceptorStatus, acceptorWaits } from "./acceptor/context.js";
+import { acceptorMachine } from "./acceptor/machine.js";
+import { electorStatus, electorWaits } from "./elector/context.js";
+import { electorMachine } from "./elector/machine.js";
+import { gatewayStatus, gatewayWaits } from "./gateway/context.js";
+import { gatewayMachine } from "./gateway/machine.js";
+import { learnerStatus, learnerWaits } from "./learner/context.js";
+import { learnerMachine } from "./learner/machine.js";
+import { proposerStatus, proposerWaits } from "./proposer/context.js";
+import { proposerMachine } from "./proposer/machine.js";
+import { synodProposerStatus, synodProposerWaits } from "./synod-proposer/context.js";
+import { synodProposerMachine } from "./synod-proposer/machine.js";
+
+/** The active states as one dotted word: `leading.open`. */
+export function stateName(snapshot: AnyMachineSnapshot): string {
+  return describe(snapshot.value);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return value;
+  return Object.entries(value as Record<string, unknown>)
+    .map(([name, inner]) => `${name}.${describe(inner)}`)
+    .join("+");
+}
+
+const acceptor: RoleDefinition = {
+  name: "acceptor",
+  machine: acceptorMachine,
+  stateful: true,
+  hears: [
+    { verb: "prepare" },
+    { verb: "accept" },
+    { verb: "key-prepare" },
+    { verb: "key-accept" },
+    { verb: "repair" },
+    { verb: "ask-leader" },
+    { verb: "objection" },
+    { verb: "beacon", toldTo: "learner" },
+  ],
+  status: (snapshot) => acceptorStatus(snapshot.context),
+  waits: (snapshot, nowMs) => acceptorWaits(stateName(snapshot), snapshot.context, nowMs),
+};
+
+function keyOf(message: Message): string | undefined {
+  return "key" in message ? message.key : undefined;
+}
+
+const synodProposer: RoleDefinition = {
+  name: "synod-proposer",
+  machine: synodProposerMachine,
+  stateful: false,
+  hears: [
+    { verb: "decide", queue: true },
+    { verb: "key-promise" },
+    { verb: "key-accepted" },
+    { verb: "key-nack" },
+  ],
+  instanceOf: keyOf,
+  status: (snapshot) => synodProposerStatus(snapshot.context),
+  waits: (snapshot, nowMs) => synodProposerWaits(stateName(snapshot), snapshot.context, nowMs),
+};
+
+const proposer: RoleDefinition = {
+  name: "proposer",
+  machine: proposerMachine,
+  stateful: true,
+  hears: [
+    { verb: "hint" },
+    { verb: "last-heard" },
+    { verb: "promise" },
+    { verb: "accepted" },
+    { verb: "nack" },
+    { verb: "propose" },
+    { verb: "objection" },
+    { verb: "beacon", toldTo: "learner" },
+  ],
+  status: (snapshot) => proposerStatus(snapshot.context),
+  waits: (snapshot, nowMs) => proposerWaits(stateName(snapshot), snapshot.context, nowMs),
+};
+
+const learner: RoleDefinition = {
+  name: "learner",
+  machine: learnerMachine,
+  stateful: false,
+  hears: [
+    { verb: "accept", toldTo: "acceptor" },
+    { verb: "chosen" },
+    { verb: "accepted" },
+    { verb: "beacon" },
+    { verb: "votes" },
+    { verb: "entries" },
+    { verb: "repair" },
+    { verb: "follow" },
+  ],
+  doors: [{ subject: "history", queue: "learner", toEvent: readHistoryRequest }],
+  status: (snapshot) => learnerStatus(snapshot.context),
+  waits: (snapshot, nowMs) => learnerWaits(stateName(snapshot), snapshot.context, nowMs),
+};
+
+const elector: RoleDefinition = {
+  name: "elector",
+  machine: electorMachine,
+  stateful: false,
+  hears: [{ verb: "beacon", toldTo: "learner" }],
+  status: (snapshot) => electorStatus(snapshot.context),
+  waits: (snapshot, nowMs) => electorWaits(stateName(snapshot), snapshot.context, nowMs),
+};
+
+const gateway: RoleDefinition = {
+  name: "gateway",
+  machine: gatewayMachine,
+  stateful: false,
+  hears: [
+    { verb: "beacon", toldTo: "learner" },
+    { verb: "outcomes" },
+    { verb: "not-leading" },
+    { verb: "open-session", queue: true },
+    { verb: "request" },
+  ],
+  doors: [{ subject: "propose", queue: "gateway", toEvent: readProposal }],
+  status: (snapshot) => gatewayStatus(snapshot.context),
+  waits: (snapshot, nowMs) => gatewayWaits(stateName(snapshot), snapshot.context, nowMs),
+};
+
+type Read = ReturnType<Door["toEvent"]>;
+
+function refuse(code: string, message: string): Read {
+  return { refused: { kind: "refused", code, message, mayHaveHappened: false } };
+}
+
+/** Reads what came through the door `propose`: the body is the value. */
+function readProposal(incoming: Incoming, limits: Limits): Read {
+  const { payload, headers } = incoming;
+  if (payload.length > limits.valueBytesMax) {
+    const most = limits.valueBytesMax;
+    return refuse("too_large", `the value has ${payload.length} bytes, ${most} at most`);
+  }
+  const valueType = headers?.["Synod-Type"] ?? "bytes";
+  if (!isBodyType(valueType)) {
+    return refuse("invalid", `header Synod-Type must be one of ${BODY_TYPES.join(", ")}`);
+  }
+  const id = headers?.["Nats-Msg-Id"] ?? "";
+  if (new TextEncoder().encode(id).length > 255) {
+    return refuse("invalid", "header Nats-Msg-Id must have at most 255 bytes");
+  }
+  const event = { type: "door.propose", body: payload, valueType, id };
+  return { event };
+}
+
+function isBodyType(type: string): type is BodyType {
+  return (BODY_TYPES as readonly string[]).includes(type);
+}
+
+/** Reads what came through the door `history`: {"after": 0, "max": 1000} in JSON. */
+function readHistoryRequest(incoming: Incoming): Read {
+  const what = 'the body must be JSON like {"after": 0, "max": 1000}, both whole numbers ≥ 0';
+  try {
+    const asked: unknown = JSON.parse(new TextDecoder().decode(incoming.payload));
+    if (typeof asked !== "object" || asked === null) return refuse("invalid", what);
+    const { after = 0, max = 1000 } = asked as { after?: unknown; max?: unknown };
+    if (!isCount(after) || !isCount(max)) return refuse("invalid", what);
+    const event = { type: "history", after, max };
+    return { event };
+  } catch {
+    return refuse("invalid", what);
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Every role by its name. */
+export const roles: Readonly<Partial<Record<RoleName, RoleDefinition>>> = {
+  acceptor,
+  "synod-proposer": synodProposer,
+  proposer,
+  learner,
+  elector,
+  gateway,
+};

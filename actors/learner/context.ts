@@ -1,0 +1,93 @@
+/** What a learner knows, keeps for those who come late, and shows. */
+
+import type { FeedEntry } from "../../src/actor/effect.js";
+import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import type { Cluster } from "../../src/paxos/cluster.js";
+import { LearnerState } from "../../src/paxos/learner.js";
+import { LogState } from "../../src/paxos/log.js";
+import type { ChosenEntry, Outcome } from "../../src/paxos/messages.js";
+
+/** A request through the door `history`. */
+export interface HistoryAsk {
+  readonly token: string;
+  readonly after: number;
+  readonly max: number;
+}
+
+/** The learner's bulk: what is known, what was applied, and what is kept of it. */
+export class LearnerData {
+  readonly chosen = new LearnerState();
+  readonly log: LogState;
+  /** Entries by position, from {@link firstPosition} on. */
+  readonly history: FeedEntry[] = [];
+  firstPosition = 1;
+  /** Chosen values by slot, from {@link firstSlot} on, for other learners' repairs. */
+  readonly values: ChosenEntry[] = [];
+  firstSlot = 0;
+  keptBytes = 0;
+
+  constructor(cluster: Cluster) {
+    this.log = new LogState(cluster.limits);
+  }
+}
+
+/** The learner's context. `data` is bulk and has one owner. */
+export interface LearnerContext {
+  readonly id: string;
+  readonly cluster: Cluster;
+  readonly data: LearnerData;
+  /** Gateways that asked for outcomes, and when they asked last. */
+  readonly followers: ReadonlyMap<string, number>;
+  /** What the last rule made. */
+  readonly feed: readonly FeedEntry[];
+  readonly outcomes: ReadonlyMap<string, readonly Outcome[]>;
+  readonly taken: readonly ChosenEntry[];
+  readonly unreadable: number;
+  /** Repairs asked for in a row without progress. */
+  readonly attempts: number;
+  readonly repairs: number;
+  readonly sinceMs: number;
+}
+
+/** Builds the context: a learner starts from slot 0. */
+export function learnerContext(input: RoleInput): LearnerContext {
+  return {
+    id: input.id,
+    cluster: input.cluster,
+    data: new LearnerData(input.cluster),
+    followers: new Map(),
+    feed: [],
+    outcomes: new Map(),
+    taken: [],
+    unreadable: 0,
+    attempts: 0,
+    repairs: 0,
+    sinceMs: input.nowMs,
+  };
+}
+
+/** What `status` shows of a learner. */
+export function learnerStatus(context: LearnerContext): RoleStatus {
+  const { chosen, firstSlot } = context.data;
+  return {
+    chosenWatermark: chosen.tail,
+    appliedWatermark: chosen.watermark,
+    firstRetained: firstSlot,
+  };
+}
+
+/** What it waits for: the values of slots that are chosen. */
+export function learnerWaits(state: string, context: LearnerContext, nowMs: number): Wait[] {
+  if (state === "listening") return [];
+  const { watermark, tail } = context.data.chosen;
+  return [
+    {
+      for: `the values of slots ${watermark} to ${tail - 1}, which are chosen`,
+      from: context.cluster.acceptors.map(({ id }) => id),
+      have: 0,
+      need: tail - watermark,
+      sinceMs: Math.max(0, Math.round(nowMs - context.sinceMs)),
+      reason: "it did not hear them; acceptors and other learners have been asked",
+    },
+  ];
+}

@@ -1,0 +1,342 @@
+/**
+ * The learner: finds out what is chosen, in order and without gaps, and tells it.
+ *
+ * Paper: PMS §2.3 (learning a chosen value), §3 (gaps). The rules are in `src/paxos/learner.ts`
+ * (when a value is known), `log.ts` and `session.ts` (what took effect).
+ */
+import { assertEvent, assign, setup } from "xstate";
+import {
+  broadcast,
+  count,
+  type Effect,
+  effects,
+  type FeedEntry,
+  NOTHING,
+  send,
+} from "../../src/actor/effect.js";
+import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import {
+  missingRange,
+  noteAccept,
+  noteChosenRange,
+  noteEntries,
+  noteRepairVotes,
+  noteTail,
+  noteVotes,
+  takeChosen,
+} from "../../src/paxos/learner.js";
+import { applyEntry } from "../../src/paxos/log.js";
+import type {
+  Accept,
+  Accepted,
+  Beacon,
+  Chosen,
+  ChosenEntry,
+  Entries,
+  Follow,
+  Outcome,
+  Repair,
+  Votes,
+} from "../../src/paxos/messages.js";
+import { type HistoryAsk, type LearnerContext, learnerContext } from "./context.js";
+
+/** Most entries of one answer to `history`. */
+const HISTORY_ENTRIES_MAX = 4096;
+/** Most outcomes of one message: it stays far below a server's limit. */
+const OUTCOMES_MAX = 2048;
+/** Gateways that may follow one learner. */
+const FOLLOWERS_MAX = 1024;
+
+/** A request through the door `history`, as the host brings it. */
+export type HistoryEvent = { readonly type: "history"; readonly nowMs: number } & HistoryAsk;
+
+type LearnerEvent =
+  | InboundOf<Accept | Chosen | Accepted | Beacon | Votes | Entries | Repair | Follow>
+  | HistoryEvent
+  | HostEvent;
+type Args = { context: LearnerContext; event: LearnerEvent };
+
+/** Applies what is next in order, keeps it for latecomers, and sorts what there is to tell. */
+function apply(context: LearnerContext): Partial<LearnerContext> {
+  const { data, cluster } = context;
+  const feed: FeedEntry[] = [];
+  const outcomes = new Map<string, Outcome[]>();
+  let unreadable = 0;
+  const taken = takeChosen(data.chosen);
+  for (const entry of taken) {
+    const applied = applyEntry(data.log, entry);
+    unreadable += applied.unreadable;
+    feed.push(...applied.entries);
+    for (const { gateway, outcome } of applied.outcomes) {
+      if (!context.followers.has(gateway)) continue;
+      const told = outcomes.get(gateway);
+      if (told === undefined) outcomes.set(gateway, [outcome]);
+      else told.push(outcome);
+    }
+    data.values.push(entry);
+    data.keptBytes += entry.value.length;
+  }
+  data.history.push(...feed);
+  forgetOld(context, cluster.limits.historyBytesMax);
+  const attempts = taken.length > 0 ? 0 : context.attempts;
+  return { feed, outcomes, unreadable, taken, attempts };
+}
+
+/** Drops the oldest values beyond what may be kept; a quarter at once, so that it is rare. */
+function forgetOld({ data }: LearnerContext, bytesMax: number): void {
+  if (data.keptBytes <= bytesMax) return;
+  let values = 0;
+  while (values < data.values.length && data.keptBytes > bytesMax * 0.75) {
+    data.keptBytes -= (data.values[values] as ChosenEntry).value.length;
+    values++;
+  }
+  data.values.splice(0, values);
+  data.firstSlot += values;
+  let entries = 0;
+  while ((data.history[entries]?.slot ?? data.firstSlot) < data.firstSlot) entries++;
+  data.history.splice(0, entries);
+  data.firstPosition += entries;
+}
+
+function historyAnswer(context: LearnerContext, event: HistoryEvent): Effect {
+  const { data, cluster } = context;
+  const tail = data.log.position;
+  const { token } = event;
+  if (event.after + 1 < data.firstPosition) {
+    const answer = {
+      kind: "refused" as const,
+      code: "trimmed",
+      message: `positions below ${data.firstPosition} are not kept here any more`,
+      mayHaveHappened: false,
+      firstPosition: data.firstPosition,
+    };
+    return { kind: "reply", token, answer };
+  }
+  const entries: FeedEntry[] = [];
+  const most = Math.min(event.max, HISTORY_ENTRIES_MAX);
+  let bytes = 0;
+  for (let at = event.after + 1 - data.firstPosition; entries.length < most; at++) {
+    const entry = data.history[at];
+    if (entry === undefined) break;
+    bytes += entry.body.length * 1.4 + 200;
+    if (entries.length > 0 && bytes > cluster.limits.partBytesMax) break;
+    entries.push(entry);
+  }
+  const last = entries[entries.length - 1]?.position ?? Math.min(event.after, tail);
+  return { kind: "reply", token, answer: { kind: "history", entries, last, tail } };
+}
+
+export const learnerMachine = setup({
+  types: {
+    context: {} as LearnerContext,
+    events: {} as LearnerEvent,
+    input: {} as RoleInput,
+  },
+  guards: {
+    somethingIsMissing: ({ context }) =>
+      missingRange(context.data.chosen, context.cluster) !== null,
+    nothingIsMissing: ({ context }) => missingRange(context.data.chosen, context.cluster) === null,
+    tallies: ({ context }) => context.cluster.learn.kind !== "leader",
+    isDistinguished: ({ context }) => {
+      const { learn } = context.cluster;
+      return learn.kind === "some" && learn.learners.includes(context.id);
+    },
+    madeProgress: ({ context }) => context.attempts === 0,
+  },
+  actions: {
+    learnFromAccept: assign(({ context, event }) => {
+      assertEvent(event, "accept");
+      const { data, cluster } = context;
+      for (const { message } of event.received) noteAccept(data.chosen, message, cluster);
+      return apply(context);
+    }),
+    learnFromAnnouncement: assign(({ context, event }) => {
+      assertEvent(event, "chosen");
+      const { data, cluster } = context;
+      for (const { message } of event.received) {
+        for (const range of message.ranges) noteChosenRange(data.chosen, range, cluster);
+      }
+      return apply(context);
+    }),
+    learnFromVotes: assign(({ context, event }) => {
+      assertEvent(event, "accepted");
+      const { data, cluster } = context;
+      for (const { from, message } of event.received) {
+        noteVotes(data.chosen, from.id, message, cluster);
+      }
+      return apply(context);
+    }),
+    learnFromBeacon: assign(({ context, event }) => {
+      assertEvent(event, "beacon");
+      const { data, cluster } = context;
+      for (const { message } of event.received) {
+        noteTail(data.chosen, message.chosenWatermark, cluster);
+      }
+      return apply(context);
+    }),
+    learnFromRepair: assign(({ context, event }) => {
+      assertEvent(event, ["votes", "entries"]);
+      const { data, cluster } = context;
+      if (event.type === "votes") {
+        for (const { from, message } of event.received) {
+          noteRepairVotes(data.chosen, from.id, message, cluster);
+        }
+      } else {
+        for (const { message } of event.received) noteEntries(data.chosen, message, cluster);
+      }
+      return apply(context);
+    }),
+    beginRepair: assign(({ context, event }) => {
+      const sinceMs = "nowMs" in event ? (event.nowMs ?? context.sinceMs) : context.sinceMs;
+      return { attempts: context.attempts + 1, repairs: context.repairs + 1, sinceMs };
+    }),
+    noteFollower: assign(({ context, event }) => {
+      assertEvent(event, "follow");
+      const followers = new Map(context.followers);
+      const leaseMs = 20 * context.cluster.limits.beaconMs;
+      for (const { from, message } of event.received) {
+        if (message.learner === context.id) followers.set(from.id, event.nowMs);
+      }
+      for (const [gateway, askedMs] of followers) {
+        if (event.nowMs - askedMs > leaseMs || followers.size > FOLLOWERS_MAX) {
+          followers.delete(gateway);
+        }
+      }
+      return { followers };
+    }),
+
+    tell: effects(({ context }: Args) => {
+      const told: Effect[] = [];
+      if (context.feed.length > 0) told.push({ kind: "publish", entries: context.feed });
+      for (const [gateway, outcomes] of context.outcomes) {
+        const appliedWatermark = context.data.chosen.watermark;
+        const learner = context.id;
+        for (let at = 0; at < outcomes.length; at += OUTCOMES_MAX) {
+          const part = outcomes.slice(at, at + OUTCOMES_MAX);
+          const message = { type: "outcomes" as const, learner, appliedWatermark, outcomes: part };
+          told.push(send("gateway", gateway, message));
+        }
+      }
+      if (context.unreadable > 0) told.push(count("unreadable_value", context.unreadable));
+      return told;
+    }),
+    announceToLearners: effects(({ context }: Args) =>
+      context.taken.length === 0
+        ? NOTHING
+        : [
+            broadcast("learner", {
+              type: "chosen",
+              ranges: context.taken.map(({ slot, ballot, by }) => ({
+                ballot,
+                from: slot,
+                to: slot + 1,
+                by,
+              })),
+            }),
+          ],
+    ),
+    askForRepair: effects(({ context }: Args) => {
+      const range = missingRange(context.data.chosen, context.cluster);
+      if (range === null) return NOTHING;
+      const bytesMax = context.cluster.limits.partBytesMax;
+      // Acceptors first; every other try asks the learners, who know more than votes.
+      const asked = context.attempts % 2 === 1 ? "acceptor" : "learner";
+      return [broadcast(asked, { type: "repair", ...range, bytesMax })];
+    }),
+    sendEntries: effects(({ context, event }: Args) => {
+      assertEvent(event, "repair");
+      const { data, id } = context;
+      return event.received.flatMap(({ from, message }) => {
+        if (from.id === id || message.from >= data.chosen.watermark) return [];
+        const entries: ChosenEntry[] = [];
+        let bytes = 0;
+        for (let at = Math.max(message.from, data.firstSlot); at < message.to; at++) {
+          const entry = data.values[at - data.firstSlot];
+          if (entry === undefined) break;
+          bytes += entry.value.length;
+          if (entries.length > 0 && bytes > message.bytesMax) break;
+          entries.push(entry);
+        }
+        const to =
+          entries.length === 0 ? message.from : (entries[entries.length - 1]?.slot ?? 0) + 1;
+        return [
+          send("learner", from.id, {
+            type: "entries",
+            from: message.from,
+            to,
+            trimmed: data.firstSlot,
+            entries,
+          }),
+        ];
+      });
+    }),
+    greetFollower: effects(({ context, event }: Args) => {
+      assertEvent(event, "follow");
+      return event.received
+        .filter(({ message }) => message.learner === null || message.learner === context.id)
+        .map(({ from }) =>
+          send("gateway", from.id, {
+            type: "outcomes",
+            learner: context.id,
+            appliedWatermark: context.data.chosen.watermark,
+            outcomes: [],
+          }),
+        );
+    }),
+    answerHistory: effects(({ context, event }: Args) => {
+      assertEvent(event, "history");
+      return [historyAnswer(context, event)];
+    }),
+  },
+  delays: {
+    repairDelay: ({ context }) => context.cluster.limits.repairDelayMs,
+    retryDelay: ({ context }) => context.cluster.limits.retryDelayMs,
+  },
+}).createMachine({
+  id: "learner",
+  description: "Learns what is chosen, in order and without gaps, and publishes it.",
+  context: ({ input }) => learnerContext(input),
+  initial: "listening",
+  on: {
+    accept: { actions: ["learnFromAccept", "tell"] },
+    chosen: { actions: ["learnFromAnnouncement", "tell"] },
+    accepted: [
+      { guard: "isDistinguished", actions: ["learnFromVotes", "tell", "announceToLearners"] },
+      { guard: "tallies", actions: ["learnFromVotes", "tell"] },
+    ],
+    beacon: { actions: ["learnFromBeacon", "tell"] },
+    votes: { actions: ["learnFromRepair", "tell"] },
+    entries: { actions: ["learnFromRepair", "tell"] },
+    repair: { actions: "sendEntries" },
+    follow: { actions: ["noteFollower", "greetFollower"] },
+    history: { actions: "answerHistory" },
+  },
+  states: {
+    listening: {
+      description:
+        "Hears values with `accept` and what is chosen from the leader, or counts votes itself. Left " +
+        "when a slot is chosen that it does not know.",
+      meta: { paper: "PMS §2.3" },
+      tags: ["upToDate"],
+      always: { guard: "somethingIsMissing", target: "lagging" },
+    },
+    lagging: {
+      description:
+        "Something chosen is missing; it may be on its way. Left when it came, or after a moment.",
+      always: { guard: "nothingIsMissing", target: "listening" },
+      after: { repairDelay: "repairing" },
+    },
+    repairing: {
+      description:
+        "Asks acceptors for their votes and learners for what they know, for the slots that are chosen " +
+        "and missing; again at once after progress, else after a pause. Left when nothing is missing.",
+      meta: { paper: "PMS §2.3" },
+      entry: ["beginRepair", "askForRepair"],
+      always: [
+        { guard: "nothingIsMissing", target: "listening" },
+        { guard: "madeProgress", target: "repairing", reenter: true },
+      ],
+      after: { retryDelay: { target: "repairing", reenter: true } },
+    },
+  },
+});

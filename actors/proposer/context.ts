@@ -1,0 +1,126 @@
+/** What a proposer of the log knows, and what it shows. */
+import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
+import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
+import type { LastHeard, Message, Sender } from "../../src/paxos/messages.js";
+import { ProposerState } from "../../src/paxos/proposer.js";
+
+/** The proposer's context. `data` is bulk and has one owner. */
+export interface ProposerContext {
+  readonly id: string;
+  readonly cluster: Cluster;
+  readonly owner: string;
+  readonly seed: number;
+  readonly data: ProposerState;
+  /** The leader it follows, from beacons. */
+  readonly leader: {
+    readonly id: string;
+    readonly ballot: Ballot;
+    readonly heardMs: number;
+  } | null;
+  /** Latest answers to the question that is open. */
+  readonly question: number;
+  readonly answers: ReadonlyMap<string, LastHeard>;
+  readonly attempts: number;
+  readonly backoffMs: number;
+  /** Messages that the last rule made. */
+  readonly outgoing: readonly Message[];
+  /** Gateways that proposed to one who does not lead. */
+  readonly turnedAway: readonly Sender[];
+  readonly overloaded: number;
+  readonly elections: number;
+  readonly nacks: number;
+  readonly openings: RoleInput["openings"];
+  readonly haltReason: string | null;
+  readonly sinceMs: number;
+}
+
+/** Builds the context from what the store held: the highest round used. */
+export function proposerContext(input: RoleInput): ProposerContext {
+  const data = new ProposerState();
+  for (const record of input.records) {
+    if (record.kind === "round") data.highestRound = Math.max(data.highestRound, record.round);
+  }
+  return {
+    id: input.id,
+    cluster: input.cluster,
+    owner: ballotOwner(input.id, input.nonce),
+    seed: input.seed,
+    data,
+    leader: null,
+    question: 0,
+    answers: new Map(),
+    attempts: 0,
+    backoffMs: 0,
+    outgoing: [],
+    turnedAway: [],
+    overloaded: 0,
+    elections: 0,
+    nacks: 0,
+    openings: input.openings,
+    haltReason: null,
+    sinceMs: input.nowMs,
+  };
+}
+
+/** What `status` shows of a proposer. */
+export function proposerStatus(context: ProposerContext): RoleStatus {
+  const { data, leader, elections, nacks } = context;
+  return {
+    ballot: data.ballot === null ? null : formatBallot(data.ballot),
+    leader: leader?.id ?? null,
+    chosenWatermark: data.chosenWatermark,
+    elections,
+    nacks,
+  };
+}
+
+/** What it waits for: answers, promises, votes, room in the window, or its turn. */
+export function proposerWaits(state: string, context: ProposerContext, nowMs: number): Wait[] {
+  const { data, cluster } = context;
+  const acceptors = acceptorIds(cluster);
+  const need = Math.floor(acceptors.length / 2) + 1;
+  const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
+  const ballot = data.ballot === null ? "" : formatBallot(data.ballot);
+  const missing = (heard: Iterable<string>) => {
+    const set = new Set(heard);
+    return { from: acceptors.filter((id) => !set.has(id)), have: set.size, need };
+  };
+  if (state === "asking") {
+    const reason = "a standby prepares only when a phase-1 quorum has not heard the leader either";
+    const what = "acceptors to say when they last heard the leader";
+    return [{ for: what, ...missing(context.answers.keys()), sinceMs, reason }];
+  }
+  if (state === "preparing") {
+    const reason = "phase 1 needs a quorum that promised";
+    return [
+      { for: `promises of ballot ${ballot}`, ...missing(data.promises.keys()), sinceMs, reason },
+    ];
+  }
+  if (state === "preempted") {
+    const reason = `a higher ballot is promised; standing by again after ${context.backoffMs} ms`;
+    return [{ for: "its turn", from: [], have: 0, need: 0, sinceMs, reason }];
+  }
+  return votesAwaited(context, nowMs, missing);
+}
+
+function votesAwaited(
+  context: ProposerContext,
+  nowMs: number,
+  missing: (heard: Iterable<string>) => { from: string[]; have: number; need: number },
+): Wait[] {
+  for (const [slot, open] of context.data.open) {
+    if (open.chosen) continue;
+    const { ballot } = context.data;
+    const name = ballot === null ? "" : ` at ballot ${formatBallot(ballot)}`;
+    return [
+      {
+        for: `votes for slot ${slot}${name}`,
+        ...missing(open.voters),
+        sinceMs: Math.max(0, Math.round(nowMs - open.openedMs)),
+        reason: "a value is chosen when a phase-2 quorum has voted for it, synced",
+      },
+    ];
+  }
+  return [];
+}

@@ -1,0 +1,392 @@
+/**
+ * The proposer of the log: stands by, takes over, leads.
+ *
+ * Paper: PMS §2.2 (phases 1(a), 2(a)), §2.4 (a distinguished proposer), §3 (one phase 1 for all
+ * slots). The rules are in `src/paxos/proposer.ts`; whether to stand is the elector's hint, and
+ * nothing that protects safety reads it.
+ */
+import { assertEvent, assign, setup } from "xstate";
+import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
+import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import { drawBackoff } from "../../src/paxos/backoff.js";
+import { isLower } from "../../src/paxos/ballot.js";
+import { acceptorIds } from "../../src/paxos/cluster.js";
+import type {
+  Accepted,
+  Beacon,
+  Hint,
+  LastHeard,
+  Message,
+  Nack,
+  Objection,
+  Promise1b,
+  Propose,
+} from "../../src/paxos/messages.js";
+import {
+  addPromisePart,
+  adopt,
+  adoptionIsDone,
+  beginBallot,
+  countVotes,
+  dropOpen,
+  endsBallot,
+  enqueue,
+  fillWindow,
+  isStalled,
+  promisesSuffice,
+  takeAccepts,
+  takeAnnouncements,
+  takeLateAccepts,
+  windowIsFull,
+} from "../../src/paxos/proposer.js";
+import { isPhase1Quorum } from "../../src/paxos/quorum.js";
+import { type ProposerContext, proposerContext } from "./context.js";
+
+type ProposerEvent =
+  | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose | Objection>
+  | HostEvent;
+type Args = { context: ProposerContext; event: ProposerEvent };
+
+const nowOf = (event: ProposerEvent, otherwise: number) =>
+  "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
+
+/** What the leader announces at once when no `accept` goes out to carry it. */
+function announcements(context: ProposerContext): readonly Message[] {
+  const ranges = takeAnnouncements(context.data, context.cluster);
+  return ranges.length === 0 ? [] : [{ type: "chosen", ranges }];
+}
+
+/** Every message has one audience. */
+function toAudience(message: Message): Effect {
+  return broadcast(message.type === "chosen" ? "learner" : "acceptor", message);
+}
+
+function beacon(context: ProposerContext): Effect[] {
+  const { data, cluster } = context;
+  if (data.ballot === null) return [];
+  const message: Message = {
+    type: "beacon",
+    ballot: data.ballot,
+    nextSlot: data.nextSlot,
+    chosenWatermark: data.chosenWatermark,
+    creditBytes: Math.max(0, cluster.limits.queueBytesMax - data.queueBytes),
+  };
+  return [broadcast("learner", message)];
+}
+
+export const proposerMachine = setup({
+  types: {
+    context: {} as ProposerContext,
+    events: {} as ProposerEvent,
+    input: {} as RoleInput,
+  },
+  guards: {
+    hintNamesMe: ({ context, event }) => {
+      assertEvent(event, "hint");
+      const hint = event.received[0]?.message;
+      if (hint?.candidate !== context.id) return false;
+      // A hint against a ballot that was replaced meanwhile is out of date.
+      return context.leader === null || !isLower(hint.suspects, context.leader.ballot);
+    },
+    hintNamesOther: ({ context, event }) => {
+      assertEvent(event, "hint");
+      return event.received[0]?.message.candidate !== context.id;
+    },
+    quorumIsSilent: ({ context }) => {
+      const { cluster, answers } = context;
+      const silent = [...answers].filter(
+        ([, { agoMs }]) => agoMs === null || agoMs >= cluster.limits.silenceMs,
+      );
+      const present = new Set(silent.map(([acceptor]) => acceptor));
+      return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), present);
+    },
+    promisesSuffice: ({ context }) => promisesSuffice(context.data, context.cluster),
+    adoptionIsDone: ({ context }) => adoptionIsDone(context.data),
+    refusalEndsBallot: ({ context, event }) => {
+      assertEvent(event, "nack");
+      return event.received.some(({ message }) => endsBallot(context.data, message));
+    },
+    otherLeaderIsHigher: ({ context, event }) => {
+      assertEvent(event, "beacon");
+      const ballot = event.received[0]?.message.ballot ?? null;
+      return isLower(context.data.ballot, ballot);
+    },
+    windowIsFull: ({ context }) => windowIsFull(context.data, context.cluster.limits),
+    windowHasRoom: ({ context }) => !windowIsFull(context.data, context.cluster.limits),
+    quorumIsLost: ({ context, event }) => {
+      const patienceMs = 2 * context.cluster.limits.suspectMs;
+      return isStalled(context.data, nowOf(event, 0), patienceMs);
+    },
+  },
+  actions: {
+    noteLeader: assign(({ context, event }) => {
+      assertEvent(event, "beacon");
+      const received = event.received[0];
+      if (received === undefined) return {};
+      const { ballot, chosenWatermark } = received.message;
+      const { data } = context;
+      data.highestRound = Math.max(data.highestRound, ballot.round);
+      data.chosenWatermark = Math.max(data.chosenWatermark, chosenWatermark);
+      const known = context.leader;
+      if (known !== null && isLower(ballot, known.ballot)) return {};
+      return { leader: { id: received.from.id, ballot, heardMs: event.nowMs } };
+    }),
+    beginQuestion: assign(({ context, event }) => ({
+      question: context.question + 1,
+      answers: new Map<string, LastHeard>(),
+      sinceMs: nowOf(event, context.sinceMs),
+    })),
+    noteAnswer: assign(({ context, event }) => {
+      assertEvent(event, "last-heard");
+      const answers = new Map(context.answers);
+      for (const { from, message } of event.received) {
+        if (message.question !== context.question) continue;
+        answers.set(from.id, message);
+        const { data } = context;
+        data.highestRound = Math.max(data.highestRound, message.promised?.round ?? 0);
+        data.chosenWatermark = Math.max(data.chosenWatermark, message.chosenWatermark);
+      }
+      return { answers };
+    }),
+    beginBallot: assign(({ context, event }) => {
+      beginBallot(context.data, context.owner);
+      return { elections: context.elections + 1, sinceMs: nowOf(event, context.sinceMs) };
+    }),
+    recordPromise: assign(({ context, event }) => {
+      assertEvent(event, "promise");
+      for (const { from, message } of event.received) {
+        addPromisePart(context.data, from.id, from.incarnation, message);
+      }
+      return {};
+    }),
+    adoptVotes: assign(({ context, event }) => {
+      const nowMs = nowOf(event, context.sinceMs);
+      adopt(context.data, nowMs);
+      return { outgoing: takeAccepts(context.data, context.cluster, nowMs), attempts: 0 };
+    }),
+    countVotes: assign(({ context, event }) => {
+      assertEvent(event, "accepted");
+      const { data, cluster } = context;
+      for (const { from, message } of event.received) countVotes(data, from.id, message, cluster);
+      return { outgoing: announcements(context) };
+    }),
+    countVotesAndFill: assign(({ context, event }) => {
+      assertEvent(event, "accepted");
+      const { data, cluster } = context;
+      for (const { from, message } of event.received) countVotes(data, from.id, message, cluster);
+      fillWindow(data, cluster.limits, event.nowMs);
+      const accepts = takeAccepts(data, cluster, event.nowMs);
+      return { outgoing: [...accepts, ...announcements(context)] };
+    }),
+    queueCommands: assign(({ context, event }) => {
+      assertEvent(event, "propose");
+      const { data, cluster } = context;
+      let overloaded = 0;
+      for (const { message } of event.received) {
+        overloaded += enqueue(data, message.commands, cluster.limits);
+      }
+      fillWindow(data, cluster.limits, event.nowMs);
+      return { outgoing: takeAccepts(data, cluster, event.nowMs), overloaded };
+    }),
+    takeLate: assign(({ context, event }) => {
+      const { data, cluster } = context;
+      const nowMs = nowOf(event, context.sinceMs);
+      fillWindow(data, cluster.limits, nowMs);
+      const fresh = takeAccepts(data, cluster, nowMs);
+      return { outgoing: [...fresh, ...takeLateAccepts(data, cluster, nowMs)] };
+    }),
+    noteRefusal: assign(({ context, event }) => {
+      assertEvent(event, "nack");
+      const rounds = event.received.map(({ message }) => message.promised?.round ?? 0);
+      context.data.highestRound = Math.max(context.data.highestRound, ...rounds);
+      return { nacks: context.nacks + event.received.length, attempts: context.attempts + 1 };
+    }),
+    drawBackoff: assign(({ context, event }) => {
+      const { backoffMinMs, backoffMaxMs } = context.cluster.limits;
+      const drawn = drawBackoff(context.seed, context.attempts, backoffMinMs, backoffMaxMs);
+      const sinceMs = nowOf(event, context.sinceMs);
+      return { seed: drawn.seed, backoffMs: drawn.delayMs, sinceMs };
+    }),
+    stepDown: assign(({ context }) => {
+      dropOpen(context.data);
+      return {};
+    }),
+    noteTurnedAway: assign(({ event }) => {
+      assertEvent(event, "propose");
+      return { turnedAway: event.received.map(({ from }) => from) };
+    }),
+    noteObjection: assign(({ event }) => {
+      assertEvent(event, "objection");
+      const reason = event.received[0]?.message.reason;
+      return {
+        haltReason:
+          reason === "name_in_use"
+            ? "another process answers under this name: stop it, or give this one its own id and store"
+            : "a living role has seen a later life of this store: this is an older copy of it",
+      };
+    }),
+    noteDiskFailure: assign(({ event }) => {
+      assertEvent(event, "disk.failed");
+      return { haltReason: event.reason };
+    }),
+
+    sayHello: effects(({ context }: Args) => [
+      broadcast("proposer", { type: "hello", openings: context.openings }),
+    ]),
+    askAcceptors: effects(({ context }: Args) => [
+      broadcast("acceptor", { type: "ask-leader", question: context.question }),
+    ]),
+    persistRound: effects(({ context }: Args) => [
+      { kind: "persist", records: [{ kind: "round", round: context.data.highestRound }] },
+    ]),
+    broadcastPrepare: effects(({ context }: Args) => {
+      const { ballot, fromSlot } = context.data;
+      if (ballot === null) return NOTHING;
+      return [broadcast("acceptor", { type: "prepare", ballot, fromSlot })];
+    }),
+    sendOutgoing: effects(({ context }: Args) => context.outgoing.map(toAudience)),
+    sendBeacon: effects(({ context }: Args) => beacon(context)),
+    sendNotLeading: effects(({ context }: Args) =>
+      context.turnedAway.map((gateway) =>
+        send("gateway", gateway.id, { type: "not-leading", leader: context.leader?.id ?? null }),
+      ),
+    ),
+    countOverload: effects(({ context }: Args) =>
+      context.overloaded === 0 ? NOTHING : [count("leader_overloaded", context.overloaded)],
+    ),
+    halt: effects(({ context }: Args) => [
+      { kind: "halt", why: context.haltReason ?? "the proposer halted" },
+    ]),
+  },
+  delays: {
+    retryDelay: ({ context }) => context.cluster.limits.retryDelayMs,
+    beaconTime: ({ context }) => context.cluster.limits.beaconMs,
+    backoff: ({ context }) => context.backoffMs,
+  },
+}).createMachine({
+  id: "proposer",
+  description:
+    "Leads the log while it is the distinguished proposer, and stands by while it is not.",
+  context: ({ input }) => proposerContext(input),
+  initial: "standby",
+  entry: "sayHello",
+  on: {
+    objection: { target: ".halted", actions: "noteObjection" },
+    "disk.failed": { target: ".halted", actions: "noteDiskFailure" },
+    propose: { actions: ["noteTurnedAway", "sendNotLeading"] },
+    beacon: [
+      {
+        guard: "otherLeaderIsHigher",
+        target: ".standby",
+        actions: ["stepDown", "noteLeader"],
+      },
+      { actions: "noteLeader" },
+    ],
+  },
+  states: {
+    standby: {
+      description:
+        "Follows the leader's watermark, so that a takeover carries a window and not the log. Left " +
+        "when the elector names this proposer.",
+      meta: { paper: "PMS §2.4" },
+      on: { hint: { guard: "hintNamesMe", target: "asking" } },
+    },
+    asking: {
+      description:
+        "Asks the acceptors when they last heard the leader: a partitioned or returning proposer " +
+        "deposes nobody. Left when a phase-1 quorum is silent too, or a leader shows, or another is named.",
+      entry: ["beginQuestion", "askAcceptors"],
+      on: {
+        "last-heard": { actions: "noteAnswer" },
+        hint: { guard: "hintNamesOther", target: "standby" },
+      },
+      always: { guard: "quorumIsSilent", target: "preparing", actions: "beginBallot" },
+      after: {
+        beaconTime: { target: "asking", reenter: true },
+      },
+    },
+    preparing: {
+      description:
+        "Phase 1 for every slot from the watermark on, asked again after a silence. Left when a " +
+        "phase-1 quorum has promised, or a higher ballot shows.",
+      meta: { paper: "PMS §3" },
+      tags: ["inPhase1"],
+      entry: ["persistRound", "broadcastPrepare"],
+      on: {
+        promise: { actions: "recordPromise" },
+        nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
+      },
+      always: { guard: "promisesSuffice", target: "adopting", actions: "adoptVotes" },
+      after: { retryDelay: { target: "preparing", reenter: true } },
+    },
+    adopting: {
+      description:
+        "Proposes again what earlier ballots may have chosen, and no-ops in the holes. Left when all " +
+        "of it is chosen, or a higher ballot shows.",
+      meta: { paper: "PMS §3" },
+      tags: ["inPhase2"],
+      entry: ["sendOutgoing", "sendBeacon"],
+      on: {
+        accepted: { actions: ["countVotes", "sendOutgoing"] },
+        nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
+      },
+      always: { guard: "adoptionIsDone", target: "leading" },
+      after: {
+        beaconTime: [
+          { guard: "quorumIsLost", target: "standby", actions: "stepDown" },
+          { target: "adopting", reenter: true, actions: "takeLate" },
+        ],
+      },
+    },
+    leading: {
+      description:
+        "The distinguished proposer: phase 2 only. Left by a higher ballot, or when no phase-2 quorum " +
+        "answers any more.",
+      meta: { paper: "PMS §3" },
+      tags: ["hasLeadership", "canPropose"],
+      initial: "open",
+      on: {
+        propose: { actions: ["queueCommands", "sendOutgoing", "countOverload"] },
+        accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
+        nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
+      },
+      states: {
+        open: {
+          description: "The window has room. Left when it is full.",
+          entry: "sendBeacon",
+          always: { guard: "windowIsFull", target: "full" },
+          after: {
+            beaconTime: [
+              { guard: "quorumIsLost", target: "#proposer.standby", actions: "stepDown" },
+              { target: "open", reenter: true, actions: ["takeLate", "sendOutgoing"] },
+            ],
+          },
+        },
+        full: {
+          description:
+            "Lamport's α slots are open: new commands wait. Left when the first is chosen.",
+          entry: "sendBeacon",
+          always: { guard: "windowHasRoom", target: "open" },
+          after: {
+            beaconTime: [
+              { guard: "quorumIsLost", target: "#proposer.standby", actions: "stepDown" },
+              { target: "full", reenter: true, actions: ["takeLate", "sendOutgoing"] },
+            ],
+          },
+        },
+      },
+    },
+    preempted: {
+      description:
+        "A higher ballot is promised: waits a random time, longer each time, then stands by. Left by " +
+        "the clock or a leader's beacon.",
+      meta: { paper: "PMS §2.4" },
+      entry: ["stepDown", "drawBackoff"],
+      after: { backoff: "standby" },
+    },
+    halted: {
+      description: "The store cannot be trusted, or another owns this name. An operator leads out.",
+      entry: "halt",
+    },
+  },
+});

@@ -1,0 +1,78 @@
+/** What a single-decree proposer knows of its one key, and what it shows. */
+import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import { ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
+import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
+import type { SynodAttempt } from "../../src/paxos/synod.js";
+
+/** The context of one key's proposer. Small, and replaced as a whole. */
+export interface SynodProposerContext {
+  readonly cluster: Cluster;
+  readonly key: string;
+  readonly owner: string;
+  readonly seed: number;
+  /** What it would like the key to hold, typed; null as long as it is only asked. */
+  readonly wish: Uint8Array | null;
+  /** Requests that await the answer. */
+  readonly tokens: readonly string[];
+  readonly attempt: SynodAttempt | null;
+  readonly attempts: number;
+  readonly highestRound: number;
+  readonly backoffMs: number;
+  readonly chosen: { readonly value: Uint8Array; readonly by: readonly string[] } | null;
+  readonly nacks: number;
+  readonly sinceMs: number;
+}
+
+/** Builds the context of a key. */
+export function synodProposerContext(input: RoleInput): SynodProposerContext {
+  return {
+    cluster: input.cluster,
+    key: input.instance,
+    owner: ballotOwner(input.id, input.nonce),
+    seed: input.seed,
+    wish: null,
+    tokens: [],
+    attempt: null,
+    attempts: 0,
+    highestRound: 0,
+    backoffMs: 0,
+    chosen: null,
+    nacks: 0,
+    sinceMs: input.nowMs,
+  };
+}
+
+/** What `status` shows of one key's proposer. */
+export function synodProposerStatus(context: SynodProposerContext): RoleStatus {
+  const ballot = context.attempt?.ballot;
+  return { ballot: ballot === undefined ? null : formatBallot(ballot), nacks: context.nacks };
+}
+
+/** What it waits for: promises, votes, or its turn. */
+export function synodProposerWaits(
+  state: string,
+  context: SynodProposerContext,
+  nowMs: number,
+): Wait[] {
+  const { attempt, cluster, key } = context;
+  if (attempt === null) return [];
+  const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
+  const acceptors = acceptorIds(cluster);
+  const heard = state === "preparing" ? new Set(attempt.promises.keys()) : attempt.voters;
+  const from = acceptors.filter((id) => !heard.has(id));
+  const base = { from, have: heard.size, need: Math.floor(acceptors.length / 2) + 1, sinceMs };
+  const ballot = formatBallot(attempt.ballot);
+  if (state === "preparing") {
+    const reason = "phase 1 needs a quorum that promised";
+    return [{ ...base, for: `promises of ballot ${ballot} for key ${key}`, reason }];
+  }
+  if (state === "accepting") {
+    const reason = "phase 2 needs a quorum that voted, synced";
+    return [{ ...base, for: `votes for ballot ${ballot} of key ${key}`, reason }];
+  }
+  if (state === "backingOff") {
+    const reason = `another proposer was first; next ballot after ${context.backoffMs} ms`;
+    return [{ ...base, from: [], have: 0, need: 0, for: `its turn for key ${key}`, reason }];
+  }
+  return [];
+}

@@ -1,0 +1,246 @@
+/**
+ * The proposer of single-decree Synod: one machine, one key, the algorithm of the paper's section 2.
+ *
+ * Paper: PMS §2.2 phases 1(a) and 2(a), §2.3 (it is the distinguished learner of its own votes).
+ * The rules are in `src/paxos/synod.ts`.
+ */
+import { assertEvent, assign, setup } from "xstate";
+import { broadcast, type DoorAnswer, effects } from "../../src/actor/effect.js";
+import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import { drawBackoff } from "../../src/paxos/backoff.js";
+import { decodeTyped, encodeTyped } from "../../src/paxos/command.js";
+import type { Decide, KeyAccepted, KeyNack, KeyPromise } from "../../src/paxos/messages.js";
+import {
+  alreadyChosen,
+  beginAttempt,
+  countPromise,
+  countVote,
+  isPreempted,
+  pickValue,
+  promisesFormQuorum,
+  type SynodAttempt,
+  votesFormQuorum,
+} from "../../src/paxos/synod.js";
+import { type SynodProposerContext, synodProposerContext } from "./context.js";
+
+type SynodEvent = InboundOf<Decide | KeyPromise | KeyAccepted | KeyNack> | HostEvent;
+type Args = { context: SynodProposerContext; event: SynodEvent };
+
+/** The attempt under way; the chart reaches no rule that needs one without it. */
+function attemptOf(context: SynodProposerContext): SynodAttempt {
+  if (context.attempt === null) throw new Error("no ballot was begun");
+  return context.attempt;
+}
+
+/** Answers every waiting request alike. */
+function replyAll(context: SynodProposerContext, answer: DoorAnswer) {
+  return context.tokens.map((token) => ({ kind: "reply" as const, token, answer }));
+}
+
+export const synodProposerMachine = setup({
+  types: {
+    context: {} as SynodProposerContext,
+    events: {} as SynodEvent,
+    input: {} as RoleInput,
+  },
+  guards: {
+    promisesFormQuorum: ({ context }) => promisesFormQuorum(attemptOf(context), context.cluster),
+    valueIsChosenAlready: ({ context }) => {
+      const attempt = attemptOf(context);
+      if (!promisesFormQuorum(attempt, context.cluster)) return false;
+      return alreadyChosen(attempt, context.cluster) !== null;
+    },
+    nothingToPropose: ({ context }) => {
+      const attempt = attemptOf(context);
+      if (!promisesFormQuorum(attempt, context.cluster)) return false;
+      return pickValue(attempt, context.wish) === null;
+    },
+    votesFormQuorum: ({ context }) => votesFormQuorum(attemptOf(context), context.cluster),
+    higherBallotPromised: ({ context, event }) => {
+      assertEvent(event, "key-nack");
+      return event.received.some(({ message }) => isPreempted(attemptOf(context), message));
+    },
+    keysAreExhausted: ({ context, event }) => {
+      assertEvent(event, "key-nack");
+      const refused = event.received.some(({ message }) => message.reason === "too_many");
+      return refused && context.attempts === 1 && context.attempt?.proposed === null;
+    },
+  },
+  actions: {
+    noteWish: assign(({ context, event }) => {
+      assertEvent(event, "decide");
+      let { wish, tokens } = context;
+      for (const { message } of event.received) {
+        tokens = [...tokens, message.reply];
+        if (message.value !== null) wish ??= encodeTyped(message.valueType, message.value.slice());
+      }
+      return { wish, tokens };
+    }),
+    beginAttempt: assign(({ context, event }) => {
+      const attempt = beginAttempt(context.owner, context.highestRound);
+      const highestRound = attempt.ballot.round;
+      const sinceMs = "nowMs" in event ? event.nowMs : context.sinceMs;
+      return { attempt, highestRound, attempts: context.attempts + 1, sinceMs };
+    }),
+    countPromise: assign(({ context, event }) => {
+      assertEvent(event, "key-promise");
+      const attempt = event.received.reduce(
+        (counted, { from, message }) => countPromise(counted, from.id, message),
+        attemptOf(context),
+      );
+      return { attempt };
+    }),
+    pickValue: assign(({ context }) => {
+      const attempt = attemptOf(context);
+      return { attempt: { ...attempt, proposed: pickValue(attempt, context.wish) } };
+    }),
+    countVote: assign(({ context, event }) => {
+      assertEvent(event, "key-accepted");
+      const attempt = event.received.reduce(
+        (counted, { from, message }) => countVote(counted, from.id, message),
+        attemptOf(context),
+      );
+      return { attempt };
+    }),
+    noteChosenAlready: assign(({ context }) => {
+      const attempt = attemptOf(context);
+      const found = alreadyChosen(attempt, context.cluster);
+      if (found === null) return {};
+      const chosen = { value: found.vote.value, by: found.by };
+      return { attempt: { ...attempt, proposed: found.vote }, chosen };
+    }),
+    noteChosen: assign(({ context }) => {
+      const { proposed, voters } = attemptOf(context);
+      return proposed === null ? {} : { chosen: { value: proposed.value, by: [...voters] } };
+    }),
+    noteHigherBallot: assign(({ context, event }) => {
+      assertEvent(event, "key-nack");
+      const rounds = event.received.map(({ message }) => message.promised?.round ?? 0);
+      const highestRound = Math.max(context.highestRound, ...rounds);
+      return { highestRound, nacks: context.nacks + event.received.length };
+    }),
+    drawBackoff: assign(({ context }) => {
+      const { backoffMinMs, backoffMaxMs } = context.cluster.limits;
+      const drawn = drawBackoff(context.seed, context.attempts, backoffMinMs, backoffMaxMs);
+      return { seed: drawn.seed, backoffMs: drawn.delayMs };
+    }),
+    forgetAskers: assign({ tokens: [] }),
+
+    broadcastPrepare: effects(({ context }: Args) => {
+      const { ballot } = attemptOf(context);
+      return [broadcast("acceptor", { type: "key-prepare", key: context.key, ballot })];
+    }),
+    broadcastAccept: effects(({ context }: Args) => {
+      const { proposed } = attemptOf(context);
+      if (proposed === null) return [];
+      return [broadcast("acceptor", { type: "key-accept", key: context.key, ...proposed })];
+    }),
+    replyDecided: effects(({ context }: Args) => {
+      const { chosen } = context;
+      if (chosen === null) return [];
+      const { type, body } = decodeTyped(chosen.value);
+      const { ballot } = attemptOf(context);
+      const by = chosen.by;
+      return replyAll(context, { kind: "decided", ballot, type, value: body, by });
+    }),
+    replyUndecided: effects(({ context }: Args) => replyAll(context, { kind: "undecided" })),
+    replyTooMany: effects(({ context }: Args) =>
+      replyAll(context, {
+        kind: "refused",
+        code: "too_many",
+        message: "the acceptors hold as many keys as decideKeysMax allows: use a log or kv instead",
+        mayHaveHappened: false,
+      }),
+    ),
+    finish: effects(() => [{ kind: "finish" }]),
+  },
+  delays: {
+    retryDelay: ({ context }) => context.cluster.limits.retryDelayMs,
+    backoff: ({ context }) => context.backoffMs,
+    linger: ({ context }) => context.cluster.limits.decideLingerMs,
+    patience: ({ context }) => context.cluster.limits.decidePatienceMs,
+  },
+}).createMachine({
+  id: "synod-proposer",
+  description: "Gets one value chosen for one key, or learns which one was.",
+  context: ({ input }) => synodProposerContext(input),
+  initial: "idle",
+  after: { patience: ".finished" },
+  on: { decide: { actions: "noteWish" } },
+  states: {
+    idle: {
+      description: "Nobody has asked yet. Left by the first wish or question.",
+      on: { decide: { target: "preparing", actions: ["noteWish", "beginAttempt"] } },
+    },
+    preparing: {
+      description:
+        "Phase 1: asks every acceptor for a promise and its vote, again after a silence. Left when a " +
+        "phase-1 quorum has promised, or a higher ballot shows.",
+      meta: { paper: "PMS §2.2 phase 1(a)" },
+      tags: ["inPhase1"],
+      entry: "broadcastPrepare",
+      on: {
+        "key-promise": { actions: "countPromise" },
+        "key-nack": [
+          {
+            guard: "higherBallotPromised",
+            target: "backingOff",
+            actions: "noteHigherBallot",
+          },
+          { guard: "keysAreExhausted", target: "finished", actions: "replyTooMany" },
+        ],
+      },
+      always: [
+        { guard: "valueIsChosenAlready", target: "decided", actions: "noteChosenAlready" },
+        { guard: "nothingToPropose", target: "finished", actions: "replyUndecided" },
+        { guard: "promisesFormQuorum", target: "accepting", actions: "pickValue" },
+      ],
+      after: { retryDelay: { target: "preparing", reenter: true } },
+    },
+    accepting: {
+      description:
+        "Phase 2: proposes the value of the highest vote reported, or its own if there was none. " +
+        "Left when a phase-2 quorum has voted, or a higher ballot shows.",
+      meta: { paper: "PMS §2.2 phase 2(a)" },
+      tags: ["inPhase2"],
+      entry: "broadcastAccept",
+      on: {
+        "key-accepted": { actions: "countVote" },
+        "key-nack": {
+          guard: "higherBallotPromised",
+          target: "backingOff",
+          actions: "noteHigherBallot",
+        },
+      },
+      always: { guard: "votesFormQuorum", target: "decided", actions: "noteChosen" },
+      after: { retryDelay: { target: "accepting", reenter: true } },
+    },
+    backingOff: {
+      description:
+        "Another proposer holds a higher ballot: waits a random time, longer each time, so that duels " +
+        "end. Left by the clock, with a ballot above every one seen.",
+      meta: { paper: "PMS §2.4" },
+      entry: "drawBackoff",
+      after: { backoff: { target: "preparing", actions: "beginAttempt" } },
+    },
+    decided: {
+      description:
+        "A value is chosen, for ever. Answers whoever asks; left when it is not asked any more.",
+      meta: { paper: "PMS §2.3" },
+      tags: ["knowsValue"],
+      entry: ["replyDecided", "forgetAskers"],
+      on: {
+        decide: {
+          target: "decided",
+          reenter: true,
+          actions: "noteWish",
+        },
+      },
+      after: { linger: "finished" },
+    },
+    finished: {
+      description: "This key needs no work here any more; its instance is dropped.",
+      entry: "finish",
+    },
+  },
+});
