@@ -4,24 +4,19 @@
  * It knows no protocol. It checks who speaks (subject, descriptor, store), hands messages to inboxes,
  * carries effects out, and counts whatever it drops.
  */
-import { type Cluster, storeIdOf } from "../paxos/cluster.js";
-import {
-  LISTED_ROLES,
-  type Message,
-  type RoleName,
-  SENDERS,
-  type Sender,
-} from "../paxos/messages.js";
+import type { Cluster } from "../paxos/cluster.js";
+import type { Message, RoleName } from "../paxos/messages.js";
+import { LISTED_ROLES } from "../paxos/verbs.js";
 import { Doors } from "./doors.js";
 import type { Address, Effect, Settlement } from "./effect.js";
 import { Feed } from "./feed.js";
-import type { Clock, Codec, Envelope, Incoming, Logger, Random, Transport } from "./ports.js";
+import { Intake } from "./intake.js";
+import type { Clock, Codec, Incoming, Logger, Random, Transport } from "./ports.js";
 import type { Hearing, RoleDefinition } from "./role.js";
 import { Runner } from "./runner.js";
 import { createStepper } from "./step.js";
 import type { Store } from "./store.js";
-import { doorSubject, parseSubject, type Space, subjectOf } from "./subject.js";
-import { Witness } from "./witness.js";
+import { doorSubject, type Space, subjectOf } from "./subject.js";
 
 /** What a host is built from. */
 export interface HostOptions {
@@ -49,19 +44,20 @@ export class Host {
   readonly dropped = new Map<string, number>();
   readonly #options: HostOptions;
   readonly #stepper = createStepper();
-  readonly #witness = new Witness();
+  readonly #intake: Intake;
   readonly #doors: Doors;
   readonly #feeds = new Map<Runner, Feed>();
   readonly #overheard: ReadonlySet<string>;
   readonly #ears = new Map<string, Runner[]>();
   readonly #endings: (() => void)[] = [];
-  #lc = 0;
 
   constructor(options: HostOptions) {
     this.#options = options;
     this.space = { prefix: options.prefix, cluster: options.cluster.name };
     this.nonce = options.random.hex(8);
     const count = (reason: string, by?: number) => this.count(reason, by);
+    const { space, nonce } = this;
+    this.#intake = new Intake({ ...options, space, nonce, count: (reason) => this.count(reason) });
     this.#doors = new Doors({ ...options, space: this.space, count });
     this.#overheard = new Set(
       options.registry.flatMap((role) =>
@@ -85,9 +81,11 @@ export class Host {
     );
   }
 
-  /** Counts something dropped or refused. */
-  count(reason: string, by = 1): void {
-    this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + by);
+  /** Counts something dropped or refused. @returns how often it was by now */
+  count(reason: string, by = 1): number {
+    const times = (this.dropped.get(reason) ?? 0) + by;
+    this.dropped.set(reason, times);
+    return times;
   }
 
   /** Adds a role and starts it. The transport must be connected. */
@@ -171,7 +169,7 @@ export class Host {
   }
 
   #hear(incoming: Incoming, listeners: readonly Runner[]): void {
-    const envelope = this.#open(incoming);
+    const envelope = this.#intake.open(incoming);
     if (envelope === undefined) return;
     const { sender, message } = envelope;
     const carried =
@@ -181,76 +179,10 @@ export class Host {
     for (const runner of listeners) runner.deliver({ from: sender, message: carried, bytes });
   }
 
-  /** Reads a message and checks that its sender is who it says. */
-  #open(incoming: Incoming): Envelope | undefined {
-    const route = parseSubject(this.space, incoming.subject);
-    if (route === undefined) return this.#drop("wrong_subject", incoming);
-    const decoded = this.#options.codec.decode(route.verb, incoming.payload);
-    if ("fault" in decoded) return this.#drop(decoded.fault, incoming);
-    const { sender, message } = decoded;
-    if (sender.process === this.nonce) return undefined; // our own, heard already in this process
-    if (sender.id !== route.fromId) return this.#drop("wrong_sender", incoming);
-    if (!SENDERS[message.type].includes(sender.role)) return this.#drop("wrong_role", incoming);
-    if (LISTED_ROLES.has(sender.role)) {
-      const storeId = storeIdOf(this.#options.cluster, sender.role, sender.id);
-      if (storeId === undefined) return this.#drop("unknown_member", incoming);
-      if (storeId !== sender.storeId) return this.#drop("wrong_store", incoming);
-    }
-    this.#lc = Math.max(this.#lc, decoded.lc) + 1;
-    if (message.type === "hello") {
-      const objection = this.#witness.object(sender, message);
-      if (objection !== null) this.#object(sender, objection);
-      return undefined;
-    }
-    this.#witness.note(sender);
-    return decoded;
-  }
-
-  #drop(reason: string, incoming: Incoming): undefined {
-    this.count(reason);
-    const times = this.dropped.get(reason) ?? 0;
-    if (times === 1 || times % 1000 === 0) {
-      const fields = { subject: incoming.subject, reason, times };
-      this.#options.logger.warn(fields, `dropped a message: ${reason}`);
-    }
-    return undefined;
-  }
-
-  #object(to: Sender, objection: Message): void {
-    this.count("objections");
-    const subject = subjectOf(this.space, to.role, "objection", to.id, "witness");
-    const from: Sender = {
-      role: "learner",
-      id: "witness",
-      storeId: null,
-      incarnation: 0,
-      writeNumber: 0,
-      process: this.nonce,
-    };
-    const payload = this.#options.codec.encode(from, ++this.#lc, objection);
-    this.#options.transport.publish(subject, payload);
-  }
-
   /** Hears whoever else speaks under a listed name that lives here. */
   #listenForTwin(runner: Runner): void {
-    const { name } = runner.definition;
     const pattern = subjectOf(this.space, "*", "*", "*", runner.id);
-    const heard = (incoming: Incoming) => {
-      const route = parseSubject(this.space, incoming.subject);
-      if (route === undefined) return;
-      const decoded = this.#options.codec.decode(route.verb, incoming.payload);
-      if ("fault" in decoded) return;
-      const { sender, message } = decoded;
-      if (sender.role !== name || sender.process === this.nonce) return;
-      if (sender.storeId !== runner.sender.storeId || runner.halted !== null) return;
-      const { incarnation, writeNumber } = runner.sender;
-      const twin = { reason: "name_in_use" as const, incarnation, writeNumber };
-      if (message.type === "hello") this.#object(sender, { type: "objection", ...twin });
-      else if (sender.incarnation >= incarnation) {
-        const objection: Message = { type: "objection", ...twin };
-        runner.deliver({ from: sender, message: objection, bytes: 0 });
-      }
-    };
+    const heard = (incoming: Incoming) => this.#intake.meetTwin(runner, incoming);
     this.#endings.push(this.#options.transport.subscribe(pattern, heard));
   }
 
@@ -259,7 +191,7 @@ export class Host {
     for (const role of LISTED_ROLES) {
       const all = subjectOf(this.space, role, "hello", "all", "*");
       const heard = (incoming: Incoming) => {
-        this.#open(incoming);
+        this.#intake.open(incoming);
       };
       this.#endings.push(this.#options.transport.subscribe(all, heard));
     }
@@ -361,7 +293,7 @@ export class Host {
 
   #publish(from: Runner, role: RoleName, toId: string, message: Message): void {
     const subject = subjectOf(this.space, role, message.type, toId, from.id);
-    const payload = this.#options.codec.encode(from.sender, ++this.#lc, message);
+    const payload = this.#options.codec.encode(from.sender, this.#intake.nextClock(), message);
     if (payload.length > this.#options.transport.payloadBytesMax) {
       this.count("over_server_limit");
       const fields = { subject, bytes: payload.length };

@@ -4,7 +4,8 @@
  * Full means lost: the protocol repeats whatever matters. New work is turned away first, so that
  * work under way can end; what keeps leadership stable has a share of its own.
  */
-import { batchKey, type Verb } from "../paxos/messages.js";
+import type { Verb } from "../paxos/messages.js";
+import { batchKey } from "../paxos/verbs.js";
 import type { Inbound, Received } from "./role.js";
 
 /** A message and the size it had on the wire. */

@@ -4,7 +4,7 @@
  * Rule: a message waits for every write that precedes its step, of its own drain or an earlier one.
  * Only verbs that state nothing the role remembers may overtake (`STATELESS_VERBS`).
  */
-import { STATELESS_VERBS } from "../paxos/messages.js";
+import { STATELESS_VERBS } from "../paxos/verbs.js";
 import type { Effect } from "./effect.js";
 
 interface Held {

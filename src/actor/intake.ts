@@ -1,0 +1,123 @@
+/**
+ * The intake of one process: reads what comes from the bus and checks that its sender is who it
+ * says, by subject, descriptor and store. What fails is dropped, counted by reason, sampled to the
+ * log.
+ */
+import { type Cluster, storeIdOf } from "../paxos/cluster.js";
+import type { Message, Sender } from "../paxos/messages.js";
+import { LISTED_ROLES, SENDERS } from "../paxos/verbs.js";
+import type { Codec, Envelope, Incoming, Logger, Transport } from "./ports.js";
+import type { Runner } from "./runner.js";
+import { parseSubject, type Space, subjectOf } from "./subject.js";
+import { Witness } from "./witness.js";
+
+/** A dropped message is logged at the first and then at every so many. */
+const LOG_EVERY = 1000;
+
+/** What an intake is built from. */
+export interface IntakeOptions {
+  readonly cluster: Cluster;
+  readonly space: Space;
+  readonly transport: Transport;
+  readonly codec: Codec;
+  readonly logger: Logger;
+  /** This process, as it signs. */
+  readonly nonce: string;
+  readonly count: (reason: string) => number;
+}
+
+/** Reads and checks messages; keeps the process's Lamport clock and its witness. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #witness = new Witness();
+  #lc = 0;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** The Lamport clock for a message that leaves now. */
+  nextClock(): number {
+    return ++this.#lc;
+  }
+
+  /** Reads a message; undefined if it is dropped, or a hello, which is dealt with here. */
+  open(incoming: Incoming): Envelope | undefined {
+    const { space, codec, nonce, cluster } = this.#options;
+    const route = parseSubject(space, incoming.subject);
+    if (route === undefined) return this.#drop("wrong_subject", incoming);
+    const decoded = codec.decode(route.verb, incoming.payload);
+    if ("fault" in decoded) return this.#drop(decoded.fault, incoming);
+    const { sender, message } = decoded;
+    if (sender.process === nonce) return undefined; // our own, heard already in this process
+    if (sender.id !== route.fromId) return this.#drop("wrong_sender", incoming);
+    if (!SENDERS[message.type].includes(sender.role)) return this.#drop("wrong_role", incoming);
+    if (LISTED_ROLES.has(sender.role)) {
+      const storeId = storeIdOf(cluster, sender.role, sender.id);
+      if (storeId === undefined) return this.#drop("unknown_member", incoming);
+      if (storeId !== sender.storeId) return this.#drop("wrong_store", incoming);
+    }
+    this.#lc = Math.max(this.#lc, decoded.lc) + 1;
+    if (message.type === "hello") {
+      const objection = this.#witness.object(sender, message);
+      if (objection !== null) this.object(sender, objection);
+      return undefined;
+    }
+    this.#witness.note(sender);
+    return decoded;
+  }
+
+  /**
+   * Reads a message signed with the name of a role that lives here: a living twin.
+   *
+   * A starting twin is objected to; a twin of this or a later incarnation that speaks halts the role
+   * here. One of an earlier incarnation is a late message of a process that is dead.
+   */
+  meetTwin(runner: Runner, incoming: Incoming): void {
+    const { space, codec, nonce } = this.#options;
+    const route = parseSubject(space, incoming.subject);
+    if (route === undefined || runner.halted !== null) return;
+    const decoded = codec.decode(route.verb, incoming.payload);
+    if ("fault" in decoded) return;
+    const { sender, message } = decoded;
+    const here = runner.sender;
+    if (sender.role !== here.role || sender.process === nonce) return;
+    if (sender.storeId !== here.storeId) return;
+    const { incarnation, writeNumber } = here;
+    const objection: Message = {
+      type: "objection",
+      reason: "name_in_use",
+      incarnation,
+      writeNumber,
+    };
+    if (message.type === "hello") this.object(sender, objection);
+    else if (sender.incarnation >= incarnation) {
+      runner.deliver({ from: sender, message: objection, bytes: 0 });
+    }
+  }
+
+  /** Says an objection to a starting role. */
+  object(to: Sender, objection: Message): void {
+    const { space, codec, transport, nonce, count } = this.#options;
+    count("objections");
+    const subject = subjectOf(space, to.role, "objection", to.id, "witness");
+    const from: Sender = {
+      role: "learner",
+      id: "witness",
+      storeId: null,
+      incarnation: 0,
+      writeNumber: 0,
+      process: nonce,
+    };
+    transport.publish(subject, codec.encode(from, this.nextClock(), objection));
+  }
+
+  #drop(reason: string, incoming: Incoming): undefined {
+    const times = this.#options.count(reason);
+    if (times === 1 || times % LOG_EVERY === 0) {
+      const fields = { subject: incoming.subject, reason, times };
+      this.#options.logger.warn(fields, `dropped a message: ${reason}`);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,381 @@
+import type {
+  Answer,
+  Clock,
+  Headers,
+  Incoming,
+  PublishOptions,
+  Transport,
+  TransportStatus,
+} from "../../actor/ports.js";
+import {
+  Hub,
+  type Intercept,
+  isNoResponders,
+  type MemoryBusOptions,
+  type MemoryRoute,
+} from "./bus.js";
+
+/** Why a message was not sent; the same reasons as over NATS, and what permissions deny. */
+export type MemoryDrop = "disconnected" | "closed" | "too_large" | "invalid" | "denied";
+
+/** Options of one connection. */
+export interface MemoryLinkOptions {
+  /** Says what this connection may not do, as server permissions would. */
+  readonly denies?: ((operation: "publish" | "subscribe", subject: string) => boolean) | undefined;
+}
+
+/** A bus within one process. */
+export interface MemoryBus {
+  /** Makes a connection; a name may be used again. */
+  connect(name: string, options?: MemoryLinkOptions): MemoryTransport;
+  /** Asks `decide` about each delivery; earlier ones are asked first. @returns ends it */
+  intercept(decide: Intercept): () => void;
+  /** Ends the server: all connections are cut, and new ones wait. */
+  stop(): void;
+  /** Brings the server back. */
+  start(): void;
+}
+
+/** A connection to a {@link MemoryBus}, with switches for tests. */
+export interface MemoryTransport extends Transport {
+  readonly name: string;
+  /** Messages that were not sent, by reason; the counts only grow. */
+  readonly dropped: Readonly<Record<MemoryDrop, number>>;
+  /** Cuts the connection until `reconnect`. */
+  disconnect(): void;
+  reconnect(): void;
+  close(): Promise<void>;
+  /** Ends as a killed process does: nothing of this connection is ever called again. */
+  vanish(): void;
+}
+
+/**
+ * Makes a bus for tests and the simulator: NATS without a network, and always the same.
+ *
+ * Nothing is ever called from within a call: all that happens, happens in turns of the clock.
+ * Payloads are handed over as they are, as the client of NATS does: who changes one after
+ * publishing it changes what is received.
+ */
+export function createMemoryBus(
+  clock: Pick<Clock, "soon" | "setTimer">,
+  options: MemoryBusOptions = {},
+): MemoryBus {
+  const hub = new Hub(clock, options);
+  const turn = (isUp: boolean) => {
+    hub.isUp = isUp;
+    for (const link of [...hub.links]) {
+      link.serverChanged(isUp);
+    }
+  };
+  return {
+    connect: (name, linkOptions = {}) => new Link(hub, name, linkOptions),
+    intercept: (decide) => {
+      const own: Intercept = (delivery) => decide(delivery);
+      hub.intercepts.add(own);
+      return () => void hub.intercepts.delete(own);
+    },
+    stop: () => turn(false),
+    start: () => turn(true),
+  };
+}
+
+interface Listener {
+  readonly subject: string;
+  readonly queue: string | undefined;
+  readonly heard: (message: Incoming) => void;
+  /** Undefined while disconnected or denied. */
+  route: MemoryRoute | undefined;
+}
+
+interface Pending {
+  readonly done: (answer: Answer) => void;
+  readonly cancel: () => void;
+}
+
+class Link implements MemoryTransport {
+  readonly name: string;
+  readonly dropped: Record<MemoryDrop, number> = {
+    disconnected: 0,
+    closed: 0,
+    too_large: 0,
+    invalid: 0,
+    denied: 0,
+  };
+  readonly #hub: Hub;
+  readonly #options: MemoryLinkOptions;
+  readonly #inbox: string;
+  readonly #listeners = new Set<Listener>();
+  readonly #statusListeners = new Set<(status: TransportStatus) => void>();
+  readonly #pending = new Map<string, Pending>();
+  #requestCount = 0;
+  #isCut = false;
+  #isClosed = false;
+  #isDraining = false;
+  #isGone = false;
+
+  constructor(hub: Hub, name: string, options: MemoryLinkOptions) {
+    this.name = name;
+    this.#hub = hub;
+    this.#options = options;
+    this.#inbox = `_INBOX.${name}-${hub.nextLink()}`;
+    hub.links.add(this);
+  }
+
+  get payloadBytesMax(): number {
+    return this.#hub.payloadBytesMax;
+  }
+
+  get connected(): boolean {
+    return this.#hub.isUp && !this.#isCut && !this.#isClosed;
+  }
+
+  publish(subject: string, payload: Uint8Array, options: PublishOptions = {}): void {
+    const drop = this.#refusal(subject, payload, options);
+    if (drop !== undefined) {
+      this.dropped[drop] += 1;
+      return;
+    }
+    const { headers, reply } = options;
+    const isEmpty = headers === undefined || Object.keys(headers).length === 0;
+    const copy = isEmpty ? undefined : { ...headers };
+    this.#hub.carry({ from: this, subject, payload, headers: copy, reply });
+  }
+
+  subscribe(
+    subject: string,
+    heard: (message: Incoming) => void,
+    options?: { readonly queue?: string | undefined },
+  ): () => void {
+    const queue = options?.queue;
+    if (this.#isClosed || this.#isDraining) {
+      return () => {};
+    }
+    if (!isSendable(subject) || (queue !== undefined && !isSendable(queue))) {
+      this.dropped.invalid += 1;
+      return () => {};
+    }
+    const listener: Listener = { subject, queue, heard, route: undefined };
+    this.#listeners.add(listener);
+    this.#listen(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      this.#unlisten(listener);
+    };
+  }
+
+  request(
+    subject: string,
+    payload: Uint8Array,
+    options: { readonly timeoutMs: number; readonly headers?: Headers | undefined },
+    done: (answer: Answer) => void,
+  ): void {
+    if (!this.connected || this.#isDraining) {
+      this.dropped[this.#isClosed ? "closed" : "disconnected"] += 1;
+      this.#later(() => done({ kind: "disconnected" }));
+      return;
+    }
+    if (this.#requestCount === 0) {
+      this.subscribe(`${this.#inbox}.*`, (message) => this.#answered(message));
+    }
+    this.#requestCount += 1;
+    const reply = `${this.#inbox}.${this.#requestCount}`;
+    const cancel = this.#hub.clock.setTimer(options.timeoutMs, () => {
+      this.#answer(reply, { kind: "timeout" });
+    });
+    this.#pending.set(reply, { done, cancel });
+    this.publish(subject, payload, { headers: options.headers, reply });
+  }
+
+  onStatus(heard: (status: TransportStatus) => void): () => void {
+    const listener = (status: TransportStatus) => heard(status);
+    this.#statusListeners.add(listener);
+    return () => void this.#statusListeners.delete(listener);
+  }
+
+  flush(): Promise<void> {
+    if (!this.connected) {
+      return Promise.reject(new Error("disconnected: messages may be lost"));
+    }
+    return new Promise((resolve) => this.#hub.clock.soon(resolve));
+  }
+
+  drain(): Promise<void> {
+    if (this.#isClosed || this.#isDraining) {
+      return Promise.resolve();
+    }
+    this.#isDraining = true;
+    for (const { route } of this.#listeners) {
+      if (route !== undefined) {
+        this.#hub.routes.remove(route);
+      }
+    }
+    return new Promise((resolve) => {
+      // What is under way to us comes before this.
+      this.#hub.clock.soon(() => void this.close().then(resolve));
+    });
+  }
+
+  close(): Promise<void> {
+    if (!this.#isClosed) {
+      const wasConnected = this.connected;
+      this.#isClosed = true;
+      this.#hub.links.delete(this);
+      this.#lose(wasConnected);
+      this.#emit({ kind: "closed", reason: undefined });
+    }
+    return Promise.resolve();
+  }
+
+  vanish(): void {
+    this.#isGone = true;
+    this.#isClosed = true;
+    this.#hub.links.delete(this);
+    this.#lose(false);
+  }
+
+  disconnect(): void {
+    const wasConnected = this.connected;
+    this.#isCut = true;
+    if (wasConnected) {
+      this.#lose(true);
+    }
+  }
+
+  reconnect(): void {
+    const wasConnected = this.connected;
+    this.#isCut = false;
+    if (!wasConnected) {
+      this.#resume();
+    }
+  }
+
+  serverChanged(isUp: boolean): void {
+    if (isUp) {
+      this.#resume();
+    } else if (!this.#isCut) {
+      this.#lose(true);
+    }
+  }
+
+  #resume(): void {
+    if (!this.connected) {
+      return;
+    }
+    for (const listener of this.#listeners) {
+      if (listener.route === undefined) {
+        this.#listen(listener);
+      }
+    }
+    this.#emit({ kind: "connected", server: this.#hub.server });
+  }
+
+  #lose(isReported: boolean): void {
+    for (const listener of this.#listeners) {
+      this.#unlisten(listener);
+    }
+    for (const reply of [...this.#pending.keys()]) {
+      this.#answer(reply, { kind: "disconnected" });
+    }
+    if (isReported) {
+      this.#emit({ kind: "disconnected" });
+    }
+  }
+
+  #refusal(subject: string, payload: Uint8Array, options: PublishOptions): MemoryDrop | undefined {
+    const { headers, reply } = options;
+    if (!this.connected) {
+      return this.#isClosed ? "closed" : "disconnected";
+    }
+    const texts = Object.entries(headers ?? {}).flat();
+    if (!isSendable(subject) || (reply !== undefined && !isSendable(reply))) {
+      return "invalid";
+    }
+    if (texts.some((text) => /[\r\n]/.test(text))) {
+      return "invalid";
+    }
+    const headerBytes = texts.length === 0 ? 0 : headerBytesOf(texts);
+    if (payload.length + headerBytes > this.#hub.payloadBytesMax) {
+      return "too_large";
+    }
+    if (this.#options.denies?.("publish", subject) === true) {
+      this.#emit({ kind: "denied", operation: "publish", subject });
+      return "denied";
+    }
+    return undefined;
+  }
+
+  #listen(listener: Listener): void {
+    const { subject, queue, heard } = listener;
+    if (!this.connected) {
+      return;
+    }
+    if (this.#options.denies?.("subscribe", subject) === true) {
+      this.#emit({ kind: "denied", operation: "subscribe", subject });
+      return;
+    }
+    const route = { tokens: subject.split("."), queue, link: this, heard, isActive: true };
+    listener.route = route;
+    this.#hub.routes.add(route);
+  }
+
+  #unlisten(listener: Listener): void {
+    if (listener.route !== undefined) {
+      listener.route.isActive = false;
+      this.#hub.routes.remove(listener.route);
+      listener.route = undefined;
+    }
+  }
+
+  #answered(message: Incoming): void {
+    const isRefusal = isNoResponders(message);
+    this.#answer(
+      message.subject,
+      isRefusal ? { kind: "no_responders" } : { kind: "answer", message },
+    );
+  }
+
+  /** In the turn of an answer or timer, else in a later one. */
+  #answer(reply: string, answer: Answer): void {
+    const pending = this.#pending.get(reply);
+    if (pending === undefined) {
+      return;
+    }
+    this.#pending.delete(reply);
+    pending.cancel();
+    if (answer.kind === "disconnected") {
+      this.#later(() => pending.done(answer));
+    } else {
+      pending.done(answer);
+    }
+  }
+
+  #emit(status: TransportStatus): void {
+    for (const listener of this.#statusListeners) {
+      this.#later(() => {
+        if (this.#statusListeners.has(listener)) {
+          listener(status);
+        }
+      });
+    }
+  }
+
+  #later(run: () => void): void {
+    this.#hub.clock.soon(() => {
+      if (!this.#isGone) {
+        run();
+      }
+    });
+  }
+}
+
+/** What has a space or a line break cannot be a subject. */
+function isSendable(subject: string): boolean {
+  return subject !== "" && !/\s/.test(subject);
+}
+
+/** Bytes of the header block on the wire, of names and values in turn (they are ASCII mostly). */
+function headerBytesOf(texts: readonly string[]): number {
+  const frame = "NATS/1.0\r\n\r\n".length;
+  // A name is followed by ": ", a value by a line break.
+  return texts.reduce((sum, text) => sum + text.length + 2, frame);
+}

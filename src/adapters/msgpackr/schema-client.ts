@@ -1,0 +1,88 @@
+/** Clients on the wire. The order of the properties is the order of the elements. */
+import { Type } from "@sinclair/typebox";
+import {
+  amount,
+  ballot,
+  blob,
+  bodyType,
+  id,
+  list,
+  orNull,
+  session,
+  slot,
+  text,
+  voters,
+  whole,
+  word,
+} from "./fields.js";
+
+/** Bytes of a log's name or an idempotency id: what a command in the log can hold. */
+const nameBytesMax = 255;
+
+/** A request's number, or a position in the log: both begin at 1. */
+const ordinal = whole(1);
+
+const request = Type.Object({
+  number: ordinal,
+  log: text(0, nameBytesMax),
+  id: text(0, nameBytesMax),
+  valueType: bodyType,
+  body: blob(),
+});
+
+/** What became of a request; the kind is the first element. */
+const outcome = Type.Union([
+  Type.Object({
+    kind: Type.Literal("done"),
+    session,
+    number: ordinal,
+    position: ordinal,
+    slot,
+    ballot,
+    by: voters,
+  }),
+  Type.Object({ kind: Type.Literal("opened"), session }),
+  Type.Object({
+    kind: Type.Literal("early"),
+    session,
+    number: ordinal,
+    expected: ordinal,
+  }),
+  Type.Object({ kind: Type.Literal("expired"), session, number: ordinal }),
+]);
+
+export const clientSchemas = {
+  propose: Type.Object({ type: Type.Literal("propose"), commands: list(blob(1), 1) }),
+  "not-leading": Type.Object({ type: Type.Literal("not-leading"), leader: orNull(id) }),
+  follow: Type.Object({ type: Type.Literal("follow"), learner: orNull(id) }),
+  outcomes: Type.Object({
+    type: Type.Literal("outcomes"),
+    learner: id,
+    appliedWatermark: slot,
+    outcomes: list(outcome),
+  }),
+  "open-session": Type.Object({
+    type: Type.Literal("open-session"),
+    session,
+    fresh: Type.Boolean(),
+  }),
+  "session-opened": Type.Object({ type: Type.Literal("session-opened"), session }),
+  request: Type.Object({
+    type: Type.Literal("request"),
+    session,
+    answeredBelow: whole(0),
+    requests: list(request, 1),
+  }),
+  results: Type.Object({
+    type: Type.Literal("results"),
+    session,
+    results: list(Type.Object({ number: ordinal, position: ordinal, slot, ballot, by: voters })),
+  }),
+  refused: Type.Object({
+    type: Type.Literal("refused"),
+    session,
+    fromNumber: ordinal,
+    code: word("overloaded", "session_expired", "too_large", "stopped"),
+    retryAfterMs: amount(),
+  }),
+};

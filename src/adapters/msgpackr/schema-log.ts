@@ -1,0 +1,76 @@
+/** Multi-Paxos on the wire. The order of the properties is the order of the elements. */
+import { Type } from "@sinclair/typebox";
+import { ballot, blob, digest, list, nackReason, orNull, slot, voters, whole } from "./fields.js";
+
+/** Most parts of one answer. */
+const partsMax = 2 ** 20;
+
+/** What a slot holds is never empty: it begins with a kind. */
+const slotValue = blob(1);
+const slotVote = Type.Object({ slot, ballot, digest, value: slotValue });
+const chosenRange = Type.Object({ ballot, from: slot, to: slot, by: voters });
+const chosenEntry = Type.Object({ slot, ballot, value: slotValue, by: voters });
+
+export const logSchemas = {
+  prepare: Type.Object({ type: Type.Literal("prepare"), ballot, fromSlot: slot }),
+  promise: Type.Object({
+    type: Type.Literal("promise"),
+    ballot,
+    answer: whole(0),
+    part: Type.Integer({ minimum: 0, maximum: partsMax - 1 }),
+    parts: Type.Integer({ minimum: 1, maximum: partsMax }),
+    trimmed: slot,
+    chosenWatermark: slot,
+    votes: list(slotVote),
+  }),
+  accept: Type.Object({
+    type: Type.Literal("accept"),
+    ballot,
+    firstSlot: slot,
+    digests: list(digest, 1),
+    values: list(slotValue, 1),
+    chosenWatermark: slot,
+    chosen: list(chosenRange),
+  }),
+  accepted: Type.Object({
+    type: Type.Literal("accepted"),
+    ballot,
+    votes: list(Type.Object({ slot, digest })),
+  }),
+  nack: Type.Object({
+    type: Type.Literal("nack"),
+    ballot,
+    promised: orNull(ballot),
+    slot: orNull(slot),
+    reason: nackReason,
+    trimmed: slot,
+  }),
+  chosen: Type.Object({ type: Type.Literal("chosen"), ranges: list(chosenRange) }),
+  beacon: Type.Object({
+    type: Type.Literal("beacon"),
+    ballot,
+    nextSlot: slot,
+    chosenWatermark: slot,
+    creditBytes: whole(0),
+  }),
+  repair: Type.Object({
+    type: Type.Literal("repair"),
+    from: slot,
+    to: slot,
+    bytesMax: whole(1),
+  }),
+  votes: Type.Object({
+    type: Type.Literal("votes"),
+    from: slot,
+    to: slot,
+    trimmed: slot,
+    votes: list(slotVote),
+  }),
+  entries: Type.Object({
+    type: Type.Literal("entries"),
+    from: slot,
+    to: slot,
+    trimmed: slot,
+    entries: list(chosenEntry),
+  }),
+};

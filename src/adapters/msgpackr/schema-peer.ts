@@ -1,0 +1,41 @@
+/**
+ * Election, stores under suspicion, and the sender in every envelope. The order of the properties
+ * is the order of the elements; the sender alone is laid out by hand, in `codec.ts`.
+ */
+import { Type } from "@sinclair/typebox";
+import { ROLES } from "../../paxos/messages.js";
+import { amount, ballot, hex, id, list, orNull, slot, whole, word } from "./fields.js";
+
+/** Openings that a `hello` shows: messages.ts. */
+const openingsMax = 32;
+
+export const senderSchema = Type.Object({
+  role: word(...ROLES),
+  id,
+  storeId: orNull(hex(32)),
+  incarnation: whole(0),
+  writeNumber: whole(0),
+  process: hex(16),
+});
+
+export const peerSchemas = {
+  hint: Type.Object({ type: Type.Literal("hint"), candidate: id, suspects: orNull(ballot) }),
+  "ask-leader": Type.Object({ type: Type.Literal("ask-leader"), question: whole(0) }),
+  "last-heard": Type.Object({
+    type: Type.Literal("last-heard"),
+    question: whole(0),
+    promised: orNull(ballot),
+    agoMs: orNull(amount()),
+    chosenWatermark: slot,
+  }),
+  hello: Type.Object({
+    type: Type.Literal("hello"),
+    openings: list(Type.Object({ incarnation: whole(0), writeNumber: whole(0) }), 0, openingsMax),
+  }),
+  objection: Type.Object({
+    type: Type.Literal("objection"),
+    reason: word("older_copy", "name_in_use"),
+    incarnation: whole(0),
+    writeNumber: whole(0),
+  }),
+};

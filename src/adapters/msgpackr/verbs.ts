@@ -1,0 +1,46 @@
+/** Bodies of messages, verb by verb: laid out, taken apart and checked. */
+import type { TObject } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import type { Message, Verb } from "../../paxos/messages.js";
+import { COHERENT } from "./coherence.js";
+import { compilePositional } from "./positional.js";
+import { SCHEMAS } from "./schema.js";
+
+/** What one wire version knows of one verb. */
+export interface VerbCodec {
+  toArray(message: Message): unknown[];
+  /** @returns undefined unless the body is a message of this verb, in shape and sense */
+  read(body: unknown): Message | undefined;
+}
+
+/**
+ * Verb → its codec, compiled when first asked for: a role speaks few verbs, and compiling all of
+ * them takes longer than starting a role should.
+ *
+ * @returns undefined for what is no verb
+ */
+export function verbCodec(verb: string): VerbCodec | undefined {
+  const ready = compiled.get(verb);
+  if (ready !== undefined || !Object.hasOwn(SCHEMAS, verb)) return ready;
+  const codec = compile(verb as Verb);
+  compiled.set(verb, codec);
+  return codec;
+}
+
+const compiled = new Map<string, VerbCodec>();
+
+function compile(verb: Verb): VerbCodec {
+  const schema: TObject = SCHEMAS[verb];
+  const layout = compilePositional(schema);
+  const check = TypeCompiler.Compile(schema);
+  const coherent = COHERENT[verb] as ((message: Message) => boolean) | undefined;
+  const isMessage = (value: unknown): value is Message =>
+    check.Check(value) && (coherent?.(value as unknown as Message) ?? true);
+  return {
+    toArray: layout.toArray,
+    read(body) {
+      const message = layout.fromArray(body);
+      return isMessage(message) ? message : undefined;
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import type { NatsConnection } from "nats";
+import { type Dial, dial } from "./dial.js";
+import { explain, type NatsConnectError } from "./errors.js";
+import type { DialPlan } from "./options.js";
+
+/**
+ * Makes connections: tries the servers it was given and those they told of.
+ *
+ * Why our own loop: the client's loop cannot be stopped while it dials, does not say why it waits,
+ * and hangs on a frozen server (README.md).
+ */
+export class Dialer {
+  readonly #plan: DialPlan;
+  /** `host:port` in the order to try. */
+  #servers: string[];
+  /** Servers that others told of; forgotten when nobody tells of them any more. */
+  #told: readonly string[] = [];
+  #isStopped = false;
+  #wake: (() => void) | undefined;
+  /** The last attempt. */
+  #dial: Dial | undefined;
+
+  constructor(plan: DialPlan) {
+    this.#plan = plan;
+    this.#servers = this.#order(plan.servers);
+  }
+
+  /** Rounds over all servers after a loss; -1 is without end, 0 none. */
+  get roundsMax(): number {
+    return this.#plan.roundsMax;
+  }
+
+  /**
+   * Tries every server once, one after the other.
+   *
+   * @throws NatsConnectError that names them; `not_authorized` only if each refused the credentials
+   */
+  async once(): Promise<NatsConnection> {
+    const failures: { readonly server: string; readonly error: NatsConnectError }[] = [];
+    for (const server of this.#servers) {
+      try {
+        this.#dial = dial({ ...this.#plan.client, servers: [server] });
+        return await this.#dial.connection;
+      } catch (error) {
+        failures.push({ server, error: explain(error, [`nats://${server}`]) });
+      }
+      if (this.#isStopped) {
+        break;
+      }
+    }
+    const hopeful = failures.filter(({ error }) => error.code !== "not_authorized");
+    const told = hopeful.length === 0 ? failures : hopeful;
+    throw explain(
+      told[0]?.error.cause,
+      told.map(({ server }) => `nats://${server}`),
+    );
+  }
+
+  /**
+   * Tries until there is a connection.
+   *
+   * @param waiting hears why there is none yet; each new reason once
+   * @returns undefined if stopped meanwhile
+   * @throws NatsConnectError if trying on is useless: credentials refused, or no rounds left
+   */
+  async untilConnected(
+    roundsMax: number,
+    waiting: (reason: NatsConnectError) => void,
+  ): Promise<NatsConnection | undefined> {
+    let told = "";
+    for (let round = 1; !this.#isStopped; round += 1) {
+      try {
+        const connection = await this.once();
+        if (!this.#isStopped) {
+          return connection;
+        }
+        await connection.close();
+      } catch (error) {
+        const reason = error as NatsConnectError;
+        if (reason.code === "not_authorized" || round === roundsMax) {
+          throw reason;
+        }
+        if (reason.message !== told && !this.#isStopped) {
+          told = reason.message;
+          waiting(reason);
+        }
+        await this.#pause();
+      }
+    }
+    return undefined;
+  }
+
+  /** Notes which servers a connection knows of. */
+  learn(connection: NatsConnection): void {
+    if (this.#plan.client.ignoreClusterUpdates === true) {
+      return;
+    }
+    const told = connection.info?.connect_urls ?? [];
+    const gone = this.#told.filter((server) => !told.includes(server));
+    const stay = this.#servers.filter(
+      (server) => this.#plan.servers.includes(server) || !gone.includes(server),
+    );
+    this.#told = told;
+    this.#servers = [...new Set([...stay, ...told])];
+  }
+
+  /** Puts a server that was lost at the end, the others before it in any order. */
+  lost(server: string): void {
+    const others = this.#order(this.#servers.filter((each) => each !== server));
+    this.#servers = this.#servers.includes(server) ? [...others, server] : others;
+  }
+
+  /** Ends `untilConnected`. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#wake?.();
+    this.#dial?.abort();
+  }
+
+  #pause(): Promise<void> {
+    if (this.#isStopped) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#plan.pauseMs());
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #order(servers: readonly string[]): string[] {
+    if (!this.#plan.isShuffled) {
+      return [...servers];
+    }
+    return servers
+      .map((server) => ({ server, at: Math.random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ server }) => server);
+  }
+}

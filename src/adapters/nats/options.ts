@@ -1,0 +1,195 @@
+import {
+  type Authenticator,
+  type ConnectionOptions,
+  credsAuthenticator,
+  type NatsConnection,
+  nkeyAuthenticator,
+} from "nats";
+import { NatsConnectError } from "./errors.js";
+
+/**
+ * How to connect: any option of the `nats` package, and a few of ours.
+ *
+ * Differs from the package: `servers` may be a list in one text and may carry credentials
+ * (`nats://user:password@host`, `nats://token@host`), `tls://` asks for TLS; `maxReconnectAttempts`
+ * counts rounds over all servers; `waitOnFirstConnect` returns at once and goes on trying.
+ */
+export type NatsOptions = {
+  readonly [K in keyof ConnectionOptions]?: ConnectionOptions[K] | undefined;
+} & OurOptions;
+
+interface OurOptions {
+  /** Content of a credentials file (a JWT and a seed). */
+  readonly creds?: string | undefined;
+  /** The seed of an nkey user (`SU…`). */
+  readonly nkey?: string | undefined;
+  /** An open connection to use instead; it is never closed by us. */
+  readonly connection?: NatsConnection | undefined;
+  /** Hears, in a sentence, why there is no connection yet; each new reason once. */
+  readonly onWaiting?: ((reason: NatsConnectError) => void) | undefined;
+}
+
+/** Everything needed to dial, checked. */
+export interface DialPlan {
+  /** Options for the client, without `servers`. */
+  readonly client: ConnectionOptions;
+  /** `host:port`, without credentials. */
+  readonly servers: readonly string[];
+  /** Whether to try them in any order. */
+  readonly isShuffled: boolean;
+  /** Rounds over all servers after a loss; -1 is without end. */
+  readonly roundsMax: number;
+  /** Milliseconds to the next round, drawn for each. */
+  readonly pauseMs: () => number;
+}
+
+const defaultPort = 4222;
+const defaultServer = `nats://127.0.0.1:${defaultPort}`;
+const reconnectTimeWaitMs = 250;
+const reconnectJitterMs = 100;
+
+/**
+ * What differs from the client's own defaults.
+ *
+ * Why: a dead server is noticed after 3 pings (15 s instead of 6 min), a frozen one delays a dial
+ * by 3 s instead of 20 s, and requests make no stack traces.
+ */
+const defaults = {
+  pingInterval: 5_000,
+  maxPingOut: 2,
+  timeout: 3_000,
+  noAsyncTraces: true,
+} satisfies ConnectionOptions;
+
+/** Checks and completes options. @throws NatsConnectError `bad_options` or `not_authorized` */
+export function planDial(options: NatsOptions): DialPlan {
+  const { creds, nkey, connection: _connection, onWaiting: _onWaiting, ...own } = options;
+  const given = withoutUndefined(own);
+  const addresses = addressesOf(given);
+  const client: ConnectionOptions = {
+    ...defaults,
+    ...given,
+    // The client's own reconnection is off: see README.md.
+    reconnect: false,
+    waitOnFirstConnect: false,
+  };
+  delete client.servers;
+  delete client.port;
+  takeCredentials(client, addresses);
+  if (addresses.some((address) => address.isTls) && client.tls === undefined) {
+    client.tls = {};
+  }
+  const seeds = [
+    ...(creds === undefined ? [] : [checked(credsAuthenticator(bytes(creds)), "creds")]),
+    ...(nkey === undefined ? [] : [checked(nkeyAuthenticator(bytes(nkey.trim())), "nkey")]),
+  ];
+  if (seeds.length > 0) {
+    client.authenticator = [...[given.authenticator ?? []].flat(), ...seeds];
+  }
+  return {
+    client,
+    servers: addresses.map((address) => address.host),
+    isShuffled: given.noRandomize !== true,
+    roundsMax: given.reconnect === false ? 0 : (given.maxReconnectAttempts ?? -1),
+    pauseMs: given.reconnectDelayHandler ?? (() => pauseOf(given)),
+  };
+}
+
+/** Tells an open connection from options. */
+export function isConnection(given: NatsOptions | NatsConnection): given is NatsConnection {
+  return typeof (given as Partial<NatsConnection>).publish === "function";
+}
+
+function pauseOf(given: ConnectionOptions): number {
+  const wait = given.reconnectTimeWait ?? reconnectTimeWaitMs;
+  return wait + Math.random() * (given.reconnectJitter ?? reconnectJitterMs);
+}
+
+interface Address {
+  readonly host: string;
+  readonly isTls: boolean;
+  readonly user: string;
+  readonly pass: string;
+}
+
+function addressesOf(given: ConnectionOptions): Address[] {
+  const port = given.port === undefined ? defaultServer : `nats://127.0.0.1:${given.port}`;
+  const texts = [given.servers ?? []]
+    .flat()
+    .flatMap((text) => text.split(","))
+    .map((text) => text.trim())
+    .filter((text) => text !== "");
+  return (texts.length === 0 ? [port] : texts).map(addressOf);
+}
+
+function addressOf(text: string): Address {
+  const url = parse(text);
+  // What is before an @ may be a secret.
+  const shown = text.replace(/^(.*:\/\/)?.*@/s, "$1");
+  if (url === undefined || url.hostname === "") {
+    const message = `"${shown}" is no server address: write nats://HOST:PORT`;
+    throw new NatsConnectError("bad_options", message);
+  }
+  if (url.protocol !== "nats:" && url.protocol !== "tls:") {
+    const message = `"${shown}": this client speaks plain TCP or TLS: write nats:// or tls://`;
+    throw new NatsConnectError("bad_options", message);
+  }
+  return {
+    host: `${url.hostname}:${url.port === "" ? defaultPort : url.port}`,
+    isTls: url.protocol === "tls:",
+    user: decodeURIComponent(url.username),
+    pass: decodeURIComponent(url.password),
+  };
+}
+
+function parse(text: string): URL | undefined {
+  try {
+    const url = new URL(text.includes("://") ? text : `nats://${text}`);
+    decodeURIComponent(url.username + url.password);
+    return url;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The client ignores credentials in an address; they count when the options name none. */
+function takeCredentials(client: ConnectionOptions, addresses: readonly Address[]): void {
+  const named = addresses.filter((address) => address.user !== "");
+  const first = named[0];
+  if (first === undefined || client.user !== undefined || client.token !== undefined) {
+    return;
+  }
+  if (named.some((address) => address.user !== first.user || address.pass !== first.pass)) {
+    const message = "the server addresses carry different credentials: use the same for all";
+    throw new NatsConnectError("bad_options", message);
+  }
+  if (first.pass === "") {
+    client.token = first.user;
+  } else {
+    client.user = first.user;
+    client.pass = first.pass;
+  }
+}
+
+/** Tries an authenticator once: later, inside the client, its failure has no sentence. */
+function checked(authenticator: Authenticator, what: "creds" | "nkey"): Authenticator {
+  try {
+    authenticator("nonce");
+    return authenticator;
+  } catch (cause) {
+    const text =
+      what === "creds"
+        ? "the creds hold no user JWT and seed: give the content of a .creds file, as nsc writes it"
+        : "the nkey is no seed: give the user's private seed, which begins with SU";
+    throw new NatsConnectError("not_authorized", text, cause);
+  }
+}
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** The client takes an explicit undefined for a value. */
+function withoutUndefined(options: object): ConnectionOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,100 @@
+import { createInbox, type NatsConnection, type Subscription } from "nats";
+import type { Answer } from "../../actor/ports.js";
+import { isNoResponders, NatsIncoming } from "./incoming.js";
+
+type Done = (answer: Answer) => void;
+
+/** The longest delay a Node timer takes; a longer one would fire at once. */
+const timerMsMax = 2_147_483_647;
+
+/**
+ * Requests that await their answer, over one subscription per connection.
+ *
+ * Why not the client's `request`: it answers by promise, a turn later, and while disconnected it
+ * says `timeout`.
+ */
+export class Requests {
+  readonly #inboxPrefix: string | undefined;
+  readonly #pending = new Map<string, { readonly done: Done; readonly timer: NodeJS.Timeout }>();
+  #count = 0;
+  #inbox = "";
+  #subscription: Subscription | undefined;
+
+  constructor(inboxPrefix: string | undefined) {
+    this.#inboxPrefix = inboxPrefix;
+  }
+
+  /** Awaits one answer. @returns the subject for it */
+  expect(connection: NatsConnection, timeoutMs: number, done: Done): string {
+    this.#open(connection);
+    this.#count += 1;
+    const token = this.#count.toString(36);
+    const delay = Math.min(Math.max(timeoutMs, 1), timerMsMax);
+    const timer = setTimeout(() => this.#answer(token, { kind: "timeout" }), delay);
+    this.#pending.set(token, { done, timer });
+    return `${this.#inbox}.${token}`;
+  }
+
+  /** Ends all requests: their connection is gone. */
+  disconnected(): void {
+    for (const token of [...this.#pending.keys()]) {
+      this.#answer(token, { kind: "disconnected" });
+    }
+  }
+
+  /** Ends the subscription; the next request makes another. */
+  close(): void {
+    this.disconnected();
+    this.#subscription?.unsubscribe();
+    this.#subscription = undefined;
+  }
+
+  #open(connection: NatsConnection): void {
+    if (this.#subscription !== undefined) {
+      return;
+    }
+    this.#inbox = createInbox(this.#inboxPrefix);
+    this.#subscription = connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error !== null) {
+          // Denied: the client has dropped it. Requests run into their time.
+          this.#subscription = undefined;
+          return;
+        }
+        const token = message.subject.slice(this.#inbox.length + 1);
+        this.#answer(
+          token,
+          isNoResponders(message)
+            ? { kind: "no_responders" }
+            : { kind: "answer", message: new NatsIncoming(message) },
+        );
+      },
+    });
+  }
+
+  #answer(token: string, answer: Answer): void {
+    const pending = this.#pending.get(token);
+    if (pending === undefined) {
+      return;
+    }
+    this.#pending.delete(token);
+    clearTimeout(pending.timer);
+    outsideReader(() => pending.done(answer));
+  }
+}
+
+/**
+ * Calls a listener so that its throw does not end the client's reader.
+ *
+ * Why: the client would print "reader closed" to standard output and then hear nothing more, while
+ * it looks connected. A throw here is a bug of the listener: it ends the process, as it should.
+ */
+export function outsideReader(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}

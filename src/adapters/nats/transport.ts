@@ -1,0 +1,368 @@
+import { ErrorCode, type NatsConnection, type Status } from "nats";
+import type {
+  Answer,
+  Headers,
+  Incoming,
+  PublishOptions,
+  Transport,
+  TransportStatus,
+} from "../../actor/ports.js";
+import { Dialer } from "./dialer.js";
+import { explain, NatsConnectError } from "./errors.js";
+import { toClientHeaders } from "./incoming.js";
+import { Listeners } from "./listeners.js";
+import { isConnection, type NatsOptions, planDial } from "./options.js";
+import { outsideReader, Requests } from "./requests.js";
+
+/**
+ * Why a message was not handed to the client.
+ * - `disconnected`, `closed`: there is no connection now, or never again;
+ * - `too_large`: over `payloadBytesMax`, headers counted in;
+ * - `invalid`: a subject or header that cannot be sent.
+ */
+export type NatsDrop = "disconnected" | "closed" | "too_large" | "invalid";
+
+/** The bus over NATS. */
+export interface NatsTransport extends Transport {
+  /** Messages that were not sent, by reason; the counts only grow. */
+  readonly dropped: Readonly<Record<NatsDrop, number>>;
+  /** Ends everything at once; an open connection that was given stays open. */
+  close(): Promise<void>;
+}
+
+/** Payload bytes until a server has said its own: what a nats-server has by default. */
+const payloadBytesDefault = 1_048_576;
+/** Milliseconds after which `drain` waits no longer for the server. */
+const drainMsMax = 5_000;
+
+/**
+ * Connects to NATS.
+ *
+ * Either fails at once with a sentence that says which server and what to do, or, with
+ * `waitOnFirstConnect`, returns a transport that is not connected yet and tries without end
+ * (refused credentials end it: status `closed`). Once connected it reconnects without end and
+ * renews its subscriptions; what is published in between is lost and counted.
+ *
+ * Gotcha: of an open connection that was given, reconnection follows the options it was made with.
+ *
+ * @param given options of the `nats` package and ours, or an open connection
+ * @throws NatsConnectError
+ */
+export async function connectNats(
+  given: NatsOptions | NatsConnection = {},
+): Promise<NatsTransport> {
+  const options = isConnection(given) ? { connection: given } : given;
+  const { connection } = options;
+  if (connection !== undefined) {
+    if (connection.isClosed() || connection.isDraining()) {
+      const message = "the given NATS connection is closed: open another, or give options";
+      throw new NatsConnectError("bad_options", message);
+    }
+    return new NatsBus(options, undefined, connection);
+  }
+  const plan = planDial(options);
+  const dialer = new Dialer(plan);
+  const isPatient = options.waitOnFirstConnect === true;
+  const bus = new NatsBus(options, dialer, isPatient ? undefined : await dialer.once());
+  if (isPatient) {
+    bus.dial(-1);
+  }
+  return bus;
+}
+
+class NatsBus implements NatsTransport {
+  readonly dropped: Record<NatsDrop, number> = {
+    disconnected: 0,
+    closed: 0,
+    too_large: 0,
+    invalid: 0,
+  };
+  readonly #options: NatsOptions;
+  /** Undefined for a connection that was given. */
+  readonly #dialer: Dialer | undefined;
+  readonly #requests: Requests;
+  readonly #listeners = new Listeners();
+  readonly #statusListeners = new Set<(status: TransportStatus) => void>();
+  /** Ends of flushes under way. */
+  readonly #flushes = new Set<() => void>();
+  #connection: NatsConnection | undefined;
+  #statuses: AsyncIterable<Status> | undefined;
+  #isConnected = false;
+  #isClosed = false;
+  #isDraining = false;
+  #payloadBytesMax = payloadBytesDefault;
+
+  constructor(
+    options: NatsOptions,
+    dialer: Dialer | undefined,
+    connection: NatsConnection | undefined,
+  ) {
+    this.#options = options;
+    this.#dialer = dialer;
+    this.#requests = new Requests(options.inboxPrefix);
+    if (connection !== undefined) {
+      this.#attach(connection);
+    }
+  }
+
+  get payloadBytesMax(): number {
+    return this.#payloadBytesMax;
+  }
+
+  get connected(): boolean {
+    return this.#isConnected;
+  }
+
+  publish(subject: string, payload: Uint8Array, options?: PublishOptions): void {
+    const connection = this.#connection;
+    if (connection === undefined || !this.#isConnected) {
+      this.dropped[this.#isClosed ? "closed" : "disconnected"] += 1;
+      return;
+    }
+    if (!isSendable(subject) || (options?.reply !== undefined && !isSendable(options.reply))) {
+      this.dropped.invalid += 1;
+      return;
+    }
+    try {
+      if (options === undefined) {
+        connection.publish(subject, payload);
+        return;
+      }
+      const headers = toClientHeaders(options.headers);
+      connection.publish(subject, payload, {
+        ...(headers !== undefined && { headers }),
+        ...(options.reply !== undefined && { reply: options.reply }),
+      });
+    } catch (error) {
+      this.dropped[dropOf(error)] += 1;
+    }
+  }
+
+  subscribe(
+    subject: string,
+    heard: (message: Incoming) => void,
+    options?: { readonly queue?: string | undefined },
+  ): () => void {
+    const queue = options?.queue;
+    if (this.#isClosed || this.#isDraining) {
+      return () => {};
+    }
+    if (!isSendable(subject) || (queue !== undefined && !isSendable(queue))) {
+      this.dropped.invalid += 1;
+      return () => {};
+    }
+    const live = this.#isConnected ? this.#connection : undefined;
+    return this.#listeners.add(live, subject, queue, heard);
+  }
+
+  request(
+    subject: string,
+    payload: Uint8Array,
+    options: { readonly timeoutMs: number; readonly headers?: Headers | undefined },
+    done: (answer: Answer) => void,
+  ): void {
+    const connection = this.#connection;
+    if (connection === undefined || !this.#isConnected || this.#isDraining) {
+      this.dropped[this.#isClosed ? "closed" : "disconnected"] += 1;
+      // Not in a microtask: who asks again at once would keep the connection from coming back.
+      setImmediate(() => done({ kind: "disconnected" }));
+      return;
+    }
+    const reply = this.#requests.expect(connection, options.timeoutMs, done);
+    this.publish(subject, payload, { headers: options.headers, reply });
+  }
+
+  onStatus(heard: (status: TransportStatus) => void): () => void {
+    // A function of its own per call: the same listener may be added twice.
+    const listener = (status: TransportStatus) => heard(status);
+    this.#statusListeners.add(listener);
+    return () => void this.#statusListeners.delete(listener);
+  }
+
+  flush(): Promise<void> {
+    const connection = this.#connection;
+    return new Promise((resolve, reject) => {
+      const fail = () => {
+        this.#flushes.delete(fail);
+        reject(new NatsConnectError("disconnected", "disconnected: messages may be lost"));
+      };
+      if (connection === undefined || !this.#isConnected) {
+        fail();
+        return;
+      }
+      this.#flushes.add(fail);
+      const succeed = () => {
+        this.#flushes.delete(fail);
+        resolve();
+      };
+      connection.flush().then(succeed, fail);
+    });
+  }
+
+  async drain(): Promise<void> {
+    if (this.#isClosed || this.#isDraining) {
+      return;
+    }
+    this.#isDraining = true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, drainMsMax);
+    });
+    // The client's own drain of a connection never ends while it is disconnected.
+    await Promise.race([this.#settle(), late]);
+    clearTimeout(timer);
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) {
+      return;
+    }
+    this.#isClosed = true;
+    this.#dialer?.stop();
+    const connection = this.#connection;
+    this.#detach();
+    await (this.#dialer === undefined ? undefined : connection?.close());
+    this.#emit({ kind: "closed", reason: undefined });
+    this.#statusListeners.clear();
+  }
+
+  /** Tries until there is a connection. @param roundsMax rounds over all servers, -1 without end */
+  dial(roundsMax: number): void {
+    const waiting = (reason: NatsConnectError) => this.#options.onWaiting?.(reason);
+    this.#dialer?.untilConnected(roundsMax, waiting).then(
+      (connection) => {
+        if (connection !== undefined) {
+          this.#attach(connection);
+        }
+      },
+      (reason: NatsConnectError) => this.#giveUp(reason.message),
+    );
+  }
+
+  #attach(connection: NatsConnection): void {
+    this.#connection = connection;
+    this.#dialer?.learn(connection);
+    void connection.closed().then((reason) => this.#lost(connection, reason));
+    this.#statuses = connection.status();
+    void this.#follow(connection, this.#statuses);
+    // One that was given may be without a server just now; then the client says `reconnect`.
+    if (connection.info !== undefined) {
+      this.#connectedTo(connection);
+    }
+  }
+
+  #connectedTo(connection: NatsConnection): void {
+    this.#payloadBytesMax = connection.info?.max_payload ?? this.#payloadBytesMax;
+    this.#isConnected = true;
+    this.#listeners.renew(connection);
+    this.#emit({ kind: "connected", server: `nats://${connection.getServer()}` });
+  }
+
+  #disconnected(): void {
+    if (!this.#isConnected) {
+      return;
+    }
+    this.#isConnected = false;
+    this.#requests.disconnected();
+    for (const fail of [...this.#flushes]) {
+      fail();
+    }
+    this.#emit({ kind: "disconnected" });
+  }
+
+  #lost(connection: NatsConnection, reason: unknown): void {
+    if (connection !== this.#connection) {
+      return;
+    }
+    const server = connection.getServer();
+    this.#detach();
+    if (this.#dialer === undefined) {
+      this.#giveUp("the given NATS connection was closed");
+      return;
+    }
+    const why = reason === undefined ? undefined : explain(reason, [`nats://${server}`]);
+    const { roundsMax } = this.#dialer;
+    if (roundsMax === 0) {
+      this.#giveUp(why?.message ?? "the connection was lost, and the options forbid another");
+      return;
+    }
+    this.#dialer.lost(server);
+    this.dial(roundsMax);
+  }
+
+  /** Forgets the connection; listeners stay. */
+  #detach(): void {
+    this.#connection = undefined;
+    this.#listeners.detach();
+    this.#requests.close();
+    (this.#statuses as { stop?: () => void } | undefined)?.stop?.();
+    this.#statuses = undefined;
+    this.#disconnected();
+  }
+
+  #giveUp(reason: string): void {
+    if (this.#isClosed) {
+      return;
+    }
+    this.#isClosed = true;
+    this.#emit({ kind: "closed", reason });
+    this.#statusListeners.clear();
+  }
+
+  async #follow(connection: NatsConnection, statuses: AsyncIterable<Status>): Promise<void> {
+    for await (const status of statuses) {
+      if (connection !== this.#connection) {
+        return;
+      }
+      this.#heardStatus(connection, status);
+    }
+  }
+
+  #heardStatus(connection: NatsConnection, status: Status): void {
+    const type: string = status.type;
+    if (type === "error" && status.data === ErrorCode.PermissionsViolation) {
+      const { operation, subject } = status.permissionContext ?? { operation: "", subject: "" };
+      const isPublish = operation !== "subscription";
+      this.#emit({ kind: "denied", operation: isPublish ? "publish" : "subscribe", subject });
+    } else if (type === "update") {
+      this.#dialer?.learn(connection);
+    } else if (type === "staleConnection" && this.#dialer !== undefined) {
+      // Left alone, the client waits until the frozen server takes what was written to it.
+      void connection.close();
+    } else if (type === "disconnect") {
+      this.#disconnected();
+    } else if (type === "reconnect" && !this.#isConnected) {
+      this.#connectedTo(connection);
+    }
+  }
+
+  /** Ends subscriptions after what is under way to them, then sends what is under way from us. */
+  async #settle(): Promise<void> {
+    if (this.#isConnected) {
+      await this.#listeners.drain();
+      await this.flush().catch(() => {});
+    }
+  }
+
+  #emit(status: TransportStatus): void {
+    for (const listener of [...this.#statusListeners]) {
+      outsideReader(() => listener(status));
+    }
+  }
+}
+
+/** What has a space or a line break would be read by the server as another command. */
+function isSendable(subject: string): boolean {
+  return subject !== "" && !/\s/.test(subject);
+}
+
+function dropOf(error: unknown): NatsDrop {
+  const code = (error as { readonly code?: unknown }).code;
+  if (code === ErrorCode.MaxPayloadExceeded) {
+    return "too_large";
+  }
+  return code === ErrorCode.ConnectionClosed || code === ErrorCode.ConnectionDraining
+    ? "disconnected"
+    : "invalid";
+}

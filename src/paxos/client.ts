@@ -1,0 +1,254 @@
+/**
+ * The client's rules: number what is submitted, send it in order, and send it again under the same
+ * number until its result is known.
+ *
+ * Numbers are given when a request is first sent: one that never left can be withdrawn, and leaves
+ * no gap that would keep its successors waiting for ever.
+ *
+ * Paper: none; the client's half of `session.ts`.
+ */
+import type { Ballot } from "./ballot.js";
+import type { BodyType } from "./command.js";
+import type { Limits } from "./limits.js";
+import type { ClientRequests, Results } from "./messages.js";
+
+/** What a client asks the log to hold. */
+export interface Submission {
+  /** Names it in this process; never reused. */
+  readonly token: number;
+  /** The log it is for; "" is the log "default". */
+  readonly log: string;
+  /** Idempotency id; "" for none. */
+  readonly id: string;
+  readonly valueType: BodyType;
+  readonly body: Uint8Array;
+}
+
+/** A submission that has a number. */
+export interface OpenRequest extends Submission {
+  readonly number: number;
+  /** How often it was sent and not refused: 0 means that no copy is on its way. */
+  copies: number;
+}
+
+/** The result of a request that is not open any more. */
+export interface Completed {
+  readonly token: number;
+  readonly position: number;
+  readonly slot: number;
+  readonly ballot: Ballot;
+  readonly by: readonly string[];
+}
+
+/** Bounds of one session, which are the client's own affair. */
+export const CLIENT_BOUNDS = {
+  /** Values of one message; one value may be larger than that alone. */
+  messageBytesMax: 480 * 1024,
+  /** Requests of one message. */
+  messageRequestsMax: 4096,
+  /** From the lowest unanswered number to the highest sent one. */
+  windowRequestsMax: 4096,
+  /** Values that were sent and are unanswered. */
+  windowBytesMax: 4 * 1024 * 1024,
+  /** Requests that are held, sent or not. */
+  pendingRequestsMax: 65_536,
+  /** Values that are held, sent or not. */
+  pendingBytesMax: 64 * 1024 * 1024,
+} as const;
+
+/** The bytes that a request takes in a message beside its value, about. */
+const OVERHEAD_BYTES = 24;
+
+/** What a session has submitted and not got the result of. One owner. */
+export class ClientState {
+  /** 32 hexadecimal digits. */
+  readonly session: string;
+  /** Submitted and without a number, by token, in order. */
+  waiting = new Map<number, Submission>();
+  waitingBytes = 0;
+  /** Numbered and unanswered, by number, in order. */
+  open = new Map<number, OpenRequest>();
+  openBytes = 0;
+  nextNumber = 1;
+  /** Every open request below was sent since the last {@link rewind}. */
+  sentBelow = 1;
+
+  constructor(session: string) {
+    this.session = session;
+  }
+
+  /** Makes a copy that shares no changeable part. */
+  clone(): ClientState {
+    const copy = new ClientState(this.session);
+    copy.waiting = new Map(this.waiting);
+    copy.waitingBytes = this.waitingBytes;
+    copy.open = new Map([...this.open].map(([number, request]) => [number, { ...request }]));
+    copy.openBytes = this.openBytes;
+    copy.nextNumber = this.nextNumber;
+    copy.sentBelow = this.sentBelow;
+    return copy;
+  }
+
+  /** Says in a few words what is held. */
+  describe(): string {
+    const { waiting, open, nextNumber, sentBelow } = this;
+    const numbers = `answered below ${answeredBelow(this)}, sent below ${sentBelow}`;
+    return `${open.size} open (${numbers}, next ${nextNumber}), ${waiting.size} waiting`;
+  }
+}
+
+/** The client has the result of every request of a lower number. */
+export function answeredBelow(state: ClientState): number {
+  for (const number of state.open.keys()) return number;
+  return state.nextNumber;
+}
+
+/**
+ * Takes submissions in, as many as may be held.
+ *
+ * @returns those that are turned away
+ */
+export function addSubmissions(
+  state: ClientState,
+  submissions: readonly Submission[],
+): readonly Submission[] {
+  const { pendingRequestsMax, pendingBytesMax } = CLIENT_BOUNDS;
+  return submissions.filter((submission) => {
+    const bytes = state.waitingBytes + state.openBytes + submission.body.length;
+    const isFull = state.waiting.size + state.open.size >= pendingRequestsMax;
+    if (isFull || bytes > pendingBytesMax) return true;
+    state.waiting.set(submission.token, submission);
+    state.waitingBytes += submission.body.length;
+    return false;
+  });
+}
+
+/** Gives a submission up. @returns false if it was numbered: it may be in the log, or will be */
+export function withdraw(state: ClientState, token: number): boolean {
+  const submission = state.waiting.get(token);
+  if (submission === undefined) return false;
+  state.waiting.delete(token);
+  state.waitingBytes -= submission.body.length;
+  return true;
+}
+
+/** Has every open request from a number on sent again. */
+export function rewind(state: ClientState, from: number): void {
+  state.sentBelow = Math.min(state.sentBelow, Math.max(from, answeredBelow(state)));
+}
+
+/** Notes that the gateway did not pass on this copy of the requests from a number on. */
+export function noteRefusal(state: ClientState, from: number): void {
+  for (const request of state.open.values()) {
+    // Of several copies an earlier one may have been passed on, so only a single one is forgotten.
+    if (request.number >= from && request.copies === 1) request.copies = 0;
+  }
+  rewind(state, from);
+}
+
+/**
+ * Takes what may be sent now: open requests not sent since the last rewind, then new ones as far as
+ * the window allows. Messages are in order, and the numbers of one are without gaps.
+ *
+ * Holds: numbers sent span less than the results that the table keeps of one session; a repeat of a
+ * request whose result was evicted would never be answered.
+ */
+export function takeRequests(state: ClientState, limits: Limits): ClientRequests[] {
+  const batches = new Batches(state.session, answeredBelow(state));
+  if (state.sentBelow < state.nextNumber) {
+    for (const request of state.open.values()) {
+      if (request.number >= state.sentBelow) batches.add(request);
+    }
+  }
+  const { windowRequestsMax, windowBytesMax } = CLIENT_BOUNDS;
+  const span = Math.min(windowRequestsMax, Math.ceil(limits.sessionResultsMax / 2));
+  for (const submission of state.waiting.values()) {
+    const bytes = state.openBytes + submission.body.length;
+    if (state.nextNumber - batches.answeredBelow >= span) break;
+    if (state.open.size > 0 && bytes > windowBytesMax) break;
+    withdraw(state, submission.token);
+    const request: OpenRequest = { ...submission, number: state.nextNumber++, copies: 0 };
+    state.open.set(request.number, request);
+    state.openBytes += request.body.length;
+    batches.add(request);
+  }
+  state.sentBelow = state.nextNumber;
+  return batches.messages;
+}
+
+/** Fills messages with requests. */
+class Batches {
+  readonly messages: ClientRequests[] = [];
+  readonly answeredBelow: number;
+  readonly #session: string;
+  #requests: ClientRequests["requests"][number][] = [];
+  #bytes = 0;
+
+  constructor(session: string, answeredBelow: number) {
+    this.#session = session;
+    this.answeredBelow = answeredBelow;
+  }
+
+  add(request: OpenRequest): void {
+    request.copies++;
+    const { messageBytesMax, messageRequestsMax } = CLIENT_BOUNDS;
+    const size = request.body.length + request.id.length + OVERHEAD_BYTES;
+    const last = this.#requests[this.#requests.length - 1];
+    const fits =
+      last !== undefined &&
+      last.number + 1 === request.number &&
+      this.#bytes + size <= messageBytesMax &&
+      this.#requests.length < messageRequestsMax;
+    if (!fits) this.#begin();
+    const { number, log, id, valueType, body } = request;
+    this.#requests.push({ number, log, id, valueType, body });
+    this.#bytes += size;
+  }
+
+  #begin(): void {
+    this.#requests = [];
+    this.#bytes = 0;
+    this.messages.push({
+      type: "request",
+      session: this.#session,
+      answeredBelow: this.answeredBelow,
+      requests: this.#requests,
+    });
+  }
+}
+
+/** Closes the requests whose results came; a repeat of one that is closed is passed over. */
+export function complete(state: ClientState, message: Results): Completed[] {
+  const completed: Completed[] = [];
+  for (const { number, position, slot, ballot, by } of message.results) {
+    const request = state.open.get(number);
+    if (request === undefined) continue;
+    state.open.delete(number);
+    state.openBytes -= request.body.length;
+    completed.push({ token: request.token, position, slot, ballot, by });
+  }
+  return completed;
+}
+
+/**
+ * Ends the session: everything held is given up.
+ *
+ * @returns each token, with `number` null if it never had one, and whether it may be in the log
+ */
+export function giveUp(
+  state: ClientState,
+): { readonly token: number; readonly number: number | null; readonly mayHaveHappened: boolean }[] {
+  const ended = [
+    ...[...state.open.values()].map(({ token, number, copies }) => ({
+      token,
+      number,
+      mayHaveHappened: copies > 0,
+    })),
+    ...[...state.waiting.keys()].map((token) => ({ token, number: null, mayHaveHappened: false })),
+  ];
+  state.open.clear();
+  state.waiting.clear();
+  state.openBytes = 0;
+  state.waitingBytes = 0;
+  return ended;
+}
