@@ -23,11 +23,17 @@ import type { RoleInput } from "./role.js";
 /** Most microsteps of one step; a chart that needs more has an `always` that does not end. */
 const MICROSTEPS_MAX = 64;
 
+/** The event type of an `always`. */
+const EVENTLESS = "";
+
 /** What a step made. */
 export interface Step {
   readonly snapshot: AnyMachineSnapshot;
   readonly effects: readonly Effect[];
-  /** False if no transition took the event: it is counted and traced as unheard. */
+  /**
+   * False if no transition took the event: it is counted and traced as unheard. An `always` that
+   * happens to be taken in the same step does not make it heard.
+   */
   readonly heard: boolean;
 }
 
@@ -88,6 +94,8 @@ export function createStepper(): Stepper {
         if (snapshot.status !== "active") {
           throw new Error(`a step was asked of a machine that is ${snapshot.status}`);
         }
+        // XState would silently take the rules of the snapshot's own machine.
+        if (snapshot.machine !== machine) throw new Error("a snapshot of another machine");
         return machine.transition(snapshot, event, scope) as AnyMachineSnapshot;
       }),
   };
@@ -103,8 +111,10 @@ function createScope(
   };
   const system = Object.create(idle.system as object, {
     _sendInspectionEvent: {
-      value: (event: { type: string; _transitions?: readonly unknown[] }) => {
-        if (event.type === "@xstate.microstep") countTransitions(event._transitions?.length ?? 0);
+      value: (event: { type: string; _transitions?: readonly { eventType: string }[] }) => {
+        if (event.type !== "@xstate.microstep") return;
+        const taken = event._transitions?.filter(({ eventType }) => eventType !== EVENTLESS);
+        countTransitions(taken?.length ?? 0);
       },
     },
   });
@@ -124,17 +134,7 @@ function createScope(
 /** Turns one action of the chart into effects. */
 function effectsOf(action: ExecutableAction): readonly Effect[] {
   const params = action.params as Record<string, unknown> | undefined;
-  if (action.type === "xstate.raise") {
-    if (params?.["delay"] === undefined) return []; // an immediate raise is queued already
-    return [
-      {
-        kind: "setTimer",
-        id: String(params["id"]),
-        delayMs: Number(params["delay"]),
-        event: params["event"] as { type: string },
-      },
-    ];
-  }
+  if (action.type === "xstate.raise") return timerOf(params ?? {});
   if (action.type === "xstate.cancel")
     return [{ kind: "cancelTimer", id: String(params?.["sendId"]) }];
   if (action.type.startsWith("xstate.")) throw new Error(`${action.type} has no effect as data`);
@@ -142,4 +142,20 @@ function effectsOf(action: ExecutableAction): readonly Effect[] {
   const made: unknown = action.exec(action.info, action.params as never);
   if (!Array.isArray(made)) throw new Error(`action ${action.type} did not return effects`);
   return made as readonly Effect[];
+}
+
+/** An immediate raise is queued already; a delayed one is a timer. */
+function timerOf({ id, delay, event }: Record<string, unknown>): readonly Effect[] {
+  if (delay === undefined && !String(id).startsWith("xstate.after.")) return [];
+  // XState fires at once what has an unknown delay, and gives a random id to what has none.
+  if (!Number.isFinite(delay)) throw new Error(`${id}: its delay is ${delay}, not a number`);
+  if (id === undefined) throw new Error("a delayed raise needs an id");
+  return [
+    {
+      kind: "setTimer",
+      id: String(id),
+      delayMs: Number(delay),
+      event: event as { type: string },
+    },
+  ];
 }

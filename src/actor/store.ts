@@ -239,7 +239,7 @@ export class Store {
         return false;
       }
       const { slot, ballot, digest, value } = vote;
-      votes.push({ slot, ballot, digest, value: value.slice() });
+      votes.push({ slot, ballot, digest, value: new Uint8Array(value) });
       return true;
     });
     return { votes, to };

@@ -40,11 +40,12 @@ export interface Survey extends State {
  * Why a count and a sum of votes: a record that vanished leaves no bad checksum behind.
  */
 export function survey(disk: Disk, folder: string, check: (meta: Meta) => void): Survey {
-  const bytes = disk.get(META_KEY)?.slice();
-  if (bytes === undefined) {
+  const lent = disk.get(META_KEY);
+  if (lent === undefined) {
     if (holdsAnything(disk)) throw corrupt(folder, "it holds records but no meta record");
     throw notFormatted(folder);
   }
+  const bytes = new Uint8Array(lent);
   const meta = orCorrupt(folder, () => decodeMeta(bytes));
   check(meta);
   const watermark = readMarks(disk, folder);
@@ -62,7 +63,8 @@ export function survey(disk: Disk, folder: string, check: (meta: Meta) => void):
       votesEnd = Math.max(votesEnd, record.slot + 1);
       if (record.slot < watermark) return true;
     }
-    records.push(readRecord({ key: key.slice(), bytes: raw.slice() }, folder));
+    // Bytes of a disk are valid until the next commit, and this record is kept.
+    records.push(readRecord({ key, bytes: new Uint8Array(raw) }, folder));
     return true;
   });
   if (count !== meta.votes || sum[0] !== meta.votesSum[0] || sum[1] !== meta.votesSum[1]) {

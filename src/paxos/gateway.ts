@@ -177,13 +177,17 @@ export function holdProposal(
 /** Takes what may go to the leader now, in order, within its credit. */
 export function takeProposals(state: GatewayState, limits: Limits, nowMs: number): Propose[] {
   const messages: { type: "propose"; commands: Uint8Array[] }[] = [];
-  let taken = 0;
+  const kept: Pending[] = [];
   let bytes = 0;
+  let full = false;
   for (const pending of state.toSend) {
-    const size = pending.blob.length;
-    if (state.underWayBytes > 0 && state.underWayBytes + size > state.creditBytes) break;
-    taken++;
     if (pending.sentMs !== null) continue; // sent meanwhile, or settled
+    const size = pending.blob.length;
+    full ||= state.underWayBytes > 0 && state.underWayBytes + size > state.creditBytes;
+    if (full || waitsForOpening(state, pending)) {
+      kept.push(pending);
+      continue;
+    }
     pending.sentMs = nowMs;
     state.underWayBytes += size;
     const last = messages[messages.length - 1];
@@ -199,8 +203,13 @@ export function takeProposals(state: GatewayState, limits: Limits, nowMs: number
       bytes = size;
     }
   }
-  if (taken > 0) state.toSend = state.toSend.slice(taken);
+  state.toSend = kept;
   return messages;
+}
+
+/** A request that overtook its session's opening would be told that the session is unknown. */
+function waitsForOpening(state: GatewayState, pending: Pending): boolean {
+  return pending.number > 0 && state.sessions.get(pending.session)?.pending.has(0) === true;
 }
 
 /** Has everything sent again, in order: another leads, or a silence was too long. */
