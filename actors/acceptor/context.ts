@@ -12,7 +12,9 @@ export interface Reply {
   readonly message: Message;
 }
 
-/** The acceptor's context. `data` is bulk and has one owner; the rest is replaced, never changed. */
+/**
+ * The acceptor's context. `data` is bulk and has one owner; the rest is replaced, never changed.
+ */
 export interface AcceptorContext {
   readonly id: string;
   readonly cluster: Cluster;

@@ -39,7 +39,10 @@ type AcceptorEvent =
 
 type Args = { context: AcceptorContext; event: AcceptorEvent };
 
-/** The first message of the event: verbs that are judged alone, and the ballot all of a batch share. */
+/**
+ * The first message of the event: verbs that are judged alone, and the ballot all of a batch
+ * share.
+ */
 function first<V extends Message["type"]>(event: AcceptorEvent, type: V) {
   assertEvent(event, type as never);
   const inbound = event as InboundOf<Message>;
@@ -267,7 +270,8 @@ export const acceptorMachine = setup({
     },
     refusing: {
       description:
-        "The disk was full: nothing of that drain left, memory was read anew from disk. Says nothing " +
+        "The disk was full: nothing of that drain left, memory was read anew from disk. Says " +
+        "nothing " +
         "until there is room again.",
       tags: ["silent"],
       after: { recheckTime: { target: "refusing", reenter: true, actions: "lookForRoom" } },
@@ -275,7 +279,8 @@ export const acceptorMachine = setup({
     },
     halted: {
       description:
-        "The store cannot be trusted, or another owns this name. Only an operator leads out of here.",
+        "The store cannot be trusted, or another owns this name. Only an operator leads out of " +
+        "here.",
       tags: ["silent"],
       entry: "halt",
     },
@@ -284,11 +289,11 @@ export const acceptorMachine = setup({
 
 function objection(message: Objection): string {
   if (message.reason === "name_in_use") {
-    return "another process answers under this name: stop it, or give this one its own id and store";
+    return "another process answers under this name: stop it, or give this one its own store";
   }
   return (
     `a living role has seen this store at incarnation ${message.incarnation}, write ` +
-    `${message.writeNumber}, later than what the disk holds: this is an older copy. Put the original ` +
-    "back; if it is lost, this acceptor must be replaced by a new one with a new store"
+    `${message.writeNumber}, later than what the disk holds: this is an older copy. Put the ` +
+    "original back; if it is lost, this acceptor must be replaced by a new one with a new store"
   );
 }

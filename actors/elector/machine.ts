@@ -117,7 +117,8 @@ export const electorMachine = setup({
   states: {
     watching: {
       description:
-        "Pings the leader on a clock, never waiting for the last ping. Left when the server knows of " +
+        "Pings the leader on a clock, never waiting for the last ping. Left when the server " +
+        "knows of " +
         "no such process, or the leader was silent for long.",
       meta: { paper: "PMS §2.4" },
       entry: "beginWatch",
@@ -139,7 +140,8 @@ export const electorMachine = setup({
     },
     suspecting: {
       description:
-        "One ping found nobody: asks again after a short pause, for a reconnecting process looks dead " +
+        "One ping found nobody: asks again after a short pause, for a reconnecting process looks " +
+        "dead " +
         "too. Left when the second finds nobody either, or the leader is heard.",
       meta: { paper: "PMS §2.4" },
       on: { "no-pong": {}, pong: "watching" },

@@ -257,7 +257,8 @@ export const gatewayMachine = setup({
   states: {
     holding: {
       description:
-        "No leader or no learner is known: holds what clients ask, up to a bound. Left when both are.",
+        "No leader or no learner is known: holds what clients ask, up to a bound. Left when both " +
+        "are.",
       entry: "followLearner",
       always: { guard: "canRoute", target: "routing" },
       after: {
@@ -266,7 +267,8 @@ export const gatewayMachine = setup({
     },
     routing: {
       description:
-        "Passes commands to the leader in order and outcomes back. Left when the leader or the learner " +
+        "Passes commands to the leader in order and outcomes back. Left when the leader or the " +
+        "learner " +
         "has been silent for long.",
       tags: ["canPropose"],
       entry: "followLearner",

@@ -15,6 +15,7 @@ import {
   send,
 } from "../../src/actor/effect.js";
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
 import {
   missingRange,
   noteAccept,
@@ -253,7 +254,7 @@ export const learnerMachine = setup({
         for (let at = Math.max(message.from, data.firstSlot); at < message.to; at++) {
           const entry = data.values[at - data.firstSlot];
           if (entry === undefined) break;
-          bytes += entry.value.length;
+          bytes += entry.value.length + VOTE_OVERHEAD_BYTES;
           if (entries.length > 0 && bytes > message.bytesMax) break;
           entries.push(entry);
         }
@@ -314,7 +315,8 @@ export const learnerMachine = setup({
   states: {
     listening: {
       description:
-        "Hears values with `accept` and what is chosen from the leader, or counts votes itself. Left " +
+        "Hears values with `accept` and what is chosen from the leader, or counts votes itself. " +
+        "Left " +
         "when a slot is chosen that it does not know.",
       meta: { paper: "PMS §2.3" },
       tags: ["upToDate"],
@@ -328,8 +330,10 @@ export const learnerMachine = setup({
     },
     repairing: {
       description:
-        "Asks acceptors for their votes and learners for what they know, for the slots that are chosen " +
-        "and missing; again at once after progress, else after a pause. Left when nothing is missing.",
+        "Asks acceptors for their votes and learners for what they know, for the slots that are " +
+        "chosen " +
+        "and missing; again at once after progress, else after a pause. Left when nothing is " +
+        "missing.",
       meta: { paper: "PMS §2.3" },
       entry: ["beginRepair", "askForRepair"],
       always: [

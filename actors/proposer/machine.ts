@@ -221,7 +221,7 @@ export const proposerMachine = setup({
       return {
         haltReason:
           reason === "name_in_use"
-            ? "another process answers under this name: stop it, or give this one its own id and store"
+            ? "another process answers under this name: stop it, or give this one its own store"
             : "a living role has seen a later life of this store: this is an older copy of it",
       };
     }),
@@ -286,7 +286,8 @@ export const proposerMachine = setup({
   states: {
     standby: {
       description:
-        "Follows the leader's watermark, so that a takeover carries a window and not the log. Left " +
+        "Follows the leader's watermark, so that a takeover carries a window and not the log. " +
+        "Left " +
         "when the elector names this proposer.",
       meta: { paper: "PMS §2.4" },
       on: { hint: { guard: "hintNamesMe", target: "asking" } },
@@ -294,7 +295,8 @@ export const proposerMachine = setup({
     asking: {
       description:
         "Asks the acceptors when they last heard the leader: a partitioned or returning proposer " +
-        "deposes nobody. Left when a phase-1 quorum is silent too, or a leader shows, or another is named.",
+        "deposes nobody. Left when a phase-1 quorum is silent too, or a leader shows, or another " +
+        "is named.",
       entry: ["beginQuestion", "askAcceptors"],
       on: {
         "last-heard": { actions: "noteAnswer" },
@@ -321,7 +323,8 @@ export const proposerMachine = setup({
     },
     adopting: {
       description:
-        "Proposes again what earlier ballots may have chosen, and no-ops in the holes. Left when all " +
+        "Proposes again what earlier ballots may have chosen, and no-ops in the holes. Left when " +
+        "all " +
         "of it is chosen, or a higher ballot shows.",
       meta: { paper: "PMS §3" },
       tags: ["inPhase2"],
@@ -340,7 +343,8 @@ export const proposerMachine = setup({
     },
     leading: {
       description:
-        "The distinguished proposer: phase 2 only. Left by a higher ballot, or when no phase-2 quorum " +
+        "The distinguished proposer: phase 2 only. Left by a higher ballot, or when no phase-2 " +
+        "quorum " +
         "answers any more.",
       meta: { paper: "PMS §3" },
       tags: ["hasLeadership", "canPropose"],
@@ -378,7 +382,8 @@ export const proposerMachine = setup({
     },
     preempted: {
       description:
-        "A higher ballot is promised: waits a random time, longer each time, then stands by. Left by " +
+        "A higher ballot is promised: waits a random time, longer each time, then stands by. " +
+        "Left by " +
         "the clock or a leader's beacon.",
       meta: { paper: "PMS §2.4" },
       entry: ["stepDown", "drawBackoff"],

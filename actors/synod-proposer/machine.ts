@@ -1,5 +1,6 @@
 /**
- * The proposer of single-decree Synod: one machine, one key, the algorithm of the paper's section 2.
+ * The proposer of single-decree Synod: one machine, one key, the algorithm of the paper's section
+ * 2.
  *
  * Paper: PMS §2.2 phases 1(a) and 2(a), §2.3 (it is the distinguished learner of its own votes).
  * The rules are in `src/paxos/synod.ts`.
@@ -174,7 +175,8 @@ export const synodProposerMachine = setup({
     },
     preparing: {
       description:
-        "Phase 1: asks every acceptor for a promise and its vote, again after a silence. Left when a " +
+        "Phase 1: asks every acceptor for a promise and its vote, again after a silence. Left " +
+        "when a " +
         "phase-1 quorum has promised, or a higher ballot shows.",
       meta: { paper: "PMS §2.2 phase 1(a)" },
       tags: ["inPhase1"],
@@ -217,7 +219,8 @@ export const synodProposerMachine = setup({
     },
     backingOff: {
       description:
-        "Another proposer holds a higher ballot: waits a random time, longer each time, so that duels " +
+        "Another proposer holds a higher ballot: waits a random time, longer each time, so that " +
+        "duels " +
         "end. Left by the clock, with a ballot above every one seen.",
       meta: { paper: "PMS §2.4" },
       entry: "drawBackoff",

@@ -1,7 +1,8 @@
 /**
  * The host of one process: gives the roles that run here ears, mouths and alarms.
  *
- * It knows no protocol. It checks who speaks (subject, descriptor, store), hands messages to inboxes,
+ * It knows no protocol. It checks who speaks (subject, descriptor, store), hands messages to
+ * inboxes,
  * carries effects out, and counts whatever it drops.
  */
 import type { Cluster } from "../paxos/cluster.js";
@@ -119,7 +120,10 @@ export class Host {
     return runner;
   }
 
-  /** Asks every role to end its work; resolves by `done` once nothing is left to say, or after `waitMs`. */
+  /**
+   * Asks every role to end its work; resolves by `done` once nothing is left to say, or after
+   * `waitMs`.
+   */
   stop(waitMs: number, done: () => void): void {
     this.#tellAll({ type: "stop" });
     const { clock } = this.#options;

@@ -70,7 +70,8 @@ export class Intake {
   /**
    * Reads a message signed with the name of a role that lives here: a living twin.
    *
-   * A starting twin is objected to; a twin of this or a later incarnation that speaks halts the role
+   * A starting twin is objected to; a twin of this or a later incarnation that speaks halts the
+   * role
    * here. One of an earlier incarnation is a late message of a process that is dead.
    */
   meetTwin(runner: Runner, incoming: Incoming): void {

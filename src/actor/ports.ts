@@ -10,7 +10,9 @@ import type { Message, Sender } from "../paxos/messages.js";
 export interface Clock {
   /** Milliseconds since some fixed moment; monotonic. */
   nowMs(): number;
-  /** Calls `fire` once, not before `delayMs` have passed. @returns cancels; harmless when too late */
+  /**
+   * Calls `fire` once, not before `delayMs` have passed. @returns cancels; harmless when too late
+   */
   setTimer(delayMs: number, fire: () => void): () => void;
   /** Calls `run` once, after what has already arrived this turn was delivered. */
   soon(run: () => void): void;
@@ -131,11 +133,15 @@ export interface Disk {
     visit: (key: Uint8Array, bytes: Uint8Array) => boolean | undefined,
   ): void;
   /**
-   * Writes a batch, atomically. `done` is called exactly once, and with null only after the batch is
+   * Writes a batch, atomically. `done` is called exactly once, and with null only after the batch
+   * is
    * on stable storage. Batches become durable in the order of the calls.
    */
   commit(batch: DiskBatch, done: (error: DiskError | null) => void): void;
-  /** Says whether a batch of `bytes` has a chance now: asked while the role refuses for lack of room. */
+  /**
+   * Says whether a batch of `bytes` has a chance now: asked while the role refuses for lack of
+   * room.
+   */
   hasRoom(bytes: number): boolean;
   close(): void;
 }

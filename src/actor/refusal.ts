@@ -78,7 +78,8 @@ export function notFormatted(folder: string): StoreRefused {
   return new StoreRefused(
     "not_formatted",
     `${folder} holds no store. If this role never ran, format it with the store id that the ` +
-      "descriptor lists. If it ran, its disk was wiped or is not mounted: bring it back, or replace " +
+      "descriptor lists. If it ran, its disk was wiped or is not mounted: bring it back, or " +
+      "replace " +
       "this role by a new one with a new store; an empty one would have forgotten its promises",
   );
 }

@@ -9,6 +9,9 @@ import type { StoreRecord } from "../paxos/record.js";
 import type { DoorAnswer } from "./effect.js";
 import type { Incoming } from "./ports.js";
 
+/** A machine's state and context, as a step leaves it. */
+export type RoleSnapshot = AnyMachineSnapshot;
+
 /** What a role instance starts from. */
 export interface RoleInput {
   readonly id: string;
@@ -127,6 +130,6 @@ export interface RoleDefinition {
   /** Several instances in one process, told apart by this key of a message; absent for one. */
   readonly instanceOf?: (message: Message) => string | undefined;
   readonly doors?: readonly Door[];
-  readonly status: (snapshot: AnyMachineSnapshot) => RoleStatus;
-  readonly waits: (snapshot: AnyMachineSnapshot, nowMs: number) => readonly Wait[];
+  readonly status: (snapshot: RoleSnapshot) => RoleStatus;
+  readonly waits: (snapshot: RoleSnapshot, nowMs: number) => readonly Wait[];
 }

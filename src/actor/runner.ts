@@ -2,14 +2,13 @@
  * The runner of one role: drains its inbox, steps its machines, commits what they want kept, and
  * lets their messages out after that.
  */
-import type { AnyMachineSnapshot } from "xstate";
 import type { Sender } from "../paxos/messages.js";
 import type { StoreRecord } from "../paxos/record.js";
 import type { Effect } from "./effect.js";
 import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
 import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
-import type { RoleDefinition, RoleEvent, RoleInput } from "./role.js";
+import type { RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
 import type { Stepper } from "./step.js";
 import type { Store } from "./store.js";
 
@@ -41,7 +40,7 @@ interface Alarm {
 
 interface Instance {
   readonly key: string;
-  snapshot: AnyMachineSnapshot;
+  snapshot: RoleSnapshot;
   readonly timers: Map<string, Alarm>;
   finished: boolean;
 }
@@ -115,7 +114,7 @@ export class Runner {
   }
 
   /** The states of the machines, by instance. */
-  snapshots(): ReadonlyMap<string, AnyMachineSnapshot> {
+  snapshots(): ReadonlyMap<string, RoleSnapshot> {
     return new Map([...this.#instances].map(([key, instance]) => [key, instance.snapshot]));
   }
 

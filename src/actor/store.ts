@@ -279,7 +279,6 @@ export class Store {
     if (below <= this.#votesBegin) return [];
     const slots = new Set<number>();
     for (const pending of this.#pending) {
-      if (pending.generation !== this.#generation) continue;
       for (const slot of pending.votes.keys()) if (slot < below) slots.add(slot);
     }
     this.#disk.scan(voteKey(this.#votesBegin), voteKey(below), (key) => {

@@ -9,7 +9,9 @@ interface Seen {
   readonly writeNumber: number;
 }
 
-/** The latest life and write seen of each store. Bounded by the stores that the descriptor lists. */
+/**
+ * The latest life and write seen of each store. Bounded by the stores that the descriptor lists.
+ */
 export class Witness {
   readonly #seen = new Map<string, Seen>();
 

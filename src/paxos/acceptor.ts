@@ -141,17 +141,21 @@ export function promise(
   };
 }
 
+/** What a vote or entry costs on the wire beside its value, at most. */
+export const VOTE_OVERHEAD_BYTES = 256;
+
 function cutIntoParts(votes: readonly SlotVote[], partBytesMax: number): SlotVote[][] {
   const parts: SlotVote[][] = [[]];
   let bytes = 0;
   for (const vote of votes) {
     const last = parts[parts.length - 1] as SlotVote[];
-    if (last.length > 0 && bytes + vote.value.length > partBytesMax) {
+    const size = vote.value.length + VOTE_OVERHEAD_BYTES;
+    if (last.length > 0 && bytes + size > partBytesMax) {
       parts.push([vote]);
-      bytes = vote.value.length;
+      bytes = size;
     } else {
       last.push(vote);
-      bytes += vote.value.length;
+      bytes += size;
     }
   }
   return parts;

@@ -1,4 +1,7 @@
-/** Fail-stop: a broken invariant ends the role before it can answer; the supervisor starts it anew. */
+/**
+ * Fail-stop: a broken invariant ends the role before it can answer; the supervisor starts it
+ * anew.
+ */
 
 /** Thrown when an invariant of the protocol does not hold. */
 export class InvariantError extends Error {

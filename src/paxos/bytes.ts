@@ -101,7 +101,9 @@ export class ByteWriter {
   }
 }
 
-/** Thrown when bytes end too early or say what they must not; the reader's caller names the cause. */
+/**
+ * Thrown when bytes end too early or say what they must not; the reader's caller names the cause.
+ */
 export class MalformedBytes extends Error {
   override readonly name = "MalformedBytes";
 }

@@ -233,7 +233,9 @@ export interface Beacon {
   readonly creditBytes: number;
 }
 
-/** A request for what was chosen, or voted for, in from ≤ slot < to. learner → acceptor, learner. */
+/**
+ * A request for what was chosen, or voted for, in from ≤ slot < to. learner → acceptor, learner.
+ */
 export interface Repair {
   readonly type: "repair";
   readonly from: number;
@@ -244,7 +246,8 @@ export interface Repair {
 
 /**
  * An acceptor's answer to `repair`: its votes, each of which is one vote and no more.
- * acceptor → learner, after its sync. Slots without a vote are absent; `to` may be lower than asked.
+ * acceptor → learner, after its sync. Slots without a vote are absent; `to` may be lower than
+ * asked.
  */
 export interface Votes {
   readonly type: "votes";
@@ -286,7 +289,9 @@ export interface LastHeard {
   readonly type: "last-heard";
   readonly question: number;
   readonly promised: Ballot | null;
-  /** Milliseconds since an accept or beacon of the promised ballot; null if none since the start. */
+  /**
+   * Milliseconds since an accept or beacon of the promised ballot; null if none since the start.
+   */
   readonly agoMs: number | null;
   readonly chosenWatermark: number;
 }

@@ -1,8 +1,10 @@
 /**
  * The Multi-Paxos proposer's rules: one phase 1 for all slots, then phase 2 slot after slot.
  *
- * Paper: PMS §3. "A newly chosen leader … executes phase 1 for infinitely many instances … using the
- * same proposal number for all instances", re-proposes what it must, fills the holes with no-ops, and
+ * Paper: PMS §3. "A newly chosen leader … executes phase 1 for infinitely many instances … using
+ * the
+ * same proposal number for all instances", re-proposes what it must, fills the holes with no-ops,
+ * and
  * from then on "simply executes phase 2".
  */
 import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
@@ -138,7 +140,8 @@ export function promisesSuffice(state: ProposerState, cluster: Cluster): boolean
  * Paper: PMS §2.2 phase 2(a) for each slot; §3 "it can … fill the gap by proposing … a special
  * 'no-op' command". Only holes up to the highest report are filled.
  *
- * Holds: nothing is proposed below any `trimmed` or `chosenWatermark` of the quorum: those slots are
+ * Holds: nothing is proposed below any `trimmed` or `chosenWatermark` of the quorum: those slots
+ * are
  * chosen and are learned, not proposed.
  */
 export function adopt(state: ProposerState, nowMs: number): void {
@@ -181,7 +184,10 @@ export function adoptionIsDone(state: ProposerState): boolean {
   return state.chosenWatermark >= state.adoptedBelow;
 }
 
-/** Adds commands to the queue. @returns how many there was no room for; those after it are refused too */
+/**
+ * Adds commands to the queue. @returns how many there was no room for; those after it are refused
+ * too
+ */
 export function enqueue(
   state: ProposerState,
   commands: readonly Uint8Array[],
@@ -244,7 +250,9 @@ export function takeAccepts(state: ProposerState, cluster: Cluster, nowMs: numbe
   return acceptsFor(state, slots, cluster, nowMs);
 }
 
-/** Takes the slots that have waited longer than `retryDelayMs` for their votes, to be sent again. */
+/**
+ * Takes the slots that have waited longer than `retryDelayMs` for their votes, to be sent again.
+ */
 export function takeLateAccepts(state: ProposerState, cluster: Cluster, nowMs: number): Accept[] {
   const late: number[] = [];
   for (const [slot, open] of state.open) {

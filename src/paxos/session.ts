@@ -90,7 +90,8 @@ export class SessionTable {
     if (request.number > session.last + 1) return { kind: "early", expected: session.last + 1 };
     const before = request.id === "" ? undefined : this.#ids.get(request.id);
     if (before === undefined) return { kind: "effect" };
-    // The id took effect earlier, perhaps under another session: this number is spent on its result.
+    // The id took effect earlier, perhaps under another session: this number is spent on its
+    // result.
     this.#keep(session, request.number, before);
     return { kind: "repeat", result: before };
   }

@@ -22,7 +22,10 @@ export type Value =
   | { readonly kind: "batch"; readonly commands: readonly Uint8Array[] }
   | { readonly kind: "noop" };
 
-/** The value that fills a hole (PMS §3 "a special 'no-op' command that leaves the state unchanged"). */
+/**
+ * The value that fills a hole (PMS §3 "a special 'no-op' command that leaves the state
+ * unchanged").
+ */
 export const NOOP: Uint8Array = Uint8Array.of(VALUE_KIND.noop);
 
 /** Packs commands, each an opaque blob, into the value of one slot. */

@@ -1,8 +1,8 @@
 /**
  * Goal: what one role writes another reads, and nothing else gets through.
  * Method: round trips of arbitrary messages of every verb; bytes cut, grown and mutated; and the
- * bytes of one example a verb, frozen in a golden file. `UPDATE_GOLDEN=1` records it anew: right for
- * a new verb or a new wire version, wrong for anything else.
+ * bytes of one example a verb, frozen in a golden file. `UPDATE_GOLDEN=1` records it anew: right
+ * for a new verb or a new wire version, wrong for anything else.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -45,7 +45,7 @@ const hashBytes = 8;
 
 /**
  * - `useRecords: false`: no structures to be agreed upon; also makes 64 … 127 plain integers;
- * - `int64AsType: "number"`: no bigint ever; what is above 2^53 − 1 rounds to what the bounds refuse;
+ * - `int64AsType: "number"`: never a bigint; above 2^53 − 1 it rounds to what the bounds refuse;
  * - `copyBuffers: false`: bytes are views of the payload, and whoever keeps one copies it.
  */
 const packr = new Packr({

@@ -35,9 +35,11 @@ export const text = (minLength: number, bytesMax: number) =>
 /** Bytes, as views of what was received. */
 export const blob = (minByteLength = 0) => Type.Uint8Array({ minByteLength });
 
+/** A list, bounded even where the caller names no bounds. */
 export const list = <T extends TSchema>(item: T, minItems = 0, maxItems = listItemsMax) =>
   Type.Array(item, { minItems, maxItems });
 
+/** What the schema says, or null. */
 export const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 /** One of the words. */
@@ -46,16 +48,26 @@ export const word = <const W extends readonly string[]>(...words: W) =>
 
 /** The name of a role's instance. */
 export const id = Type.String({ pattern: "^[a-z0-9_-]{1,32}$" });
+/** A slot, or a watermark: all slots below it. */
 export const slot = whole(0);
+/** A ballot. */
 export const ballot = Type.Object({
   round: whole(1),
   owner: Type.String({ pattern: "^[a-z0-9_-]{1,32}\\.[0-9a-f]{16}$" }),
 });
+/** The digest of a value. */
 export const digest = hex(32);
+/** The name of a session. */
 export const session = hex(32);
+/** The acceptors that voted for something. */
 export const voters = list(id, 0, votersMax);
+/** The name of a single-decree instance. */
 export const key = text(1, keyBytesMax);
+/** A host's token for a waiting request. */
 export const reply = text(0, replyBytesMax);
+/** How a client's bytes are to be read again. */
 export const bodyType = word(...BODY_TYPES);
+/** Why an acceptor refuses. */
 export const nackReason = word("stale", "round_jump", "too_many", "second_digest", "trimmed");
+/** A vote in a key; the value may be empty. */
 export const vote = Type.Object({ ballot, digest, value: blob() });

@@ -51,6 +51,7 @@ const outcome = Type.Union([
   Type.Object({ kind: Type.Literal("expired"), session, number: ordinal }),
 ]);
 
+/** The verbs of clients and their gateways. */
 export const clientSchemas = {
   propose: Type.Object({ type: Type.Literal("propose"), commands: list(blob(1), 1) }),
   "not-leading": Type.Object({ type: Type.Literal("not-leading"), leader: orNull(id) }),

@@ -2,6 +2,7 @@
 import { Type } from "@sinclair/typebox";
 import { ballot, blob, bodyType, digest, key, nackReason, orNull, reply, vote } from "./fields.js";
 
+/** The verbs of single-decree Synod. */
 export const keySchemas = {
   "key-prepare": Type.Object({ type: Type.Literal("key-prepare"), key, ballot }),
   "key-promise": Type.Object({

@@ -11,6 +11,7 @@ const slotVote = Type.Object({ slot, ballot, digest, value: slotValue });
 const chosenRange = Type.Object({ ballot, from: slot, to: slot, by: voters });
 const chosenEntry = Type.Object({ slot, ballot, value: slotValue, by: voters });
 
+/** The verbs of Multi-Paxos. */
 export const logSchemas = {
   prepare: Type.Object({ type: Type.Literal("prepare"), ballot, fromSlot: slot }),
   promise: Type.Object({

@@ -9,6 +9,7 @@ import { amount, ballot, hex, id, list, orNull, slot, whole, word } from "./fiel
 /** Openings that a `hello` shows: messages.ts. */
 const openingsMax = 32;
 
+/** Who sent a message. */
 export const senderSchema = Type.Object({
   role: word(...ROLES),
   id,
@@ -18,6 +19,7 @@ export const senderSchema = Type.Object({
   process: hex(16),
 });
 
+/** The verbs of election, and of stores under suspicion. */
 export const peerSchemas = {
   hint: Type.Object({ type: Type.Literal("hint"), candidate: id, suspects: orNull(ballot) }),
   "ask-leader": Type.Object({ type: Type.Literal("ask-leader"), question: whole(0) }),

@@ -1,0 +1,372 @@
+/**
+ * The client session: gets requests into the log once each, in order, whoever leads and whichever
+ * gateway serves it.
+ *
+ * Paper: none; PMS §3 has clients send commands to the leader. The rules are in
+ * `src/paxos/client.ts`; what the log makes of a session is in `src/paxos/session.ts`.
+ */
+import { assertEvent, assign, setup } from "xstate";
+import { broadcast, effects, NOTHING, type Settlement, send } from "../../src/actor/effect.js";
+import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import { drawBackoff } from "../../src/paxos/backoff.js";
+import {
+  addSubmissions,
+  complete,
+  giveUp,
+  noteRefusal,
+  rewind,
+  type Submission,
+  takeRequests,
+  withdraw,
+} from "../../src/paxos/client.js";
+import type { Refused, Results, SessionOpened } from "../../src/paxos/messages.js";
+import { type SessionContext, sessionContext } from "./context.js";
+
+/** The longest delay between two attempts, in retry delays. */
+const DELAYS_MAX = 8;
+/** Silence after which a gateway is taken for gone, in retry delays. */
+const SILENCE_DELAYS = 4;
+/** Most that a gateway may ask to be left alone, in milliseconds. */
+const RETRY_AFTER_MAX_MS = 10_000;
+
+/** Requests of this process, for the log. */
+export interface SubmitEvent {
+  readonly type: "submit";
+  readonly requests: readonly Submission[];
+  readonly nowMs: number;
+}
+
+/** Nobody waits for these any more; those that never left are dropped. */
+export interface WithdrawEvent {
+  readonly type: "withdraw";
+  readonly tokens: readonly number[];
+  readonly nowMs: number;
+}
+
+type SessionEvent =
+  | InboundOf<SessionOpened | Results | Refused>
+  | SubmitEvent
+  | WithdrawEvent
+  | HostEvent;
+type Args = { context: SessionContext; event: SessionEvent };
+
+/** When the event happened; one of a timer carries it too. */
+function nowOf({ context, event }: Args): number {
+  return "nowMs" in event && event.nowMs !== undefined ? event.nowMs : context.sinceMs;
+}
+
+/** A refusal addressed to this session. */
+function refusalOf({ context, event }: Args, code: Refused["code"]): Refused | undefined {
+  assertEvent(event, "refused");
+  const { from, message } = event.received[0] as (typeof event.received)[0];
+  if (message.session !== context.session || message.code !== code) return undefined;
+  // That a session is unknown stands in the log; the rest is the word of the gateway that serves us.
+  return code === "session_expired" || from.id === context.gateway ? message : undefined;
+}
+
+/** Turns submissions away that were not sent. */
+function refuseAll(
+  submissions: readonly Submission[],
+  code: "overloaded" | "session_expired" | "stopped",
+): Settlement[] {
+  return submissions.map(({ token }) => ({ kind: "failed", token, code, mayHaveHappened: false }));
+}
+
+function turnAway(event: SessionEvent, code: "session_expired" | "stopped") {
+  assertEvent(event, "submit");
+  return { settlements: refuseAll(event.requests, code) };
+}
+
+/** Ends the session with everything it holds. */
+function endAll(context: SessionContext, code: "session_expired" | "stopped"): Settlement[] {
+  return giveUp(context.data).map(({ token, mayHaveHappened }) => ({
+    kind: "failed",
+    token,
+    code,
+    mayHaveHappened,
+  }));
+}
+
+export const sessionMachine = setup({
+  types: {
+    context: {} as SessionContext,
+    events: {} as SessionEvent,
+    input: {} as RoleInput,
+  },
+  guards: {
+    sessionIsOurs: ({ context, event }) => {
+      assertEvent(event, "session-opened");
+      return event.received[0]?.message.session === context.session;
+    },
+    wasOpened: ({ context }) => context.gateway !== null,
+    nothingIsOpen: ({ context }) => context.data.open.size + context.data.waiting.size === 0,
+    gatewayIsSilent: (args) => {
+      const { heardMs, limits } = args.context;
+      return nowOf(args) - heardMs >= SILENCE_DELAYS * limits.retryDelayMs;
+    },
+    resultsAreOverdue: (args) => {
+      const { progressMs, limits } = args.context;
+      return nowOf(args) - progressMs >= limits.retryDelayMs;
+    },
+    resultsComeFromGateway: ({ context, event }) => {
+      assertEvent(event, "results");
+      return event.received.some(({ from }) => from.id === context.gateway);
+    },
+    sessionIsUnknown: (args) => refusalOf(args, "session_expired") !== undefined,
+    requestIsTooLarge: (args) => refusalOf(args, "too_large") !== undefined,
+    gatewayStops: (args) => refusalOf(args, "stopped") !== undefined,
+    gatewayIsOverloaded: (args) => refusalOf(args, "overloaded") !== undefined,
+  },
+  actions: {
+    drawDelay: assign(({ context }) => {
+      const { seed, attempts, limits } = context;
+      const least = limits.retryDelayMs;
+      const drawn = drawBackoff(seed, attempts, least, DELAYS_MAX * least);
+      return { seed: drawn.seed, delayMs: drawn.delayMs, attempts: attempts + 1 };
+    }),
+    holdRequests: assign(({ context, event }) => {
+      assertEvent(event, "submit");
+      return { settlements: refuseAll(addSubmissions(context.data, event.requests), "overloaded") };
+    }),
+    turnAwayExpired: assign(({ event }) => turnAway(event, "session_expired")),
+    turnAwayStopped: assign(({ event }) => turnAway(event, "stopped")),
+    withdrawRequests: assign(({ context, event }) => {
+      assertEvent(event, "withdraw");
+      const settlements = event.tokens.map((token) => ({
+        kind: "withdrawn" as const,
+        token,
+        mayHaveHappened: !withdraw(context.data, token),
+      }));
+      return { settlements };
+    }),
+    attach: assign((args) => {
+      assertEvent(args.event, "session-opened");
+      const nowMs = nowOf(args);
+      const gateway = args.event.received[0]?.from.id ?? null;
+      rewind(args.context.data, 1);
+      return { gateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
+    }),
+    beginWait: assign((args) => ({ heardMs: nowOf(args), progressMs: nowOf(args), attempts: 0 })),
+    numberRequests: assign(({ context }) => ({
+      outgoing: takeRequests(context.data, context.limits),
+    })),
+    rewindAll: assign(({ context }) => {
+      rewind(context.data, 1);
+      return {};
+    }),
+    noteResults: assign((args) => {
+      const { context, event } = args;
+      assertEvent(event, "results");
+      const settlements: Settlement[] = [];
+      let { heardMs } = context;
+      for (const { from, message } of event.received) {
+        if (from.id === context.gateway) heardMs = event.nowMs;
+        if (message.session !== context.session) continue;
+        for (const completed of complete(context.data, message)) {
+          settlements.push({ kind: "done", ...completed });
+        }
+      }
+      if (settlements.length === 0) return { settlements, heardMs };
+      return { settlements, heardMs, progressMs: event.nowMs, attempts: 0 };
+    }),
+    noteRefusal: assign((args) => {
+      assertEvent(args.event, "refused");
+      const { context, event } = args;
+      const { message } = event.received[0] as (typeof event.received)[0];
+      noteRefusal(context.data, message.fromNumber);
+      const leastMs = Math.min(RETRY_AFTER_MAX_MS, Math.max(1, message.retryAfterMs));
+      const drawn = drawBackoff(context.seed, 1, leastMs, 2 * leastMs);
+      const refusals = context.refusals + 1;
+      return { seed: drawn.seed, retryAfterMs: drawn.delayMs, heardMs: event.nowMs, refusals };
+    }),
+    failTooLarge: assign((args) => {
+      const { context } = args;
+      const fromNumber = refusalOf(args, "too_large")?.fromNumber ?? 0;
+      noteRefusal(context.data, fromNumber);
+      // Its number is spent: what follows can only be asked in another session.
+      const settlements = giveUp(context.data).map(({ token, number, mayHaveHappened }) => ({
+        kind: "failed" as const,
+        token,
+        code: number === fromNumber ? ("too_large" as const) : ("session_expired" as const),
+        mayHaveHappened,
+      }));
+      return { settlements };
+    }),
+    failExpired: assign(({ context }) => ({ settlements: endAll(context, "session_expired") })),
+    failStopped: assign(({ context }) => ({ settlements: endAll(context, "stopped") })),
+
+    askToOpen: effects(({ context }: Args) => [
+      broadcast("gateway", { type: "open-session", session: context.session, fresh: true }),
+    ]),
+    askToReattach: effects(({ context }: Args) => [
+      broadcast("gateway", { type: "open-session", session: context.session, fresh: false }),
+    ]),
+    sendRequests: effects(({ context }: Args) => {
+      const { gateway } = context;
+      if (gateway === null) return NOTHING;
+      return context.outgoing.map((message) => send("gateway", gateway, message));
+    }),
+    settle: effects(({ context }: Args) =>
+      context.settlements.length === 0
+        ? NOTHING
+        : [{ kind: "settle", settlements: context.settlements }],
+    ),
+    halt: effects(() => [{ kind: "halt", why: "the session is not in the log's table any more" }]),
+  },
+  delays: {
+    retryDelay: ({ context }) => context.delayMs,
+    retryAfter: ({ context }) => context.retryAfterMs,
+  },
+}).createMachine({
+  id: "session",
+  description: "Gets requests into the log once each, in order, through any gateway.",
+  context: ({ input }) => sessionContext(input),
+  initial: "opening",
+  on: {
+    submit: { actions: ["holdRequests", "settle"] },
+    withdraw: { actions: ["withdrawRequests", "settle"] },
+    results: { actions: ["noteResults", "settle"] },
+    refused: { guard: "sessionIsUnknown", target: ".expired" },
+    "session-opened": {},
+    "connection.up": {},
+    "connection.down": ".offline",
+    stop: ".closed",
+  },
+  states: {
+    opening: {
+      description:
+        "Asks any gateway to open the session in the log, again after a silence; holds requests. Left " +
+        "when a gateway says that it is open: that one serves it.",
+      entry: ["drawDelay", "askToOpen"],
+      on: {
+        "session-opened": {
+          guard: "sessionIsOurs",
+          target: "open",
+          actions: ["attach", "numberRequests", "sendRequests"],
+        },
+        refused: {},
+      },
+      after: { retryDelay: { target: "opening", reenter: true } },
+    },
+    open: {
+      description:
+        "One gateway serves it. Left when that one falls silent or stops, or the session is unknown.",
+      initial: "awaiting",
+      on: {
+        refused: [
+          { guard: "sessionIsUnknown", target: "expired" },
+          { guard: "requestIsTooLarge", target: "expired", actions: ["failTooLarge", "settle"] },
+          { guard: "gatewayStops", target: "reattaching", actions: "noteRefusal" },
+          { guard: "gatewayIsOverloaded", target: ".backingOff", actions: "noteRefusal" },
+        ],
+      },
+      states: {
+        idle: {
+          description: "Nothing is asked. Left by a request.",
+          tags: ["canSubmit"],
+          on: {
+            submit: {
+              target: "awaiting",
+              actions: ["holdRequests", "settle", "beginWait", "numberRequests", "sendRequests"],
+            },
+          },
+        },
+        awaiting: {
+          description:
+            "Requests are on their way; sends them again, under the same numbers, when no result came " +
+            "for a while. Left when all are answered.",
+          tags: ["canSubmit"],
+          entry: "drawDelay",
+          always: { guard: "nothingIsOpen", target: "idle" },
+          on: {
+            submit: { actions: ["holdRequests", "settle", "numberRequests", "sendRequests"] },
+            results: { actions: ["noteResults", "settle", "numberRequests", "sendRequests"] },
+          },
+          after: {
+            retryDelay: [
+              { guard: "gatewayIsSilent", target: "#session.reattaching" },
+              {
+                guard: "resultsAreOverdue",
+                target: "awaiting",
+                reenter: true,
+                actions: ["rewindAll", "numberRequests", "sendRequests"],
+              },
+              { target: "awaiting", reenter: true },
+            ],
+          },
+        },
+        backingOff: {
+          description:
+            "The gateway holds all it may: leaves it alone for a while, holds requests. Left by the " +
+            "clock, and sends from the refused number on.",
+          after: {
+            retryAfter: {
+              target: "awaiting",
+              actions: ["beginWait", "numberRequests", "sendRequests"],
+            },
+          },
+        },
+      },
+    },
+    reattaching: {
+      description:
+        "The gateway is silent or stops: asks any gateway to take the session over, again after a " +
+        "silence. Left when one does, or the old one is heard again.",
+      entry: ["drawDelay", "askToReattach"],
+      on: {
+        "session-opened": {
+          guard: "sessionIsOurs",
+          target: "open",
+          actions: ["attach", "numberRequests", "sendRequests"],
+        },
+        results: [
+          {
+            guard: "resultsComeFromGateway",
+            target: "open",
+            actions: ["noteResults", "settle", "numberRequests", "sendRequests"],
+          },
+          { actions: ["noteResults", "settle"] },
+        ],
+        refused: [{ guard: "sessionIsUnknown", target: "expired" }],
+      },
+      after: { retryDelay: { target: "reattaching", reenter: true } },
+    },
+    offline: {
+      description:
+        "There is no connection: whatever is sent now is lost, so requests are held. Left when it is " +
+        "back.",
+      on: {
+        "connection.up": [
+          {
+            guard: "wasOpened",
+            target: "open",
+            actions: ["beginWait", "rewindAll", "numberRequests", "sendRequests"],
+          },
+          { target: "opening" },
+        ],
+      },
+    },
+    expired: {
+      description:
+        "The log's table does not know the session any more: what was sent may have taken effect. " +
+        "Never left: what follows needs a new session.",
+      entry: ["failExpired", "settle", "halt"],
+      on: {
+        submit: { actions: ["turnAwayExpired", "settle"] },
+        refused: {},
+        "connection.down": {},
+        stop: {},
+      },
+    },
+    closed: {
+      description: "The client is closed. Never left.",
+      entry: ["failStopped", "settle"],
+      on: {
+        submit: { actions: ["turnAwayStopped", "settle"] },
+        refused: {},
+        "connection.down": {},
+        stop: {},
+      },
+    },
+  },
+});
