@@ -60,7 +60,7 @@ function refusalOf({ context, event }: Args, code: Refused["code"]): Refused | u
   assertEvent(event, "refused");
   const { from, message } = event.received[0] as (typeof event.received)[0];
   if (message.session !== context.session || message.code !== code) return undefined;
-  // That a session is unknown stands in the log; the rest is the word of the gateway that serves us.
+  // That a session is unknown stands in the log; the rest is the word of the gateway we have.
   return code === "session_expired" || from.id === context.gateway ? message : undefined;
 }
 
@@ -235,8 +235,8 @@ export const sessionMachine = setup({
   states: {
     opening: {
       description:
-        "Asks any gateway to open the session in the log, again after a silence; holds requests. Left " +
-        "when a gateway says that it is open: that one serves it.",
+        "Asks any gateway to open the session in the log, again after a silence; holds requests. " +
+        "Left when a gateway says that it is open: that one serves it.",
       entry: ["drawDelay", "askToOpen"],
       on: {
         "session-opened": {
@@ -250,7 +250,7 @@ export const sessionMachine = setup({
     },
     open: {
       description:
-        "One gateway serves it. Left when that one falls silent or stops, or the session is unknown.",
+        "One gateway serves it. Left when it falls silent or stops, or the session is unknown.",
       initial: "awaiting",
       on: {
         refused: [
@@ -273,8 +273,8 @@ export const sessionMachine = setup({
         },
         awaiting: {
           description:
-            "Requests are on their way; sends them again, under the same numbers, when no result came " +
-            "for a while. Left when all are answered.",
+            "Requests are on their way; sends them again, under the same numbers, when no result " +
+            "came for a while. Left when all are answered.",
           tags: ["canSubmit"],
           entry: "drawDelay",
           always: { guard: "nothingIsOpen", target: "idle" },
@@ -297,8 +297,8 @@ export const sessionMachine = setup({
         },
         backingOff: {
           description:
-            "The gateway holds all it may: leaves it alone for a while, holds requests. Left by the " +
-            "clock, and sends from the refused number on.",
+            "The gateway holds all it may: leaves it alone for a while, holds requests. Left by " +
+            "the clock, and sends from the refused number on.",
           after: {
             retryAfter: {
               target: "awaiting",
@@ -310,8 +310,8 @@ export const sessionMachine = setup({
     },
     reattaching: {
       description:
-        "The gateway is silent or stops: asks any gateway to take the session over, again after a " +
-        "silence. Left when one does, or the old one is heard again.",
+        "The gateway is silent or stops: asks any gateway to take the session over, again after " +
+        "a silence. Left when one does, or the old one is heard again.",
       entry: ["drawDelay", "askToReattach"],
       on: {
         "session-opened": {
@@ -333,8 +333,8 @@ export const sessionMachine = setup({
     },
     offline: {
       description:
-        "There is no connection: whatever is sent now is lost, so requests are held. Left when it is " +
-        "back.",
+        "There is no connection: whatever is sent now is lost, so requests are held. Left when " +
+        "it is back.",
       on: {
         "connection.up": [
           {
@@ -348,7 +348,7 @@ export const sessionMachine = setup({
     },
     expired: {
       description:
-        "The log's table does not know the session any more: what was sent may have taken effect. " +
+        "The log's table does not know the session any more: what was sent may have had effect. " +
         "Never left: what follows needs a new session.",
       entry: ["failExpired", "settle", "halt"],
       on: {

@@ -1,6 +1,6 @@
 /** What a single-decree proposer knows of its one key, and what it shows. */
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import { ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
+import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
 import type { SynodAttempt } from "../../src/paxos/synod.js";
 
@@ -18,7 +18,14 @@ export interface SynodProposerContext {
   readonly attempts: number;
   readonly highestRound: number;
   readonly backoffMs: number;
-  readonly chosen: { readonly value: Uint8Array; readonly by: readonly string[] } | null;
+  /** The value, the ballot it was chosen at, and acceptors known to have voted for it there. */
+  readonly chosen: {
+    readonly ballot: Ballot;
+    readonly value: Uint8Array;
+    readonly by: readonly string[];
+  } | null;
+  /** Acceptors that have no room for a new key. */
+  readonly full: ReadonlySet<string>;
   readonly nacks: number;
   readonly sinceMs: number;
 }
@@ -28,7 +35,7 @@ export function synodProposerContext(input: RoleInput): SynodProposerContext {
   return {
     cluster: input.cluster,
     key: input.instance,
-    owner: ballotOwner(input.id, input.nonce),
+    owner: instanceOwner(input),
     seed: input.seed,
     wish: null,
     tokens: [],
@@ -37,9 +44,21 @@ export function synodProposerContext(input: RoleInput): SynodProposerContext {
     highestRound: 0,
     backoffMs: 0,
     chosen: null,
+    full: new Set(),
     nacks: 0,
     sinceMs: input.nowMs,
   };
+}
+
+/**
+ * Names the owner of this instance's ballots.
+ *
+ * Why not the process's nonce alone: a key that is asked again after its instance was dropped gets
+ * another one in the same process, which knows nothing of the ballots of the first. Were they the
+ * same, two values could stand at one ballot, and P2c could not tell which one was chosen.
+ */
+function instanceOwner({ id, nonce, seed }: RoleInput): string {
+  return ballotOwner(id, nonce.slice(0, 8) + seed.toString(16).padStart(8, "0"));
 }
 
 /** What `status` shows of one key's proposer. */

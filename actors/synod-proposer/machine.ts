@@ -17,6 +17,7 @@ import {
   countPromise,
   countVote,
   isPreempted,
+  keysAreExhausted,
   pickValue,
   promisesFormQuorum,
   type SynodAttempt,
@@ -61,11 +62,13 @@ export const synodProposerMachine = setup({
       assertEvent(event, "key-nack");
       return event.received.some(({ message }) => isPreempted(attemptOf(context), message));
     },
-    keysAreExhausted: ({ context, event }) => {
+    acceptorIsFull: ({ event }) => {
       assertEvent(event, "key-nack");
-      const refused = event.received.some(({ message }) => message.reason === "too_many");
-      return refused && context.attempts === 1 && context.attempt?.proposed === null;
+      return event.received.some(({ message }) => message.reason === "too_many");
     },
+    // In the first attempt only: nothing was proposed yet.
+    keysAreExhausted: ({ context }) =>
+      context.attempts === 1 && keysAreExhausted(context.full, context.cluster),
   },
   actions: {
     noteWish: assign(({ context, event }) => {
@@ -107,12 +110,18 @@ export const synodProposerMachine = setup({
       const attempt = attemptOf(context);
       const found = alreadyChosen(attempt, context.cluster);
       if (found === null) return {};
-      const chosen = { value: found.vote.value, by: found.by };
+      const chosen = { ballot: found.vote.ballot, value: found.vote.value, by: found.by };
       return { attempt: { ...attempt, proposed: found.vote }, chosen };
     }),
     noteChosen: assign(({ context }) => {
       const { proposed, voters } = attemptOf(context);
-      return proposed === null ? {} : { chosen: { value: proposed.value, by: [...voters] } };
+      if (proposed === null) return {};
+      return { chosen: { ballot: proposed.ballot, value: proposed.value, by: [...voters] } };
+    }),
+    noteFull: assign(({ context, event }) => {
+      assertEvent(event, "key-nack");
+      const refused = event.received.filter(({ message }) => message.reason === "too_many");
+      return { full: new Set([...context.full, ...refused.map(({ from }) => from.id)]) };
     }),
     noteHigherBallot: assign(({ context, event }) => {
       assertEvent(event, "key-nack");
@@ -140,8 +149,7 @@ export const synodProposerMachine = setup({
       const { chosen } = context;
       if (chosen === null) return [];
       const { type, body } = decodeTyped(chosen.value);
-      const { ballot } = attemptOf(context);
-      const by = chosen.by;
+      const { ballot, by } = chosen;
       return replyAll(context, { kind: "decided", ballot, type, value: body, by });
     }),
     replyUndecided: effects(({ context }: Args) => replyAll(context, { kind: "undecided" })),
@@ -177,7 +185,7 @@ export const synodProposerMachine = setup({
       description:
         "Phase 1: asks every acceptor for a promise and its vote, again after a silence. Left " +
         "when a " +
-        "phase-1 quorum has promised, or a higher ballot shows.",
+        "phase-1 quorum has promised, a higher ballot shows, or too few have room for a new key.",
       meta: { paper: "PMS §2.2 phase 1(a)" },
       tags: ["inPhase1"],
       entry: "broadcastPrepare",
@@ -189,13 +197,14 @@ export const synodProposerMachine = setup({
             target: "backingOff",
             actions: "noteHigherBallot",
           },
-          { guard: "keysAreExhausted", target: "finished", actions: "replyTooMany" },
+          { guard: "acceptorIsFull", actions: "noteFull" },
         ],
       },
       always: [
         { guard: "valueIsChosenAlready", target: "decided", actions: "noteChosenAlready" },
         { guard: "nothingToPropose", target: "finished", actions: "replyUndecided" },
         { guard: "promisesFormQuorum", target: "accepting", actions: "pickValue" },
+        { guard: "keysAreExhausted", target: "finished", actions: "replyTooMany" },
       ],
       after: { retryDelay: { target: "preparing", reenter: true } },
     },

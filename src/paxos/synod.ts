@@ -118,3 +118,13 @@ export function alreadyChosen(
 export function isPreempted(attempt: SynodAttempt, nack: KeyNack): boolean {
   return sameBallot(nack.ballot, attempt.ballot) && isLower(attempt.ballot, nack.promised);
 }
+
+/**
+ * Says whether no new key can be decided: the acceptors that have room for one form no phase-1
+ * quorum. One that refuses alone proves nothing: the key may be decided without it.
+ */
+export function keysAreExhausted(full: ReadonlySet<string>, cluster: Cluster): boolean {
+  const acceptors = acceptorIds(cluster);
+  const rest = new Set(acceptors.filter((id) => !full.has(id)));
+  return !isPhase1Quorum(cluster.quorums, acceptors, rest);
+}

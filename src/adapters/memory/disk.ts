@@ -48,6 +48,11 @@ function keyOf(name: string): Uint8Array {
   return Uint8Array.from(name, (unit) => unit.charCodeAt(0));
 }
 
+/** Copies bytes; `slice` of a Buffer would not. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** Returns the place of the first name that is not below. */
 function placeOf(names: readonly string[], name: string): number {
   let low = 0;
@@ -130,7 +135,7 @@ export class MemoryFile {
   pairs(): { key: Uint8Array; bytes: Uint8Array }[] {
     return this.#names.map((name) => ({
       key: keyOf(name),
-      bytes: (this.#pairs.get(name) as Uint8Array).slice(),
+      bytes: copyOf(this.#pairs.get(name) as Uint8Array),
     }));
   }
 
@@ -140,7 +145,7 @@ export class MemoryFile {
     const before = this.#pairs.get(name);
     if (before === undefined) this.#names.splice(placeOf(this.#names, name), 0, name);
     else this.#bytes -= name.length + before.length;
-    this.#pairs.set(name, bytes.slice());
+    this.#pairs.set(name, copyOf(bytes));
     this.#bytes += name.length + bytes.length;
   }
 
@@ -258,9 +263,12 @@ export class MemoryDisk implements Disk {
   commit(batch: DiskBatch, done: (error: DiskError | null) => void): void {
     const { expect, puts, removes } = batch;
     const copy: DiskBatch = {
-      expect: { key: expect.key.slice(), bytes: expect.bytes?.slice() ?? null },
-      puts: puts.map(({ key, bytes }) => ({ key: key.slice(), bytes: bytes.slice() })),
-      removes: removes.map((key) => key.slice()),
+      expect: {
+        key: copyOf(expect.key),
+        bytes: expect.bytes === null ? null : copyOf(expect.bytes),
+      },
+      puts: puts.map(({ key, bytes }) => ({ key: copyOf(key), bytes: copyOf(bytes) })),
+      removes: removes.map(copyOf),
     };
     for (const { key } of puts) nameOf(key);
     for (const bytes of this.#lent) bytes.fill(STALE);
@@ -279,7 +287,7 @@ export class MemoryDisk implements Disk {
   }
 
   #lend(bytes: Uint8Array): Uint8Array {
-    const copy = bytes.slice();
+    const copy = copyOf(bytes);
     if (this.#lent.length < LENT_MAX) this.#lent.push(copy);
     return copy;
   }

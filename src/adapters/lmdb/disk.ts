@@ -1,0 +1,243 @@
+/**
+ * Disk on LMDB: one file, synced before every answer.
+ *
+ * A commit is one `transactionSync` with `overlappingSync: false`: pages are written, `fdatasync`
+ * ends, and then the page that makes them valid is written through a descriptor opened with
+ * O_DSYNC. README.md shows how to see that with strace, and why room is taken in advance.
+ */
+import { closeSync, existsSync, openSync, statfsSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { open, type RootDatabase } from "lmdb";
+import type { Disk, DiskBatch, DiskError } from "../../actor/ports.js";
+import { pagesOf, Room } from "./room.js";
+
+/** Name of the data file in its directory. */
+const FILE_NAME = "store.mdb";
+/** Room that LMDB's lock file takes: readers × 64 bytes, and a head. */
+const LOCK_BYTES = 16 * 1024;
+/** A store is not opened with less room: LMDB maps its lock file, and a full disk would kill us. */
+const OPEN_ROOM_BYTES = 256 * 1024;
+const KEY_BYTES_MAX = 1024;
+
+/** Options of {@link openLmdbDisk}. */
+export interface LmdbDiskOptions {
+  /** Makes the file if there is none; otherwise that is refused. Default: false. */
+  readonly create?: boolean | undefined;
+  /**
+   * What the records may take, in bytes; more is `full`. Reserves as much address space (no
+   * memory). Default: 64 GiB.
+   */
+  readonly bytesMax?: number | undefined;
+  /** By how much the file grows at a time, at least. Default: 1 MiB. */
+  readonly growBytes?: number | undefined;
+}
+
+/** A disk that cannot be opened. */
+export class DiskRefused extends Error {
+  override readonly name = "DiskRefused";
+  readonly code: "missing" | "full" | "damaged" | "unwritable";
+
+  constructor(code: DiskRefused["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Ends a transaction without writing. */
+class Aborted extends Error {
+  readonly error: DiskError;
+
+  constructor(error: DiskError) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+/**
+ * Opens the disk of a directory.
+ *
+ * @throws DiskRefused if there is none and `create` is not set, or if it cannot be used
+ *
+ * Gotcha: LMDB trusts its own pages. What it can be asked about, the records, is checksummed by the
+ * store; a file that was cut short is found here.
+ */
+export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): Disk {
+  const path = join(directory, FILE_NAME);
+  const bytesMax = options.bytesMax ?? 64 * 2 ** 30;
+  if (options.create !== true && !existsSync(path)) {
+    throw new DiskRefused("missing", `there is no ${FILE_NAME}`);
+  }
+  if (statfs(directory) < OPEN_ROOM_BYTES) {
+    throw new DiskRefused("full", "the disk is full");
+  }
+  let db: RootDatabase<Buffer, Uint8Array> | undefined;
+  try {
+    reserveLockFile(`${path}-lock`);
+    db = open<Buffer, Uint8Array>({
+      path,
+      noSubdir: true,
+      keyEncoding: "binary",
+      encoding: "binary",
+      overlappingSync: false,
+      maxDbs: 1,
+      // LMDB would grow the map by itself, but keeps every smaller one and may fail half-way.
+      mapSize: bytesMax + 2 ** 30,
+    });
+    const pages = pagesOf(db);
+    if ((pages.last + 1) * pages.size > statSync(path).size) {
+      throw new DiskRefused("damaged", `${FILE_NAME} was cut short`);
+    }
+    return new LmdbDisk(path, db, new Room(path, bytesMax, options.growBytes ?? 2 ** 20));
+  } catch (error) {
+    db?.close().catch(() => undefined);
+    if (error instanceof DiskRefused) throw error;
+    throw new DiskRefused(codeOf(error), messageOf(error), { cause: error });
+  }
+}
+
+/** Tells file damage, which LMDB reports by codes of its own, from what the system refuses. */
+function codeOf(error: unknown): DiskRefused["code"] {
+  const { code } = error as { code?: unknown };
+  const damaged = typeof code === "number" && code <= -30790 && code >= -30799;
+  return damaged ? "damaged" : "unwritable";
+}
+
+/**
+ * Writes the lock file in full before LMDB maps it.
+ *
+ * Why: LMDB makes it sparse; the first touch of a page on a full disk is a SIGBUS. One that exists
+ * is left alone: closing it would drop the locks that this process holds on it.
+ */
+function reserveLockFile(path: string): void {
+  if (existsSync(path)) return;
+  const file = openSync(path, "wx", 0o664);
+  try {
+    writeSync(file, new Uint8Array(LOCK_BYTES), 0, LOCK_BYTES, 0);
+  } finally {
+    closeSync(file);
+  }
+}
+
+class LmdbDisk implements Disk {
+  readonly file: string;
+  readonly #path: string;
+  readonly #db: RootDatabase<Buffer, Uint8Array>;
+  readonly #room: Room;
+  #broken: DiskError | null = null;
+
+  constructor(path: string, db: RootDatabase<Buffer, Uint8Array>, room: Room) {
+    this.#path = path;
+    this.#db = db;
+    this.#room = room;
+    this.file = fileIdentity(path);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const bytes = this.#db.get(key);
+    return bytes === undefined ? undefined : plain(bytes);
+  }
+
+  scan(
+    from: Uint8Array,
+    to: Uint8Array | null,
+    visit: (key: Uint8Array, bytes: Uint8Array) => boolean | undefined,
+  ): void {
+    const range = to === null ? { start: from } : { start: from, end: to };
+    for (const { key, value } of this.#db.getRange(range)) {
+      if (visit(plain(key), plain(value)) === false) return;
+    }
+  }
+
+  commit(batch: DiskBatch, done: (error: DiskError | null) => void): void {
+    for (const { key } of batch.puts) checkKey(key);
+    // `done` is called out here: what it throws is not the disk's.
+    done(this.#broken ?? this.#write(batch));
+  }
+
+  hasRoom(bytes: number): boolean {
+    if (this.#broken !== null) return false;
+    return this.#room.has(pagesOf(this.#db), bytes);
+  }
+
+  close(): void {
+    this.#broken ??= { kind: "failed", message: "the disk was closed" };
+    this.#room.close();
+    // Every write was synchronous, so it closes at once; the promise says nothing more.
+    this.#db.close().catch(() => undefined);
+  }
+
+  #write(batch: DiskBatch): DiskError | null {
+    try {
+      this.#db.transactionSync(() => this.#fill(batch));
+      return null;
+    } catch (error) {
+      if (error instanceof Aborted) return error.error;
+      const kind = this.#isForRoom(error) ? "full" : "failed";
+      const written = { kind, message: messageOf(error) } as const;
+      if (kind === "failed") this.#broken = written;
+      return written;
+    }
+  }
+
+  /** Runs inside the transaction, under LMDB's lock: no other process writes meanwhile. */
+  #fill({ expect, puts, removes }: DiskBatch): void {
+    if (!holds(this.#db.get(expect.key), expect.bytes)) {
+      throw new Aborted({ kind: "fenced", message: "another process has written this store" });
+    }
+    const lacking = this.#room.take(pagesOf(this.#db), puts, removes.length);
+    if (lacking !== null) throw new Aborted({ kind: "full", message: lacking });
+    for (const { key, bytes } of puts) void this.#db.put(key, bytes as Buffer);
+    for (const key of removes) void this.#db.remove(key);
+  }
+
+  /**
+   * Tells a full disk from a broken one; LMDB says EIO for both.
+   *
+   * A write that the system refused outright is never taken for a full disk, even where it is one:
+   * lmdb 3.5.6 then writes a message past the end of its buffer, and a process with a damaged heap
+   * must not go on. Room is taken in advance, so this is not how a disk fills up.
+   */
+  #isForRoom(error: unknown): boolean {
+    if (messageOf(error).includes("Attempting to write page")) return false;
+    const { code } = error as { code?: unknown };
+    if (code === 28 || code === 122) return true;
+    return code === 5 && statfs(this.#path) === 0;
+  }
+}
+
+/**
+ * Names a file: its inode and birth time. A copy is born later, and has another inode.
+ *
+ * Why not the device: its number changes when the same file system is mounted again (overlay,
+ * btrfs, NFS) or found in another order, and a store would be refused for that. Where a file
+ * system knows no birth time it reads 0.
+ */
+function fileIdentity(path: string): string {
+  const { ino, birthtimeNs } = statSync(path, { bigint: true });
+  return `${ino}@${birthtimeNs}`;
+}
+
+function statfs(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+}
+
+/** The same bytes, not as a Buffer, whose `slice` copies nothing. */
+function plain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+function checkKey(key: Uint8Array): void {
+  if (key.length === 0 || key.length > KEY_BYTES_MAX) {
+    throw new RangeError(`a key of ${key.length} bytes; 1 to ${KEY_BYTES_MAX} are allowed`);
+  }
+}
+
+function holds(found: Uint8Array | undefined, expected: Uint8Array | null): boolean {
+  if (found === undefined || expected === null) return found === undefined && expected === null;
+  return Buffer.compare(found, expected) === 0;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,145 @@
+/**
+ * Data directories: where the claim, the disk and the rules of a store meet.
+ */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { Disk } from "../../actor/ports.js";
+import { corrupt, notFormatted, type StoreIdentity, StoreRefused } from "../../actor/refusal.js";
+import { formatStore, openStore, type Store } from "../../actor/store.js";
+import { DiskRefused, type LmdbDiskOptions, openLmdbDisk } from "./disk.js";
+import { type Claim, claimDirectory } from "./lock.js";
+
+/** Options of {@link formatDirectory} and {@link openDirectory}. */
+export type DirectoryOptions = Pick<LmdbDiskOptions, "bytesMax" | "growBytes">;
+
+/** A store that is open in a directory of its own. */
+export interface OpenDirectory {
+  readonly store: Store;
+  /** Closes the store and gives the directory up. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a store, once, in a directory of its own; makes the directory too.
+ *
+ * @throws StoreRefused if it already holds one, is in use, or cannot be written
+ */
+export async function formatDirectory(
+  directory: string,
+  identity: StoreIdentity,
+  options: DirectoryOptions = {},
+): Promise<void> {
+  makeDirectory(directory);
+  const claim = await claimed(directory);
+  try {
+    const disk = openDisk(directory, { ...options, create: true });
+    try {
+      await new Promise<void>((done, refuse) => {
+        formatStore(disk, identity, directory, (refused) => {
+          if (refused === null) done();
+          else refuse(refused);
+        });
+      });
+    } finally {
+      disk.close();
+    }
+    // The file is synced; that it is there is a fact of the directories above it.
+    syncDirectory(directory);
+    syncDirectory(dirname(resolve(directory)));
+  } finally {
+    await claim.release();
+  }
+}
+
+/**
+ * Opens the store of a directory. One that is missing is never made anew.
+ *
+ * @throws StoreRefused; its message says what to do
+ */
+export async function openDirectory(
+  directory: string,
+  identity: StoreIdentity,
+  options: DirectoryOptions = {},
+): Promise<OpenDirectory> {
+  if (!existsSync(directory)) throw notFormatted(directory);
+  const claim = await claimed(directory);
+  let disk: Disk | undefined;
+  try {
+    const opened = openDisk(directory, options);
+    disk = opened;
+    const store = await new Promise<Store>((done, refuse) => {
+      openStore(opened, identity, directory, (result) => {
+        if (result instanceof StoreRefused) refuse(result);
+        else done(result);
+      });
+    });
+    const close = async () => {
+      store.close();
+      await claim.release();
+    };
+    return { store, close };
+  } catch (error) {
+    disk?.close();
+    await claim.release();
+    throw error;
+  }
+}
+
+async function claimed(directory: string): Promise<Claim> {
+  let claim: Awaited<ReturnType<typeof claimDirectory>>;
+  try {
+    claim = await claimDirectory(directory);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+  if (claim.kind === "claimed") return claim;
+  const who = claim.pid === undefined ? "another process" : `process ${claim.pid}`;
+  const message = `${directory} is in use by ${who}; stop it, or give this role a folder of its own`;
+  throw new StoreRefused("in_use", message);
+}
+
+function openDisk(directory: string, options: LmdbDiskOptions): Disk {
+  try {
+    return openLmdbDisk(directory, options);
+  } catch (error) {
+    if (!(error instanceof DiskRefused)) throw error;
+    if (error.code === "missing") throw notFormatted(directory);
+    if (error.code === "damaged") throw corrupt(directory, error.message, error);
+    throw unwritable(directory, error);
+  }
+}
+
+/** Makes a directory and those above it; each is durable before anything is put in it. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  // One by one: `recursive` reports a read-only file system as "no such file".
+  const above = dirname(resolve(directory));
+  makeDirectory(above);
+  try {
+    mkdirSync(directory);
+    syncDirectory(above);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unwritable(directory, error);
+  }
+}
+
+function unwritable(directory: string, cause: unknown): StoreRefused {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new StoreRefused(
+    "unwritable",
+    `${directory} cannot be used for a store: ${why}. Make it writable for this user, with room on ` +
+      "its disk, or choose another folder",
+    { cause },
+  );
+}
+
+/** Makes the names in a directory durable. Windows has no such thing, and needs none. */
+function syncDirectory(directory: string): void {
+  if (process.platform === "win32") return;
+  const file = openSync(directory, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

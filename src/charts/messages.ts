@@ -1,0 +1,69 @@
+/**
+ * The table of messages: who hears a verb is data of the registry, what it means is the doc comment
+ * of its type in `src/paxos/messages.ts`.
+ *
+ * Why from the source text: a doc comment is the one place where a message is explained. It is read
+ * when the pages are written, never when a program runs.
+ */
+import { roles } from "../../actors/index.js";
+import { markdownTable } from "./table.js";
+
+/** A message as the source explains it. */
+export interface MessageDoc {
+  readonly verb: string;
+  /** The heading it stands under. */
+  readonly section: string;
+  /** The first paragraph of its doc comment, as one line. */
+  readonly doc: string;
+}
+
+/** Verbs that the host of every process hears, whatever roles it runs. */
+const HEARD_BY_HOSTS: ReadonlySet<string> = new Set(["hello"]);
+
+/** Headings, and the interfaces whose first field is their verb, each right under its comment. */
+const PART =
+  /^\/\/ --- (?<section>.+?) -+$|^\/\*\*(?<doc>(?:(?!\*\/)[\s\S])*)\*\/\nexport interface \w+ \{\n {2}readonly type: "(?<verb>[\w-]+)";$/gm;
+
+/** Reads the messages and their doc comments from the text of `src/paxos/messages.ts`. */
+export function readMessageDocs(source: string): readonly MessageDoc[] {
+  const docs: MessageDoc[] = [];
+  let section = "";
+  for (const { groups = {} } of source.matchAll(PART)) {
+    if (groups["section"] !== undefined) section = groups["section"];
+    const { verb, doc } = groups;
+    if (verb !== undefined) docs.push({ verb, section, doc: firstParagraph(doc ?? "") });
+  }
+  return docs;
+}
+
+/** Writes the messages as one table for each heading. */
+export function messageTables(docs: readonly MessageDoc[]): string {
+  const sections = [...new Set(docs.map(({ section }) => section))];
+  const tables = sections.map((section) => {
+    const rows = docs
+      .filter((doc) => doc.section === section)
+      .map(({ verb, doc }) => [`\`${verb}\``, hearers(verb), doc]);
+    const title = section.charAt(0).toUpperCase() + section.slice(1);
+    return `**${title}**\n\n${markdownTable(["verb", "who hears it", "what it is"], rows)}`;
+  });
+  return tables.join("\n\n");
+}
+
+/** Who hears a verb: `toldTo` means overheard, `queue` that one of many takes it. */
+function hearers(verb: string): string {
+  const heard = Object.values(roles).flatMap(({ name, hears }) =>
+    hears
+      .filter((hearing) => hearing.verb === verb)
+      .map(({ toldTo, queue }) => {
+        if (toldTo !== undefined && toldTo !== name) return `${name} (told to ${toldTo})`;
+        return queue === true ? `one ${name}` : name;
+      }),
+  );
+  return [...(HEARD_BY_HOSTS.has(verb) ? ["every process"] : []), ...heard].join(", ");
+}
+
+function firstParagraph(comment: string): string {
+  const lines = comment.split("\n").map((line) => line.replace(/^\s*\*?\s?/, "").trimEnd());
+  const text = lines.join("\n").trim().split("\n\n")[0] ?? "";
+  return text.replaceAll("\n", " ").replaceAll(/\{@link (\w+)\}/g, "`$1`");
+}

@@ -1,0 +1,119 @@
+/** Goal: a command reads back as it was written, or as MalformedBytes. Method: fast-check. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MalformedBytes } from "../../src/paxos/bytes.js";
+import {
+  BODY_TYPES,
+  type Command,
+  decodeCommand,
+  decodeTyped,
+  encodeCommand,
+  encodeTyped,
+} from "../../src/paxos/command.js";
+
+const session = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map((bytes) => Buffer.from(bytes).toString("hex"));
+const name = fc.string({ unit: fc.constantFrom(..."az09_-"), maxLength: 32 });
+const number = fc.oneof(
+  fc.integer({ min: 1, max: 300 }),
+  fc.maxSafeNat().map((n) => n + 1),
+);
+const numbers = number.filter(Number.isSafeInteger);
+const body = fc.uint8Array({ maxLength: 40 });
+const type = fc.constantFrom(...BODY_TYPES);
+
+const commands: fc.Arbitrary<Command> = fc.oneof(
+  fc.record({ kind: fc.constant("open" as const), session, gateway: name }),
+  fc.record({
+    kind: fc.constant("request" as const),
+    session,
+    number: numbers,
+    answeredBelow: numbers,
+    gateway: name,
+    log: name,
+    id: fc.string({ unit: "grapheme", maxLength: 20 }).filter((id) => Buffer.byteLength(id) < 256),
+    type,
+    body,
+  }),
+);
+
+function read<T>(decode: () => T): T | null {
+  try {
+    return decode();
+  } catch (error) {
+    expect(error).toBeInstanceOf(MalformedBytes);
+    return null;
+  }
+}
+
+describe("a command", () => {
+  it("reads back as it was written", () => {
+    fc.assert(
+      fc.property(commands, (command) => {
+        expect(decodeCommand(encodeCommand(command))).toEqual({ ...command });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("that is cut off before its body is refused", () => {
+    fc.assert(
+      fc.property(commands, fc.nat(), (command, at) => {
+        const bytes = encodeCommand(command);
+        const head = bytes.length - (command.kind === "request" ? command.body.length : 0);
+        expect(read(() => decodeCommand(bytes.subarray(0, at % head)))).toBeNull();
+      }),
+    );
+  });
+
+  it("that is damaged reads as another or is refused, and throws nothing else", () => {
+    fc.assert(
+      fc.property(commands, fc.nat(), fc.nat({ max: 255 }), (command, at, byte) => {
+        const bytes = encodeCommand(command);
+        bytes[at % bytes.length] = byte;
+        const damaged = read(() => decodeCommand(bytes));
+        if (damaged !== null) expect(decodeCommand(encodeCommand(damaged))).toEqual(damaged);
+      }),
+      { numRuns: 500 },
+    );
+    fc.assert(fc.property(body, (bytes) => void read(() => decodeCommand(bytes))));
+  });
+
+  it("has a number from 1 on, a type that is known, and nothing after its end", () => {
+    const request = {
+      kind: "request",
+      session: "0".repeat(32),
+      number: 0,
+      answeredBelow: 0,
+      gateway: "g",
+      log: "",
+      id: "",
+      type: "bytes",
+      body: new Uint8Array(),
+    } as const;
+    expect(() => decodeCommand(encodeCommand(request))).toThrow(/request numbers begin at 1/);
+    const bytes = encodeCommand({ ...request, number: 1 });
+    bytes[bytes.length - 1] = BODY_TYPES.length;
+    expect(() => decodeCommand(bytes)).toThrow(/unknown type/);
+    const open = encodeCommand({ kind: "open", session: request.session, gateway: "g" });
+    expect(() => decodeCommand(Uint8Array.of(...open, 0))).toThrow(/1 bytes after/);
+    expect(() => decodeCommand(Uint8Array.of(9))).toThrow(/unknown kind 9/);
+  });
+});
+
+describe("a typed value", () => {
+  it("reads back as it was written; one of an unknown type is refused", () => {
+    fc.assert(
+      fc.property(type, body, (given, bytes) => {
+        expect(decodeTyped(encodeTyped(given, bytes))).toEqual({ type: given, body: bytes });
+      }),
+    );
+    fc.assert(
+      fc.property(body, (bytes) => {
+        const known = (bytes[0] ?? BODY_TYPES.length) < BODY_TYPES.length;
+        expect(read(() => decodeTyped(bytes)) !== null).toBe(known);
+      }),
+    );
+  });
+});

@@ -1,0 +1,57 @@
+/**
+ * Goal: the digest is MurmurHash3 x86 128, and depends on the bytes alone.
+ * Method: the verification value of its author's own test suite, known vectors, properties.
+ */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { digest, hash128 } from "../../src/paxos/digest.js";
+
+const utf8 = new TextEncoder();
+
+describe("the digest", () => {
+  it("passes the verification test of SMHasher (MurmurHash3_x86_128: 0xB3ECE62A)", () => {
+    const results = new DataView(new ArrayBuffer(256 * 16));
+    const key = new Uint8Array(256).map((_, i) => i);
+    for (let i = 0; i < 256; i++) {
+      const words = hash128(key.subarray(0, i), 256 - i);
+      for (const [at, word] of words.entries()) results.setUint32(i * 16 + at * 4, word, true);
+    }
+    expect(hash128(new Uint8Array(results.buffer))[0]).toBe(0xb3ece62a);
+  });
+
+  it("names values as others' tools name them", () => {
+    expect(digest(new Uint8Array())).toBe("0".repeat(32));
+    expect(digest(utf8.encode("I will not buy this record, it is scratched."))).toBe(
+      "a0a9683b25ac5e40d9af2895890dddf5",
+    );
+  });
+
+  it("depends on the bytes, not on where they lie", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat({ max: 5 }), (bytes, offset) => {
+        const host = new Uint8Array(bytes.length + 12).fill(7);
+        host.set(bytes, offset);
+        const view = host.subarray(offset, offset + bytes.length);
+        expect(digest(view)).toBe(digest(bytes));
+        expect(digest(bytes)).toMatch(/^[0-9a-f]{32}$/);
+      }),
+    );
+  });
+
+  it("changes with every bit, with the length and with the seed", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 80 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (bytes, at, flip) => {
+          const other = bytes.slice();
+          other[at % bytes.length] = (bytes[at % bytes.length] as number) ^ flip;
+          expect(digest(other)).not.toBe(digest(bytes));
+          expect(digest(Uint8Array.of(...bytes, 0))).not.toBe(digest(bytes));
+          expect(hash128(bytes, 1)).not.toEqual(hash128(bytes));
+        },
+      ),
+    );
+  });
+});

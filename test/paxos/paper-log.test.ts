@@ -1,0 +1,221 @@
+/**
+ * Goal: the sentences of Paxos Made Simple, section 3, hold for our rules.
+ * Method: as in paper.test.ts, with the acceptor's rules for all slots of the log.
+ */
+import { describe, expect, it } from "vitest";
+import { AcceptorState, castVotes, judgeBallot, promise } from "../../src/paxos/acceptor.js";
+import { digest } from "../../src/paxos/digest.js";
+import type { CastVote, IssuedProposal } from "../../src/paxos/evidence.js";
+import { firstViolation } from "../../src/paxos/invariants.js";
+import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
+import type { Accept, Promise1b, SlotVote } from "../../src/paxos/messages.js";
+import { highestVote } from "../../src/paxos/synod.js";
+import { decodeValue, encodeBatch, NOOP } from "../../src/paxos/value.js";
+import { NaiveDisk } from "../support/naive.js";
+import { nothing, numbered } from "../support/paper.js";
+
+/** The value of a slot that holds one command. */
+function command(text: string): Uint8Array {
+  return encodeBatch([new TextEncoder().encode(text)]);
+}
+
+function acceptOf(n: number, firstSlot: number, ...values: Uint8Array[]): Accept {
+  const digests = values.map(digest);
+  const ballot = numbered(n);
+  return { type: "accept", ballot, firstSlot, values, digests, chosenWatermark: 0, chosen: [] };
+}
+
+/** An acceptor of the log with a disk, asked as the chart asks. */
+class LogAcceptor {
+  readonly disk = new NaiveDisk();
+  state = new AcceptorState();
+  kept: readonly { readonly kind: string }[] = [];
+  readonly votes: { slot: number; digest: string; n: number }[] = [];
+
+  prepare(n: number, fromSlot: number, limits = DEFAULT_LIMITS): readonly Promise1b[] | "stale" {
+    if (judgeBallot(this.state.promised, numbered(n), limits.roundJumpMax) !== null) return "stale";
+    const prepare = { type: "prepare", ballot: numbered(n), fromSlot } as const;
+    const { records, answers } = promise(this.state, prepare, limits);
+    this.kept = records;
+    this.disk.keep(records);
+    return answers;
+  }
+
+  /** The votes that a complete promise reports. */
+  reported(n: number, fromSlot: number): readonly SlotVote[] {
+    const answers = this.prepare(n, fromSlot);
+    return answers === "stale" ? [] : answers.flatMap((part) => part.votes);
+  }
+
+  accept(n: number, firstSlot: number, ...values: Uint8Array[]): readonly number[] | "stale" {
+    const limits = DEFAULT_LIMITS;
+    if (judgeBallot(this.state.promised, numbered(n), limits.roundJumpMax) !== null) return "stale";
+    const { records, voted } = castVotes(this.state, [acceptOf(n, firstSlot, ...values)], limits);
+    this.kept = records;
+    this.disk.keep(records);
+    for (const vote of voted) this.votes.push({ ...vote, n });
+    return voted.map(({ slot }) => slot);
+  }
+}
+
+/** Slots with a vote. */
+function slotsOf(votes: readonly SlotVote[]): number[] {
+  return votes.map(({ slot }) => slot);
+}
+
+describe("3 Implementing a State Machine: phase 1", () => {
+  it("the value to be proposed is not chosen until phase 2", () => {
+    const acceptor = new LogAcceptor();
+    expect(acceptor.reported(1, 0)).toEqual([]); // free to propose anything, later
+    expect(acceptor.accept(1, 0, command("late"))).toEqual([0]);
+  });
+
+  it("executes phase 1 for infinitely many instances of the consensus algorithm", () => {
+    const acceptor = new LogAcceptor();
+    acceptor.prepare(5, 135);
+    for (const slot of [135, 140, 2 ** 40]) {
+      expect(acceptor.accept(4, slot, command("x"))).toBe("stale");
+      expect(acceptor.accept(5, slot, command("x"))).toEqual([slot]);
+    }
+    // Differs: one promise for the whole log; slots below `fromSlot` are bound, too.
+    expect(acceptor.accept(4, 7, command("x"))).toBe("stale");
+  });
+
+  it("sending a single reasonably short message to the other servers", () => {
+    const acceptor = new LogAcceptor();
+    acceptor.prepare(5, 0);
+    expect(acceptor.kept).toEqual([{ kind: "promise", ballot: numbered(5) }]); // one record, too
+  });
+
+  it("more than a simple OK only if it has already received a phase 2 message", () => {
+    const acceptor = new LogAcceptor();
+    acceptor.prepare(1, 0);
+    expect(acceptor.reported(2, 0)).toEqual([]);
+    acceptor.accept(2, 135, command("x"));
+    acceptor.accept(2, 140, command("y"));
+    expect(slotsOf(acceptor.reported(3, 0))).toEqual([135, 140]);
+    expect(slotsOf(acceptor.reported(4, 136))).toEqual([140]);
+    expect(slotsOf(acceptor.reported(5, 141))).toEqual([]);
+  });
+
+  it("can respond for all instances with a single reasonably short message. Differs: parts", () => {
+    const acceptor = new LogAcceptor();
+    for (const slot of [0, 1, 2, 3, 4])
+      acceptor.accept(1, slot, new Uint8Array(1000).fill(slot + 1));
+    const parts = acceptor.prepare(2, 0, { ...DEFAULT_LIMITS, partBytesMax: 3000 }) as Promise1b[];
+    expect(parts.map(({ votes }) => slotsOf(votes))).toEqual([[0, 1], [2, 3], [4]]);
+    expect(parts.map(({ part, parts, answer }) => [part, parts, answer])).toEqual([
+      [0, 3, 0],
+      [1, 3, 0],
+      [2, 3, 0],
+    ]);
+    const [again] = acceptor.prepare(2, 0) as Promise1b[];
+    expect(again?.answer).toBe(1); // parts of two answers never combine
+  });
+
+  it("should know most of the commands that have already been chosen. Differs: a watermark", () => {
+    const acceptor = new LogAcceptor();
+    for (const slot of [0, 1, 2, 3]) acceptor.accept(1, slot, command(`${slot}`));
+    const told = { ...acceptOf(1, 4, command("4")), chosenWatermark: 3 };
+    castVotes(acceptor.state, [told], DEFAULT_LIMITS);
+    const [answer] = acceptor.prepare(2, 0) as Promise1b[];
+    expect(answer).toMatchObject({ chosenWatermark: 3, trimmed: 0 });
+    expect(slotsOf(answer?.votes ?? [])).toEqual([3, 4]); // below, the leader learns and never proposes
+  });
+
+  it("the outcome of these executions determine the value … in instances 135 and 140", () => {
+    const acceptors = [new LogAcceptor(), new LogAcceptor(), new LogAcceptor()] as const;
+    for (const acceptor of acceptors) acceptor.prepare(1, 0);
+    acceptors[0].accept(1, 135, command("old"));
+    acceptors[1].accept(2, 135, command("x"));
+    acceptors[1].accept(2, 140, command("y"));
+    const reports = [acceptors[0], acceptors[1]].map((acceptor) => acceptor.reported(3, 135));
+    const valueAt = (slot: number) =>
+      highestVote(reports.flat().filter((vote) => vote.slot === slot))?.value ?? null;
+    expect(valueAt(135)).toEqual(command("x"));
+    expect(valueAt(140)).toEqual(command("y"));
+    for (const slot of [136, 137, 138, 139, 141]) expect(valueAt(slot)).toBeNull();
+  });
+});
+
+describe("3 Implementing a State Machine: the gap", () => {
+  it("a special “no-op” command that leaves the state unchanged", () => {
+    expect(decodeValue(NOOP)).toEqual({ kind: "noop" }); // it opens to no command at all
+    const acceptor = new LogAcceptor();
+    expect(acceptor.accept(3, 136, NOOP, NOOP)).toEqual([136, 137]);
+    expect(acceptor.reported(4, 136).map(({ value }) => value)).toEqual([NOOP, NOOP]);
+  });
+
+  it("can propose command 142 before it learns that its proposed command 141 has been chosen", () => {
+    const acceptor = new LogAcceptor();
+    expect(acceptor.accept(1, 142, command("142"))).toEqual([142]);
+    expect(acceptor.accept(1, 141, command("141"))).toEqual([141]);
+  });
+
+  it("it will retransmit those messages", () => {
+    const acceptor = new LogAcceptor();
+    acceptor.accept(1, 141, command("141"), command("142"));
+    expect(acceptor.kept.map(({ kind }) => kind)).toEqual(["promise", "vote", "vote"]);
+    expect(acceptor.accept(1, 141, command("141"), command("142"))).toEqual([141, 142]);
+    expect(acceptor.kept).toEqual([]); // the same answer, nothing to write
+  });
+
+  it("A gap of up to α−1 commands could then arise", () => {
+    const alpha = DEFAULT_LIMITS.windowMax;
+    const acceptor = new LogAcceptor();
+    acceptor.accept(1, 0, command("i"));
+    acceptor.accept(1, alpha, command("i + α")); // all between were lost
+    const [low, high] = slotsOf(acceptor.reported(2, 0)) as [number, number];
+    expect(high - low - 1).toBe(alpha - 1);
+  });
+});
+
+describe("3 Implementing a State Machine: cost and safety", () => {
+  it("the effective cost … is the cost of executing only phase 2", () => {
+    const acceptor = new LogAcceptor();
+    acceptor.prepare(1, 0);
+    for (let slot = 0; slot < 100; slot++) {
+      expect(acceptor.accept(1, slot, command(`${slot}`))).toEqual([slot]);
+      expect(acceptor.kept.map(({ kind }) => kind)).toEqual(["vote"]); // one write, one answer
+    }
+  });
+
+  it("two different servers will never disagree on the value … as the ith … command", () => {
+    const ids = ["a0", "a1", "a2"] as const;
+    const acceptors = new Map(ids.map((id) => [id, new LogAcceptor()]));
+    const proposals: IssuedProposal[] = [];
+    /** A leader that reaches two acceptors in phase 1, and some in phase 2, for three slots. */
+    const lead = (n: number, own: string, one: readonly string[], two: readonly string[]) => {
+      const reports = one.map((id) => ({ id, votes: acceptors.get(id as "a0")?.reported(n, 0) }));
+      for (const slot of [0, 1, 2]) {
+        const votes = reports.map(({ id, votes }) => {
+          return { acceptor: id, vote: votes?.find((vote) => vote.slot === slot) ?? null };
+        });
+        const value = highestVote(votes.map(({ vote }) => vote))?.value ?? command(`${own}${slot}`);
+        const ballot = numbered(n);
+        proposals.push({ key: null, slot, ballot, digest: digest(value), reports: votes });
+        const reached = slot === 1 ? two.slice(1) : two;
+        for (const id of reached) acceptors.get(id as "a0")?.accept(n, slot, value);
+      }
+    };
+    lead(1, "x", ["a0", "a1"], ["a0", "a1"]);
+    lead(2, "y", ["a1", "a2"], ["a1", "a2"]);
+    for (const acceptor of acceptors.values()) acceptor.state = acceptor.disk.recover();
+    lead(3, "z", ["a0", "a2"], ["a0", "a1", "a2"]);
+    const votes: CastVote[] = [...acceptors].flatMap(([acceptor, { votes }]) =>
+      votes.map(({ slot, digest, n }) => {
+        return { acceptor, key: null, slot, ballot: numbered(n), digest };
+      }),
+    );
+    const wishes = proposals.map(({ digest }) => ({ key: null, digest }));
+    const evidence = { ...nothing, proposals, votes, wishes };
+    expect(firstViolation(evidence)).toBeNull();
+    expect(new Set(votes.filter(({ slot }) => slot === 0).map(({ digest }) => digest)).size).toBe(
+      1,
+    );
+    const other = { ...(proposals.at(-3) as IssuedProposal), digest: "other", reports: null };
+    expect(firstViolation({ ...evidence, proposals: [...proposals.slice(0, -3), other] })).toMatch(
+      /^(one value|vote|P2c): /,
+    );
+  });
+});

@@ -1,0 +1,89 @@
+/** What the tests of the paper share: its numbers, one acceptor, three acceptors, pieces of evidence. */
+import { AcceptorState, judgeKey, promiseKey, voteForKey } from "../../src/paxos/acceptor.js";
+import type { Ballot } from "../../src/paxos/ballot.js";
+import { digest } from "../../src/paxos/digest.js";
+import { type CastVote, chosenProposals, type Evidence } from "../../src/paxos/evidence.js";
+import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
+import type { KeyPromise, NackReason, Vote } from "../../src/paxos/messages.js";
+import type { StoreRecord } from "../../src/paxos/record.js";
+import { NaiveDisk } from "./naive.js";
+import { KEY, makeCluster, SynodWorld } from "./synod-world.js";
+
+/** The paper's proposal number n. */
+export function numbered(n: number): Ballot {
+  return { round: n, owner: "p" };
+}
+
+/** The vote for the value a text stands for, at number n. */
+export function voteOf(n: number, text: string): Vote {
+  const value = new TextEncoder().encode(text);
+  return { ballot: numbered(n), value, digest: digest(value) };
+}
+
+/** The name of the value a text stands for. */
+export function digestOf(text: string): string {
+  return voteOf(1, text).digest;
+}
+
+/** A vote by an acceptor, as evidence. */
+export function cast(acceptor: string, n: number, text: string): CastVote {
+  return { acceptor, key: KEY, slot: 0, ballot: numbered(n), digest: digestOf(text) };
+}
+
+/** Three acceptors, and proposers that wish for these. */
+export function world(...wishes: (string | null)[]): SynodWorld {
+  return new SynodWorld(makeCluster(3), wishes);
+}
+
+/** Evidence of three acceptors that did nothing. */
+export const nothing: Evidence = world().evidence;
+
+/** The values chosen in a world, one a chosen proposal. */
+export function chosenIn({ evidence }: SynodWorld): string[] {
+  return chosenProposals(evidence).map((chosen) => chosen.digest);
+}
+
+/** One acceptor of one key, asked as the chart asks: judged, kept on disk, then answered. */
+export class OneAcceptor {
+  readonly disk = new NaiveDisk();
+  state = new AcceptorState();
+  /** What the last request put on disk. */
+  kept: readonly StoreRecord[] = [];
+
+  /** A prepare request numbered n. @returns the promise, or why there is none */
+  prepare(n: number): KeyPromise | NackReason {
+    const prepare = { type: "key-prepare", key: KEY, ballot: numbered(n) } as const;
+    const reason = judgeKey(this.state, prepare, DEFAULT_LIMITS);
+    if (reason !== null) return reason;
+    const { records, answers } = promiseKey(this.state, prepare);
+    this.#keep(records);
+    return answers[0] as KeyPromise;
+  }
+
+  /** An accept request numbered n. @returns "accepted", or why not */
+  accept(n: number, text: string): "accepted" | NackReason {
+    const accept = { type: "key-accept", key: KEY, ...voteOf(n, text) } as const;
+    const reason = judgeKey(this.state, accept, DEFAULT_LIMITS);
+    if (reason !== null) return reason;
+    this.#keep(voteForKey(this.state, accept));
+    return "accepted";
+  }
+
+  /** Fails and restarts. */
+  restart(): void {
+    this.state = this.disk.recover();
+  }
+
+  get promised(): Ballot | null {
+    return this.state.keys.get(KEY)?.promised ?? null;
+  }
+
+  get vote(): Vote | null {
+    return this.state.keys.get(KEY)?.vote ?? null;
+  }
+
+  #keep(records: readonly StoreRecord[]): void {
+    this.kept = records;
+    this.disk.keep(records);
+  }
+}
