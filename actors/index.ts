@@ -80,7 +80,6 @@ const proposer: RoleDefinition = {
     { verb: "accepted" },
     { verb: "nack" },
     { verb: "propose" },
-    { verb: "objection" },
     { verb: "beacon", toldTo: "learner" },
   ],
   status: (snapshot) => proposerStatus(snapshot.context),

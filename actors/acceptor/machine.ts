@@ -80,6 +80,9 @@ function tellVote({ context }: Args, reply: Reply): Effect[] {
   return [asker];
 }
 
+const NAME_IN_USE =
+  "another process answers under this name: stop it, or give this one its own id and store";
+
 export const acceptorMachine = setup({
   types: {
     context: {} as AcceptorContext,
@@ -159,6 +162,7 @@ export const acceptorMachine = setup({
     noteObjection: assign(({ event }) => ({
       haltReason: objection(first(event, "objection").message),
     })),
+    noteTwin: assign({ haltReason: NAME_IN_USE }),
     noteDiskFailure: assign(({ event }) => {
       assertEvent(event, "disk.failed");
       return { haltReason: event.reason };
@@ -226,7 +230,7 @@ export const acceptorMachine = setup({
   context: ({ input }) => acceptorContext(input),
   initial: "recovering",
   on: {
-    objection: { target: ".halted", actions: "noteObjection" },
+    "twin.heard": { target: ".halted", actions: "noteTwin" },
     "disk.failed": { target: ".halted", actions: "noteDiskFailure" },
   },
   states: {
@@ -238,6 +242,7 @@ export const acceptorMachine = setup({
       tags: ["silent"],
       entry: "sayHello",
       always: { guard: "diskIsFull", target: "refusing" },
+      on: { objection: { target: "halted", actions: "noteObjection" } },
       after: { witnessTime: "serving" },
     },
     serving: {
@@ -266,6 +271,7 @@ export const acceptorMachine = setup({
         repair: { actions: "sendVotes" },
         "ask-leader": { actions: "sendLastHeard" },
         beacon: { guard: "leaderIsCurrent", actions: "noteLeader" },
+        objection: {},
       },
     },
     refusing: {
@@ -289,7 +295,7 @@ export const acceptorMachine = setup({
 
 function objection(message: Objection): string {
   if (message.reason === "name_in_use") {
-    return "another process answers under this name: stop it, or give this one its own store";
+    return NAME_IN_USE;
   }
   return (
     `a living role has seen this store at incarnation ${message.incarnation}, write ` +

@@ -30,7 +30,6 @@ export interface ProposerContext {
   readonly overloaded: number;
   readonly elections: number;
   readonly nacks: number;
-  readonly openings: RoleInput["openings"];
   readonly haltReason: string | null;
   readonly sinceMs: number;
 }
@@ -57,7 +56,6 @@ export function proposerContext(input: RoleInput): ProposerContext {
     overloaded: 0,
     elections: 0,
     nacks: 0,
-    openings: input.openings,
     haltReason: null,
     sinceMs: input.nowMs,
   };

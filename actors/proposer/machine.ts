@@ -18,7 +18,6 @@ import type {
   LastHeard,
   Message,
   Nack,
-  Objection,
   Promise1b,
   Propose,
 } from "../../src/paxos/messages.js";
@@ -43,7 +42,7 @@ import { isPhase1Quorum } from "../../src/paxos/quorum.js";
 import { type ProposerContext, proposerContext } from "./context.js";
 
 type ProposerEvent =
-  | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose | Objection>
+  | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose>
   | HostEvent;
 type Args = { context: ProposerContext; event: ProposerEvent };
 
@@ -215,24 +214,11 @@ export const proposerMachine = setup({
       assertEvent(event, "propose");
       return { turnedAway: event.received.map(({ from }) => from) };
     }),
-    noteObjection: assign(({ event }) => {
-      assertEvent(event, "objection");
-      const reason = event.received[0]?.message.reason;
-      return {
-        haltReason:
-          reason === "name_in_use"
-            ? "another process answers under this name: stop it, or give this one its own store"
-            : "a living role has seen a later life of this store: this is an older copy of it",
-      };
-    }),
     noteDiskFailure: assign(({ event }) => {
       assertEvent(event, "disk.failed");
       return { haltReason: event.reason };
     }),
 
-    sayHello: effects(({ context }: Args) => [
-      broadcast("proposer", { type: "hello", openings: context.openings }),
-    ]),
     askAcceptors: effects(({ context }: Args) => [
       broadcast("acceptor", { type: "ask-leader", question: context.question }),
     ]),
@@ -269,9 +255,7 @@ export const proposerMachine = setup({
     "Leads the log while it is the distinguished proposer, and stands by while it is not.",
   context: ({ input }) => proposerContext(input),
   initial: "standby",
-  entry: "sayHello",
   on: {
-    objection: { target: ".halted", actions: "noteObjection" },
     "disk.failed": { target: ".halted", actions: "noteDiskFailure" },
     propose: { actions: ["noteTurnedAway", "sendNotLeading"] },
     beacon: [
@@ -390,7 +374,7 @@ export const proposerMachine = setup({
       after: { backoff: "standby" },
     },
     halted: {
-      description: "The store cannot be trusted, or another owns this name. An operator leads out.",
+      description: "The store cannot be trusted. An operator leads out.",
       entry: "halt",
     },
   },

@@ -7,7 +7,6 @@
  */
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message, RoleName } from "../paxos/messages.js";
-import { LISTED_ROLES } from "../paxos/verbs.js";
 import { Doors } from "./doors.js";
 import type { Address, Effect, Settlement } from "./effect.js";
 import { Feed } from "./feed.js";
@@ -112,7 +111,7 @@ export class Host {
     if (this.runners.length === 0 && definition.name !== "session") this.#listenForHellos();
     this.runners.push(runner);
     for (const hearing of definition.hears) this.#listen(runner, hearing);
-    if (LISTED_ROLES.has(definition.name)) this.#listenForTwin(runner);
+    if (definition.hears.some(({ verb }) => verb === "objection")) this.#listenForTwin(runner);
     this.#doors.open(runner);
     if (definition.name === "proposer") this.#answerPings(runner);
     if (definition.name === "learner") this.#openFeed(runner);
@@ -192,13 +191,11 @@ export class Host {
 
   /** Hears the stores that start anywhere, to object to those it has seen a later life of. */
   #listenForHellos(): void {
-    for (const role of LISTED_ROLES) {
-      const all = subjectOf(this.space, role, "hello", "all", "*");
-      const heard = (incoming: Incoming) => {
-        this.#intake.open(incoming);
-      };
-      this.#endings.push(this.#options.transport.subscribe(all, heard));
-    }
+    const hellos = subjectOf(this.space, "*", "hello", "all", "*");
+    const heard = (incoming: Incoming) => {
+      this.#intake.open(incoming);
+    };
+    this.#endings.push(this.#options.transport.subscribe(hellos, heard));
   }
 
   #answerPings(runner: Runner): void {

@@ -85,16 +85,10 @@ export class Intake {
     if (sender.role !== here.role || sender.process === nonce) return;
     if (sender.storeId !== here.storeId) return;
     const { incarnation, writeNumber } = here;
-    const objection: Message = {
-      type: "objection",
-      reason: "name_in_use",
-      incarnation,
-      writeNumber,
-    };
-    if (message.type === "hello") this.object(sender, objection);
-    else if (sender.incarnation >= incarnation) {
-      runner.deliver({ from: sender, message: objection, bytes: 0 });
-    }
+    if (message.type === "hello") {
+      const reason = "name_in_use";
+      this.object(sender, { type: "objection", reason, incarnation, writeNumber });
+    } else if (sender.incarnation >= incarnation) runner.tell({ type: "twin.heard" });
   }
 
   /** Says an objection to a starting role. */

@@ -53,6 +53,8 @@ export interface Inbound<M extends Message = Message> {
 export type HostEvent =
   | { readonly type: "connection.up"; readonly nowMs: number }
   | { readonly type: "connection.down"; readonly nowMs: number }
+  /** A living process speaks under this role's name and store. */
+  | { readonly type: "twin.heard"; readonly nowMs: number }
   | { readonly type: "disk.room"; readonly nowMs: number }
   | { readonly type: "disk.failed"; readonly reason: string; readonly nowMs: number }
   | { readonly type: "stop"; readonly nowMs: number }

@@ -399,7 +399,10 @@ export interface Refused {
 
 // --- stores under suspicion ------------------------------------------------------------------
 
-/** A starting store shows its history. acceptor, proposer → everybody, before it serves. */
+/**
+ * A starting store shows its history. acceptor → everybody, before it serves. A proposer needs none:
+ * its store keeps a round, and a ballot's nonce is new at each start.
+ */
 export interface Hello {
   readonly type: "hello";
   /** The latest incarnations and the write number each began at, oldest first; at most 32. */

@@ -46,7 +46,7 @@ export const SENDERS: Readonly<Record<Verb, readonly RoleName[]>> = {
   request: ["session"],
   results: ["gateway"],
   refused: ["gateway"],
-  hello: ["acceptor", "proposer"],
+  hello: ["acceptor"],
   objection: ROLES,
 };
 
