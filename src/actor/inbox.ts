@@ -17,7 +17,12 @@ export interface Delivery extends Received {
 export type Waiting =
   | { readonly kind: "message"; readonly delivery: Delivery }
   | { readonly kind: "event"; readonly event: { readonly type: string } }
-  | { readonly kind: "timer"; readonly id: string; readonly generation: number };
+  | {
+      readonly kind: "timer";
+      readonly instance: string;
+      readonly id: string;
+      readonly generation: number;
+    };
 
 const NEW_WORK: ReadonlySet<Verb> = new Set<Verb>(["propose", "request", "open-session", "decide"]);
 const RESERVED: ReadonlySet<Verb> = new Set<Verb>([

@@ -45,8 +45,6 @@ interface Instance {
   finished: boolean;
 }
 
-const INSTANCE_SEPARATOR = "\u0000";
-
 /** Runs one role under one id; a role with instances runs one machine for each. */
 export class Runner {
   readonly definition: RoleDefinition;
@@ -178,8 +176,8 @@ export class Runner {
   }
 
   #fire(timer: Extract<Waiting, { kind: "timer" }>, nowMs: number, effects: Effect[]): void {
-    const [key = "", id = ""] = timer.id.split(INSTANCE_SEPARATOR);
-    const instance = this.#instances.get(key);
+    const { id } = timer;
+    const instance = this.#instances.get(timer.instance);
     const armed = instance?.timers.get(id);
     if (instance === undefined || armed?.generation !== timer.generation) return;
     instance.timers.delete(id);
@@ -203,8 +201,9 @@ export class Runner {
     return {
       id: this.id,
       cluster,
-      // Instances draw ballots of their own keys, so one nonce a process is enough.
-      nonce,
+      // An instance that is dropped and begun again knows no round it used: only a nonce of its own
+      // keeps its ballots apart from those of the earlier one.
+      nonce: this.definition.instanceOf === undefined ? nonce : random.hex(8),
       seed: Math.floor(random.next() * 2 ** 32),
       nowMs: clock.nowMs(),
       records: this.#records,
@@ -273,9 +272,9 @@ export class Runner {
   #setTimer(instance: Instance, effect: Extract<Effect, { kind: "setTimer" }>): void {
     instance.timers.get(effect.id)?.cancel();
     const generation = ++this.#generation;
-    const id = `${instance.key}${INSTANCE_SEPARATOR}${effect.id}`;
+    const { id } = effect;
     const cancel = this.#options.clock.setTimer(effect.delayMs, () => {
-      this.inbox.push({ kind: "timer", id, generation });
+      this.inbox.push({ kind: "timer", instance: instance.key, id, generation });
       this.#schedule();
     });
     instance.timers.set(effect.id, { generation, cancel, event: effect.event });

@@ -1,7 +1,7 @@
 /** Writing and reading the few binary layouts that the rules own: values, commands, records. */
 
 const utf8 = new TextEncoder();
-const fromUtf8 = new TextDecoder("utf-8", { fatal: true });
+const fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Returns the value of a hexadecimal digit, or −1. */
 function nibble(text: string, at: number): number {

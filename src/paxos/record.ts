@@ -123,7 +123,7 @@ function writeBody(writer: ByteWriter, record: StoreRecord): void {
 /** Reads the text of a decide key. @throws MalformedBytes if it is not UTF-8 */
 function readKeyText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new MalformedBytes("a key that is not UTF-8");
   }
@@ -208,6 +208,10 @@ export function decodeRecord(raw: RawRecord): StoreRecord {
   const reader = unseal(raw.key, raw.bytes);
   const record = readBody(reader.u8(), reader);
   if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the record`);
+  const key = recordKey(record);
+  if (key.length !== raw.key.length || key.some((byte, at) => byte !== raw.key[at])) {
+    throw new MalformedBytes("a record under another one's key");
+  }
   return record;
 }
 

@@ -1,4 +1,4 @@
-/** Goal: ballots are totally ordered and never repeat. Method: fast-check over few, near ballots. */
+/** Goal: ballots are totally ordered and never repeat. Method: fast-check over few ballots. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {

@@ -1,11 +1,17 @@
 /**
  * Goal: each invariant sees its own violation, says it with the evidence, and mixes nothing up.
- * Method: one small run that is sound and one fact that breaks it. What the paper says of each is in
- * paper.test.ts; that they hold of our rules is in synod-world.test.ts and acceptor.test.ts.
+ * Method: one small run that is sound and one fact that breaks it. What the paper says of each is
+ * in paper.test.ts; that they hold of our rules is in synod-world.test.ts and acceptor.test.ts.
  */
 import { describe, expect, it } from "vitest";
 import type { AcceptorLook, Evidence } from "../../src/paxos/evidence.js";
-import { firstViolation, INVARIANTS } from "../../src/paxos/invariants.js";
+import {
+  firstViolation,
+  INVARIANTS,
+  phase2a,
+  votesNeverFall,
+  votesWereProposed,
+} from "../../src/paxos/invariants.js";
 import { cast, nothing, numbered } from "../support/paper.js";
 import { KEY } from "../support/synod-world.js";
 
@@ -126,13 +132,14 @@ describe("the invariants", () => {
     expect(firstViolation(nothing)).toBeNull();
   });
 
-  it.each(broken)("%s sees %j", (name, fact, sentence) => {
+  it.each(broken)("%s sees what breaks it (%#)", (name, fact, sentence) => {
     const evidence = { ...sound, ...fact };
     expect(INVARIANTS[name]?.(evidence)).toMatch(sentence);
     expect(firstViolation(evidence)).not.toBeNull();
   });
 
-  it("have a fact that breaks each of them", () => {
+  it("have a fact that breaks each of them, and stand under their names", () => {
+    expect(INVARIANTS).toMatchObject({ phase2a, votesNeverFall, votesWereProposed });
     expect(new Set(broken.map(([name]) => name))).toEqual(new Set(Object.keys(INVARIANTS)));
   });
 

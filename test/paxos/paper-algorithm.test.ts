@@ -260,7 +260,7 @@ describe("2.5 The Implementation", () => {
     expect(new Set(all.map(formatBallot)).size).toBe(all.length);
   });
 
-  it("a higher proposal number than any it has already used. Differs: forgets, with a new name", () => {
+  it("a higher proposal number than any it has already used. Differs: or a new name", () => {
     const run = world("x");
     run.begin(0);
     const used = run.proposers[0]?.attempt?.ballot ?? null;

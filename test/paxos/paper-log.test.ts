@@ -120,7 +120,8 @@ describe("3 Implementing a State Machine: phase 1", () => {
     castVotes(acceptor.state, [told], DEFAULT_LIMITS);
     const [answer] = acceptor.prepare(2, 0) as Promise1b[];
     expect(answer).toMatchObject({ chosenWatermark: 3, trimmed: 0 });
-    expect(slotsOf(answer?.votes ?? [])).toEqual([3, 4]); // below, the leader learns and never proposes
+    // Below, the leader learns, and never proposes.
+    expect(slotsOf(answer?.votes ?? [])).toEqual([3, 4]);
   });
 
   it("the outcome of these executions determine the value … in instances 135 and 140", () => {
@@ -146,7 +147,7 @@ describe("3 Implementing a State Machine: the gap", () => {
     expect(acceptor.reported(4, 136).map(({ value }) => value)).toEqual([NOOP, NOOP]);
   });
 
-  it("can propose command 142 before it learns that its proposed command 141 has been chosen", () => {
+  it("can propose command 142 before it learns that … 141 has been chosen", () => {
     const acceptor = new LogAcceptor();
     expect(acceptor.accept(1, 142, command("142"))).toEqual([142]);
     expect(acceptor.accept(1, 141, command("141"))).toEqual([141]);

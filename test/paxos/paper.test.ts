@@ -1,8 +1,8 @@
 /**
  * Goal: the sentences of Paxos Made Simple, sections 2.1 and 2.2, hold for our rules.
  * Method: one test a sentence, named by it; where we differ on purpose the test says "Differs:" and
- * shows how. The two phases of 2.2 and sections 2.3 to 2.5 are in paper-algorithm.test.ts, section 3 is in
- * paper-log.test.ts.
+ * shows how. The two phases of 2.2 and sections 2.3 to 2.5 are in paper-algorithm.test.ts, section
+ * 3 is in paper-log.test.ts.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

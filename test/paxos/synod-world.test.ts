@@ -1,8 +1,8 @@
 /**
- * Goal: single-decree Synod keeps the invariants under any schedule, chooses a value once it is left
- * in peace, and a broken rule is found out.
- * Method: the small world of test/support/synod-world.ts, its evidence judged after every step; then
- * the same world with one rule broken by hand, which the invariant that names the fault must catch.
+ * Goal: single-decree Synod keeps the invariants under any schedule, chooses a value once left in
+ * peace, and a broken rule is found out.
+ * Method: the small world of test/support/synod-world.ts, judged after every step; then the
+ * same world with one rule broken by hand, which the invariant that names the fault must catch.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

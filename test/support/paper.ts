@@ -1,4 +1,4 @@
-/** What the tests of the paper share: its numbers, one acceptor, three acceptors, pieces of evidence. */
+/** What the tests of the paper share: its numbers, one acceptor or three, pieces of evidence. */
 import { AcceptorState, judgeKey, promiseKey, voteForKey } from "../../src/paxos/acceptor.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import { digest } from "../../src/paxos/digest.js";

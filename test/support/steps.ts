@@ -102,7 +102,7 @@ export function vote(at: Ballot, text: string): Vote {
 }
 
 /** The id under which XState sets the timer of `after: { delay }` in a state. */
-export function timerId(delay: string, state: string): string {
+function timerId(delay: string, state: string): string {
   return `xstate.after.${delay}.${state}`;
 }
 

@@ -2,8 +2,8 @@
  * A small single-decree world: a few proposers and acceptors, one key, a network that does what a
  * schedule says. Every fact goes into evidence for the invariants.
  *
- * Not the simulator: no clock, no machines, no host. It runs the bare rules, so that a test can take
- * one out and put a broken one in.
+ * Not the simulator: no clock, no machines, no host. It runs the bare rules, so that a test can
+ * take one out and put a broken one in.
  */
 import * as acceptor from "../../src/paxos/acceptor.js";
 import { ballotOwner } from "../../src/paxos/ballot.js";

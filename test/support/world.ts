@@ -16,7 +16,7 @@ import { createMemoryBus, type MemoryTransport } from "../../src/adapters/memory
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
 import { type Cluster, safetyHash, storeIdOf } from "../../src/paxos/cluster.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { RoleName } from "../../src/paxos/messages.js";
+import type { RoleName, Sender } from "../../src/paxos/messages.js";
 
 const SYNC_MS = 1;
 const KILLED = "killed by the test";
@@ -25,6 +25,15 @@ const quiet: Logger = {
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
+};
+
+const CLIENT: Sender = {
+  role: "session",
+  id: "c1",
+  storeId: null,
+  incarnation: 0,
+  writeNumber: 0,
+  process: "00000000000000c1",
 };
 
 /** Draws a cluster of so many acceptors and two proposers, with fixed store ids. */
@@ -81,8 +90,11 @@ export class World {
   readonly #links = new Map<string, MemoryTransport>();
   readonly #client = this.bus.connect("client");
 
+  readonly #codec;
+
   constructor(seed: number, cluster: Cluster = worldCluster()) {
     this.cluster = cluster;
+    this.#codec = createCodec(cluster);
     this.#random = createSeededRandom(seed);
   }
 
@@ -140,6 +152,24 @@ export class World {
     this.#client.request("synod.test.propose", body, { timeoutMs: 600_000, headers }, (answer) => {
       const text = new TextDecoder();
       waiting.answer = answer.kind === "answer" ? text.decode(answer.message.payload) : answer.kind;
+    });
+    return waiting;
+  }
+
+  /** Asks for a single-decree key as a client does. @returns "undecided", the value, or an error */
+  decide(key: string, value: string | null, timeoutMs = 5000): { answer: string | null } {
+    const waiting: { answer: string | null } = { answer: null };
+    const body = value === null ? null : new TextEncoder().encode(value);
+    const message = { type: "decide" as const, key, value: body, valueType: "string" as const };
+    const subject = "synod.test.synod-proposer.decide.all.c1";
+    const payload = this.#codec.encode(CLIENT, 1, { ...message, reply: "" });
+    this.#client.request(subject, payload, { timeoutMs }, (answer) => {
+      if (answer.kind !== "answer") waiting.answer = answer.kind;
+      else {
+        const { headers, payload: told } = answer.message;
+        const kind = headers?.["Synod-Kind"] ?? "no kind";
+        waiting.answer = kind === "undecided" ? kind : new TextDecoder().decode(told);
+      }
     });
     return waiting;
   }
