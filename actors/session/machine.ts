@@ -22,7 +22,8 @@ import {
 import type { Refused, Results, SessionOpened } from "../../src/paxos/messages.js";
 import { type SessionContext, sessionContext } from "./context.js";
 
-/** The longest delay between two attempts, in retry delays. */
+/** Attempts in a row before delays grow, and the longest they get, in retry delays. */
+const STEADY_ATTEMPTS = 4;
 const DELAYS_MAX = 8;
 /** Silence after which a gateway is taken for gone, in retry delays. */
 const SILENCE_DELAYS = 4;
@@ -121,7 +122,8 @@ export const sessionMachine = setup({
     drawDelay: assign(({ context }) => {
       const { seed, attempts, limits } = context;
       const least = limits.retryDelayMs;
-      const drawn = drawBackoff(seed, attempts, least, DELAYS_MAX * least);
+      const growth = Math.max(0, attempts - STEADY_ATTEMPTS + 1);
+      const drawn = drawBackoff(seed, growth, least, DELAYS_MAX * least);
       return { seed: drawn.seed, delayMs: drawn.delayMs, attempts: attempts + 1 };
     }),
     holdRequests: assign(({ context, event }) => {

@@ -35,7 +35,7 @@ export function synodProposerContext(input: RoleInput): SynodProposerContext {
   return {
     cluster: input.cluster,
     key: input.instance,
-    owner: instanceOwner(input),
+    owner: ballotOwner(input.id, input.nonce),
     seed: input.seed,
     wish: null,
     tokens: [],
@@ -48,17 +48,6 @@ export function synodProposerContext(input: RoleInput): SynodProposerContext {
     nacks: 0,
     sinceMs: input.nowMs,
   };
-}
-
-/**
- * Names the owner of this instance's ballots.
- *
- * Why not the process's nonce alone: a key that is asked again after its instance was dropped gets
- * another one in the same process, which knows nothing of the ballots of the first. Were they the
- * same, two values could stand at one ballot, and P2c could not tell which one was chosen.
- */
-function instanceOwner({ id, nonce, seed }: RoleInput): string {
-  return ballotOwner(id, nonce.slice(0, 8) + seed.toString(16).padStart(8, "0"));
 }
 
 /** What `status` shows of one key's proposer. */

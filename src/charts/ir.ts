@@ -18,7 +18,7 @@ export interface ChartTransition {
   readonly trigger: Trigger;
   readonly guard: string | null;
   readonly actions: readonly string[];
-  /** Path of the state it leads to; null if it stays. One that does not exist is left as written. */
+  /** Path of the state it leads to; null if it stays. An unknown one stays as written. */
   readonly to: string | null;
   /** Set: leaves the state and enters it again, so that its timers begin anew. */
   readonly reenter: boolean;
@@ -120,7 +120,7 @@ export function parentPath(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf(".")));
 }
 
-/** Whether the state at `outer` is around the one at `inner`; the whole chart is around them all. */
+/** Whether the state at `outer` is around the one at `inner`; the whole chart is around all. */
 export function isAround(outer: string, inner: string): boolean {
   return inner !== outer && (outer === "" || inner.startsWith(`${outer}.`));
 }

@@ -20,9 +20,11 @@ export interface MessageDoc {
 /** Verbs that the host of every process hears, whatever roles it runs. */
 const HEARD_BY_HOSTS: ReadonlySet<string> = new Set(["hello"]);
 
+const COMMENT = /\/\*\*(?<doc>(?:(?!\*\/)[\s\S])*)\*\//.source;
+const MESSAGE = /export interface \w+ \{\n {2}readonly type: "(?<verb>.+)";/.source;
+const HEADING = /\/\/ --- (?<section>.+?) -+/.source;
 /** Headings, and the interfaces whose first field is their verb, each right under its comment. */
-const PART =
-  /^\/\/ --- (?<section>.+?) -+$|^\/\*\*(?<doc>(?:(?!\*\/)[\s\S])*)\*\/\nexport interface \w+ \{\n {2}readonly type: "(?<verb>[\w-]+)";$/gm;
+const PART = new RegExp(`^${HEADING}$|^${COMMENT}\\n${MESSAGE}$`, "gm");
 
 /** Reads the messages and their doc comments from the text of `src/paxos/messages.ts`. */
 export function readMessageDocs(source: string): readonly MessageDoc[] {

@@ -11,8 +11,8 @@ import { chartConfig } from "./json.js";
 /** Milliseconds of every delay: long enough to watch. */
 const DELAY_MS = 1000;
 
-const HEAD = `// The chart, without the rules: actions do nothing. Guards answer yes, except that those of
-// \`always\` answer no, so that the chart comes to rest; change one to see the other way.
+const HEAD = `// The chart without its rules: actions do nothing. Guards answer yes, those of
+// \`always\` no, so that the chart comes to rest; change one to see the other way.
 import { setup } from "xstate";
 `;
 

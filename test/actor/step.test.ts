@@ -71,7 +71,7 @@ function walk(
 }
 
 describe("the start", () => {
-  it("runs the entries of every state it enters, outermost first, with the event xstate.init", () => {
+  it("runs the entries of every state, outermost first, with the event xstate.init", () => {
     const machine = base.createMachine({
       context,
       entry: "sayIn",
@@ -234,7 +234,7 @@ describe("after", () => {
     expect(left).toMatchObject({ state: "calm", effects: [unset(id)], heard: true });
   });
 
-  it("keeps the timer on a transition to itself, and sets it anew with reenter: cancel first", () => {
+  it("keeps the timer on a transition to itself, and sets it anew with reenter", () => {
     expect(walk(machine, "go", "stay")).toMatchObject({ effects: [], heard: true });
     expect(walk(machine, "go", "again").effects).toEqual([unset(id), set(id, 20)]);
   });

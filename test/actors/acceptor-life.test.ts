@@ -1,6 +1,6 @@
 /**
- * Goal: the acceptor's life around its promises: it is objected to before it serves, silent while its
- * disk is full, and knows when it heard the leader.
+ * Goal: the acceptor's life around its promises: it is objected to before it serves, silent while
+ * its disk is full, and knows when it heard the leader.
  * Method: as in acceptor.test.ts: for each transition, the next state and the exact effects.
  */
 import { describe, expect, it } from "vitest";
@@ -118,33 +118,50 @@ describe("refusing", () => {
   });
 });
 
-describe("an objection or a failing disk", () => {
+describe("a doubt about the store", () => {
   const objection = { type: "objection", incarnation: 3, writeNumber: 9 } as const;
   const older = heard({ ...objection, reason: "older_copy" }, learner);
-  const twin = heard({ ...objection, reason: "name_in_use" }, learner);
+  const inUse = heard({ ...objection, reason: "name_in_use" }, learner);
+  const twin = { type: "twin.heard", nowMs: START_MS };
   const failed = { type: "disk.failed", reason: "EIO: i/o error", nowMs: START_MS };
+  const noWitness = timerCancelled("witnessTime", "acceptor.recovering");
+  const another = "another process answers under this name";
+  const halts = (why: string) => ({ kind: "halt", why: expect.stringContaining(why) as unknown });
 
   it.each([
-    ["recovering", () => starting(), [timerCancelled("witnessTime", "acceptor.recovering")]],
+    ["a later life of it was seen", older, "incarnation 3, write 9"],
+    ["another process has its name", inUse, another],
+  ])("halts it while it recovers: %s", (_, event, why) => {
+    const bench = starting();
+    expect(bench.take(event)).toEqual([noWitness, halts(why)]);
+    expect(bench.state).toBe("halted");
+  });
+
+  it("comes too late when it serves: a stranger's word stops nobody who works", () => {
+    const bench = serving();
+    expect(bench.take(older)).toEqual([]);
+    expect([bench.state, bench.heard]).toEqual(["serving", true]);
+  });
+
+  it.each([
+    ["recovering", () => starting(), [noWitness]],
     ["refusing", () => starting({ diskFull: "full" }), [noRecheck]],
     ["serving", () => serving(), []],
-  ])("halts it while %s", (state, make, before) => {
+  ])("that its own host has halts it while %s", (state, make, before) => {
     for (const [event, why] of [
-      [older, "incarnation 3, write 9"],
-      [twin, "another process answers under this name"],
+      [twin, another],
       [failed, "EIO: i/o error"],
     ] as const) {
       const bench = make();
       expect(bench.state).toBe(state);
-      const effects = bench.take(event);
+      expect(bench.take(event)).toEqual([...before, halts(why)]);
       expect(bench.state).toBe("halted");
-      expect(effects).toEqual([...before, { kind: "halt", why: expect.stringContaining(why) }]);
     }
   });
 
   it("is the end: nothing is answered, no timer runs", () => {
     const bench = serving();
-    bench.take(older);
+    bench.take(failed);
     expect(bench.take(heard(prepare, p1))).toEqual([]);
     expect(bench.take({ type: "disk.room", nowMs: START_MS })).toEqual([]);
     expect([bench.state, bench.timers, bench.heard]).toEqual(["halted", [], false]);

@@ -1,6 +1,6 @@
 /**
- * Goal: the acceptor's chart does what its picture says: for each transition, the next state and the
- * exact effects.
+ * Goal: the acceptor's chart does what its picture says: for each transition, the next state and
+ * the exact effects.
  * Method: the machine is stepped as the host does; its life apart from promises and votes is in
  * acceptor-life.test.ts, single-decree keys are in acceptor-keys.test.ts.
  */
@@ -114,7 +114,7 @@ describe("prepare (PMS §2.2, phase 1b)", () => {
     ]);
   });
 
-  it("far above the promised round is refused, so that a hostile one does not end all rounds", () => {
+  it("far above the promised round is refused, so that a hostile one ends nothing", () => {
     const round = 5 + limits.roundJumpMax + 1;
     const bench = serving([promiseRecord(5)]);
     expect(bench.take(heard(prepare(round), p1))).toEqual([
@@ -222,7 +222,7 @@ describe("accept (PMS §2.2, phase 2b)", () => {
     expect(bench.snapshot.context.data.votes.size).toBe(0);
   });
 
-  it("of a second value for one ⟨ballot, slot⟩ is refused and counted; the rest is voted for", () => {
+  it("of a second value for one ⟨ballot, slot⟩ is refused and counted, the rest taken", () => {
     const bench = serving([promiseRecord(1), voteRecord(1, 0, "x")]);
     expect(bench.take(heard(accept(1, 0, ["z", "y"]), p1))).toEqual([
       persist(voteRecord(1, 1, "y")),

@@ -1,11 +1,12 @@
 /**
- * Goal: the single-decree proposer's chart does what its picture says: for each transition, the next
- * state and the exact effects.
+ * Goal: the single-decree proposer's chart does what its picture says: for each transition, the
+ * next state and the exact effects.
  * Method: one machine of one key is stepped as the host does, against answers written by hand.
  */
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
+import type { Ballot } from "../../src/paxos/ballot.js";
 import { heardTogether, testCluster, timerSet } from "../support/steps.js";
 import {
   accepted,
@@ -135,7 +136,7 @@ describe("a question", () => {
     expect(bench.state).toBe("finished");
   });
 
-  it("is answered without phase 2 if a quorum reports one vote: with the ballot of that vote", () => {
+  it("is answered without phase 2 if a quorum reports one vote: with its ballot", () => {
     const bench = preparing(null);
     bench.take(promise(1, ours(1), held(EARLIER, "z")));
     expect(bench.take(promise(3, ours(1), held(EARLIER, "z")))).toEqual([
@@ -238,7 +239,7 @@ describe("a higher ballot", () => {
     expect(roles["synod-proposer"]?.status(bench.snapshot)).toMatchObject({ nacks: 1 });
   });
 
-  it("is outbid after the wait: above every round seen, and nothing of the old ballot counts", () => {
+  it("is outbid after the wait: above every round seen; nothing old counts", () => {
     const bench = accepting("x");
     bench.take(nack(2, ours(1), theirs(7)));
     expect(bench.fire("backoff")).toEqual([
@@ -348,10 +349,13 @@ describe("decided", () => {
   });
 });
 
-it("never draws a ballot of an earlier instance of its key in the same process", () => {
-  const [first, second] = [1, 2].map((seed) => preparing("x", { seed }).snapshot.context.attempt);
-  expect(first.ballot.round).toBe(second.ballot.round);
-  expect(first.ballot.owner).not.toBe(second.ballot.owner);
+it("draws other ballots than an earlier instance: each has its own nonce", () => {
+  const [first, second] = ["0", "1"].map((digit) => {
+    const bench = preparing("x", { nonce: digit.repeat(16) });
+    return bench.snapshot.context.attempt.ballot as Ballot;
+  });
+  expect(first?.round).toBe(second?.round);
+  expect(first?.owner).not.toBe(second?.owner);
 });
 
 it("patience ends whatever it does: the instance is dropped", () => {

@@ -1,7 +1,7 @@
 /**
  * Goal: every chart keeps to the idiom of STYLE section 2, so that its picture says all there is.
- * Method: each rule is a pure function over configuration and names, run over every registered role,
- * and over a chart with one planted violation and its clean twin.
+ * Method: each rule is a pure function over configuration and names, run over every registered
+ * role, and over a chart with one planted violation and its clean twin.
  */
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";

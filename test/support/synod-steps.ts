@@ -24,8 +24,7 @@ export const ROLE = "synod-proposer";
 export const { limits } = testCluster();
 const client = sender("session", "c1");
 export const acceptor = (n: number) => sender("acceptor", `a${n}`);
-/** Half of the owner's nonce is the process's, half is the instance's seed. */
-export const ours = (round: number): Ballot => ({ round, owner: "s1.0123456700000001" });
+export const ours = (round: number): Ballot => ballot(round, "s1");
 /** Ballots below our first one, of other proposers: what an acceptor may have voted at before. */
 export const EARLIEST = ballot(1, "r9");
 export const EARLIER = ballot(1, "s0");
