@@ -98,7 +98,7 @@ export class ClientState {
 }
 
 /** The client has the result of every request of a lower number. */
-export function answeredBelow(state: ClientState): number {
+function answeredBelow(state: ClientState): number {
   for (const number of state.open.keys()) return number;
   return state.nextNumber;
 }

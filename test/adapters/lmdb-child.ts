@@ -1,12 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { identity } from "../actor/stores.js";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const folders = ["src/paxos", "src/actor", "src/adapters/lmdb"];
 
 /** What a process did. */
 export interface Ended {
@@ -17,26 +16,29 @@ export interface Ended {
 }
 
 /**
- * Makes the sources runnable by plain node, for processes that a test kills, traces or starves.
+ * Makes the store's sources runnable by plain node, for processes that a test kills, traces or
+ * starves.
  *
  * Why not `dist`: it may be older than what is tested.
  */
 export function buildChildren(root: string): void {
-  for (const folder of folders) {
-    mkdirSync(join(root, folder), { recursive: true });
-    for (const name of readdirSync(join(repository, folder))) {
-      if (!name.endsWith(".ts")) continue;
-      const { outputText } = ts.transpileModule(
-        readFileSync(join(repository, folder, name), "utf8"),
-        {
-          compilerOptions: {
-            module: ts.ModuleKind.ESNext,
-            target: ts.ScriptTarget.ES2023,
-            verbatimModuleSyntax: true,
-          },
-        },
-      );
-      writeFileSync(join(root, folder, name.replace(/\.ts$/, ".js")), outputText);
+  const built = new Set<string>();
+  const waiting = ["src/adapters/lmdb/format.ts"];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (built.has(path)) continue;
+    built.add(path);
+    const { outputText } = ts.transpileModule(readFileSync(join(repository, path), "utf8"), {
+      compilerOptions: {
+        module: ts.ModuleKind.ESNext,
+        target: ts.ScriptTarget.ES2023,
+        verbatimModuleSyntax: true,
+      },
+    });
+    const to = join(root, path.replace(/ts$/, "js"));
+    mkdirSync(dirname(to), { recursive: true });
+    writeFileSync(to, outputText);
+    for (const [, imported] of outputText.matchAll(/ from "(\.[^"]+)\.js";/g)) {
+      waiting.push(join(dirname(path), `${imported}.ts`));
     }
   }
   writeFileSync(join(root, "package.json"), '{ "type": "module" }');

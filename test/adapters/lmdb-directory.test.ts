@@ -33,6 +33,7 @@ let root: string;
 let count = 0;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "synod-directory-"));
+  buildChildren(root);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -189,17 +190,16 @@ describe("the lock", () => {
   });
 
   it("names another process by its pid, and ends with it, also by kill -9", async () => {
-    buildChildren(join(root, "child"));
     const directory = await formatted();
     const program = writeChild(
-      join(root, "child"),
+      root,
       "holder",
       `await openDirectory(${JSON.stringify(directory)}, identity);
        say("open");
        setInterval(() => undefined, 1000);`,
     );
     const holder = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] });
-    await once(holder.stdout, "data");
+    await Promise.race([once(holder.stdout, "data"), once(holder, "exit")]);
     expect((await refusedAt(directory)).message).toContain(`in use by process ${holder.pid}`);
     holder.kill("SIGSTOP");
     expect((await refusedAt(directory)).message).toContain("in use by another process");
@@ -209,10 +209,9 @@ describe("the lock", () => {
   });
 
   it("leaves no process waiting for it", async () => {
-    buildChildren(join(root, "idle"));
     const directory = await formatted();
     const program = `await openDirectory(${JSON.stringify(directory)}, identity); say("open");`;
-    const path = writeChild(join(root, "idle"), "idle", program);
+    const path = writeChild(root, "idle", program);
     const idle = spawn(process.execPath, [path], { stdio: "ignore" });
     expect(await once(idle, "exit")).toEqual([0, null]);
   });

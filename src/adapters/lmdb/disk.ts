@@ -5,10 +5,20 @@
  * ends, and then the page that makes them valid is written through a descriptor opened with
  * O_DSYNC. README.md shows how to see that with strace, and why room is taken in advance.
  */
-import { closeSync, existsSync, openSync, statfsSync, statSync, writeSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import type { Disk, DiskBatch, DiskError } from "../../actor/ports.js";
+import { checkHead, DiskRefused } from "./header.js";
 import { pagesOf, Room } from "./room.js";
 
 /** Name of the data file in its directory. */
@@ -32,17 +42,6 @@ export interface LmdbDiskOptions {
   readonly growBytes?: number | undefined;
 }
 
-/** A disk that cannot be opened. */
-export class DiskRefused extends Error {
-  override readonly name = "DiskRefused";
-  readonly code: "missing" | "full" | "damaged" | "unwritable";
-
-  constructor(code: DiskRefused["code"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
 /** Ends a transaction without writing. */
 class Aborted extends Error {
   readonly error: DiskError;
@@ -58,8 +57,8 @@ class Aborted extends Error {
  *
  * @throws DiskRefused if there is none and `create` is not set, or if it cannot be used
  *
- * Gotcha: LMDB trusts its own pages. What it can be asked about, the records, is checksummed by the
- * store; a file that was cut short is found here.
+ * Gotcha: LMDB trusts its own pages. The head is checked here, and the records by the store; a page
+ * between them that rots may still end the process.
  */
 export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): Disk {
   const path = join(directory, FILE_NAME);
@@ -72,6 +71,8 @@ export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): 
   }
   let db: RootDatabase<Buffer, Uint8Array> | undefined;
   try {
+    // All that can be refused is refused before LMDB is asked (header.ts).
+    if (existsSync(path)) checkHead(path);
     reserveLockFile(`${path}-lock`);
     db = open<Buffer, Uint8Array>({
       path,
@@ -83,23 +84,12 @@ export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): 
       // LMDB would grow the map by itself, but keeps every smaller one and may fail half-way.
       mapSize: bytesMax + 2 ** 30,
     });
-    const pages = pagesOf(db);
-    if ((pages.last + 1) * pages.size > statSync(path).size) {
-      throw new DiskRefused("damaged", `${FILE_NAME} was cut short`);
-    }
     return new LmdbDisk(path, db, new Room(path, bytesMax, options.growBytes ?? 2 ** 20));
   } catch (error) {
     db?.close().catch(() => undefined);
     if (error instanceof DiskRefused) throw error;
-    throw new DiskRefused(codeOf(error), messageOf(error), { cause: error });
+    throw new DiskRefused("unwritable", messageOf(error), { cause: error });
   }
-}
-
-/** Tells file damage, which LMDB reports by codes of its own, from what the system refuses. */
-function codeOf(error: unknown): DiskRefused["code"] {
-  const { code } = error as { code?: unknown };
-  const damaged = typeof code === "number" && code <= -30790 && code >= -30799;
-  return damaged ? "damaged" : "unwritable";
 }
 
 /**
@@ -109,7 +99,10 @@ function codeOf(error: unknown): DiskRefused["code"] {
  * is left alone: closing it would drop the locks that this process holds on it.
  */
 function reserveLockFile(path: string): void {
-  if (existsSync(path)) return;
+  if (existsSync(path)) {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return;
+  }
   const file = openSync(path, "wx", 0o664);
   try {
     writeSync(file, new Uint8Array(LOCK_BYTES), 0, LOCK_BYTES, 0);

@@ -6,7 +6,8 @@ import { dirname, resolve } from "node:path";
 import type { Disk } from "../../actor/ports.js";
 import { corrupt, notFormatted, type StoreIdentity, StoreRefused } from "../../actor/refusal.js";
 import { formatStore, openStore, type Store } from "../../actor/store.js";
-import { DiskRefused, type LmdbDiskOptions, openLmdbDisk } from "./disk.js";
+import { type LmdbDiskOptions, openLmdbDisk } from "./disk.js";
+import { DiskRefused } from "./header.js";
 import { type Claim, claimDirectory } from "./lock.js";
 
 /** Options of {@link formatDirectory} and {@link openDirectory}. */

@@ -1,0 +1,68 @@
+/** `synod chart`: the statechart of a role, as text for a picture or another tool. */
+import type { Command } from "commander";
+import { roles } from "../../actors/index.js";
+import type { RoleDefinition } from "../actor/role.js";
+import { readChart } from "../charts/ir.js";
+import { chartConfig, chartJson } from "../charts/json.js";
+import { chartMermaid } from "../charts/mermaid.js";
+import { chartModule } from "../charts/xstate.js";
+import { closest } from "../worker/descriptor.js";
+import { usage } from "./failure.js";
+
+const formats = ["mermaid", "json", "xstate"] as const;
+type Format = (typeof formats)[number];
+
+const definitions: readonly RoleDefinition[] = Object.values(roles);
+const names = definitions.map(({ name }) => name);
+
+const examples = `
+Roles: ${names.join(", ")}
+
+Examples:
+  synod chart acceptor > acceptor.mmd         a Mermaid picture; GitHub draws it
+  synod chart proposer --format xstate        paste it into https://sketch.stately.ai and play
+  synod chart --format json | jq 'keys'`;
+
+/** Adds the command. */
+export function addChart(program: Command): void {
+  program
+    .command("chart")
+    .description("the statechart of a role, or of all")
+    .argument("[role]", "all roles if left out")
+    .option("--format <format>", formats.join(", "), "mermaid")
+    .option("--json", "the same as --format json")
+    .addHelpText("after", examples)
+    .action((role: string | undefined, flags: { format: string; json?: boolean }) => {
+      const format = flags.json === true ? "json" : flags.format;
+      if (!isFormat(format)) {
+        throw usage(`--format must be one of ${formats.join(", ")}, not ${JSON.stringify(format)}`);
+      }
+      process.stdout.write(role === undefined ? allCharts(format) : oneChart(find(role), format));
+    });
+}
+
+function isFormat(word: string): word is Format {
+  return (formats as readonly string[]).includes(word);
+}
+
+function find(role: string): RoleDefinition {
+  const found = definitions.find(({ name }) => name === role);
+  if (found !== undefined) return found;
+  const close = closest(role, names);
+  const hint = close === undefined ? `known are ${names.join(", ")}` : `did you mean ${close}?`;
+  throw usage(`there is no role ${JSON.stringify(role)}: ${hint}`);
+}
+
+function oneChart({ machine }: RoleDefinition, format: Format): string {
+  if (format === "json") return chartJson(machine);
+  return format === "xstate" ? chartModule(machine) : chartMermaid(readChart(machine.config));
+}
+
+function allCharts(format: Format): string {
+  if (format === "xstate") throw usage("a module holds one chart: name a role");
+  if (format === "mermaid") {
+    return definitions.map((role) => `%% ${role.name}\n${oneChart(role, format)}`).join("\n");
+  }
+  const all = definitions.map(({ name, machine }) => [name, chartConfig(machine)]);
+  return `${JSON.stringify(Object.fromEntries(all), null, 2)}\n`;
+}

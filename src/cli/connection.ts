@@ -1,0 +1,107 @@
+/** Where a command finds its cluster: the options that all commands share, and their defaults. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Space } from "../actor/subject.js";
+import { readCreds, readNatsContext } from "../adapters/nats/context.js";
+import type { NatsOptions } from "../adapters/nats/options.js";
+import { connectNats, type NatsTransport } from "../adapters/nats/transport.js";
+import { readUp } from "../worker/cluster-folder.js";
+import { usage } from "./failure.js";
+
+/** Options that every command takes. */
+export interface ConnectionFlags {
+  readonly nats?: string | undefined;
+  readonly context?: string | undefined;
+  readonly creds?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** A server and a cluster on it. */
+export interface Place {
+  readonly nats: NatsOptions;
+  readonly space: Space;
+  /** Who named the server, for messages. */
+  readonly namedBy: "--nats" | "--context" | "NATS_URL" | ".synod/" | "default";
+}
+
+const defaultServer = "nats://127.0.0.1:4222";
+const defaultCluster = "demo";
+const defaultPrefix = "synod";
+
+/** Adds the options that every command takes. */
+export function withConnection(command: Command): Command {
+  return command
+    .option("--nats <url>", "the NATS server (nats://HOST:PORT, several with commas)")
+    .option("--context <name>", "the server and credentials of a context of the nats command")
+    .option("--creds <file>", "a credentials file")
+    .option(
+      "--cluster <name>",
+      `the cluster's name (default: what is up here, or ${defaultCluster})`,
+    )
+    .option("--prefix <token>", "the first token of every subject (default: synod)")
+    .option("--json", "print one JSON object a line");
+}
+
+/** Finds the server: option, NATS_URL, what `up` left in this folder, port 4222 here. */
+export async function findPlace(flags: ConnectionFlags): Promise<Place> {
+  const up = await readUp(process.cwd());
+  const { server, namedBy } = nameServer(flags, up?.server);
+  return {
+    nats: await natsOptions({ ...flags, nats: server }),
+    space: {
+      prefix: checkToken(flags.prefix ?? up?.prefix ?? defaultPrefix, "prefix"),
+      cluster: checkToken(flags.cluster ?? up?.cluster ?? defaultCluster, "cluster"),
+    },
+    namedBy,
+  };
+}
+
+/** `server` is undefined where a context names it. */
+function nameServer(
+  flags: ConnectionFlags,
+  up: string | undefined,
+): { readonly server: string | undefined; readonly namedBy: Place["namedBy"] } {
+  const { NATS_URL: fromEnvironment } = process.env;
+  if (flags.nats !== undefined) return { server: flags.nats, namedBy: "--nats" };
+  if (flags.context !== undefined) return { server: undefined, namedBy: "--context" };
+  if (fromEnvironment) return { server: fromEnvironment, namedBy: "NATS_URL" };
+  if (up !== undefined) return { server: up, namedBy: ".synod/" };
+  return { server: defaultServer, namedBy: "default" };
+}
+
+/** Reads what the options name: a context, a credentials file. */
+export async function natsOptions(
+  flags: Pick<ConnectionFlags, "nats" | "context" | "creds">,
+): Promise<NatsOptions> {
+  const { nats, context, creds } = flags;
+  const base = context === undefined ? {} : await readNatsContext(context);
+  return {
+    ...base,
+    ...(nats === undefined ? {} : { servers: nats }),
+    ...(creds === undefined ? {} : { creds: await readCreds(creds) }),
+  };
+}
+
+/** Connects for one command. @throws NatsConnectError */
+export function connectTo(place: Pick<Place, "nats">): Promise<NatsTransport> {
+  return connectNats({ ...place.nats, name: "synod" });
+}
+
+function checkToken(text: string, what: string): string {
+  if (/^[a-z0-9_-]{1,32}$/.test(text)) return text;
+  const sentence = `--${what} ${JSON.stringify(text)}: use 1 to 32 characters out of a-z, 0-9, _ and -`;
+  throw usage(sentence);
+}
+
+/** The version of this program. */
+export async function version(): Promise<string> {
+  for (const up of ["../../..", "../.."]) {
+    const url = new URL(join(up, "package.json"), import.meta.url);
+    const text = await readFile(url, "utf8").catch(() => undefined);
+    if (text !== undefined) return (JSON.parse(text) as { version: string }).version;
+  }
+  return "unknown";
+}

@@ -1,0 +1,47 @@
+/** `synod decide`: a key whose first value wins, for ever. */
+import type { Command } from "commander";
+import { readTimeout, withClient } from "./client.js";
+import { type ConnectionFlags, withConnection } from "./connection.js";
+import { writeLine } from "./lines.js";
+import { say } from "./terminal.js";
+import { toJson, valueText } from "./value.js";
+
+interface DecideFlags extends ConnectionFlags {
+  readonly timeout: string;
+}
+
+const examples = `
+Prints the value that the key holds: yours if it was the first, else the one that was.
+Without VALUE it only asks.
+
+Examples:
+  synod decide colour blue
+  synod decide colour
+  synod decide colour --json`;
+
+/** Adds the command. */
+export function addDecide(program: Command): void {
+  withConnection(program.command("decide"))
+    .description("decide a key: the first value wins, for ever")
+    .argument("<key>")
+    .argument("[value]", "asks what the key holds if left out")
+    .option("--timeout <ms>", "how long to wait for a quorum", "5000")
+    .addHelpText("after", examples)
+    .action(decide);
+}
+
+async function decide(key: string, wish: string | undefined, flags: DecideFlags): Promise<void> {
+  const timeoutMs = readTimeout(flags.timeout);
+  const value = await withClient(flags, ({ synod }) =>
+    wish === undefined
+      ? synod.decide(key, undefined, { timeoutMs })
+      : synod.decide(key, wish, { timeoutMs }),
+  );
+  if (flags.json === true) {
+    await writeLine(JSON.stringify({ key, value: toJson(value) }));
+  } else if (value === null) {
+    say(`synod: ${key} is not decided`);
+  } else {
+    await writeLine(valueText(value));
+  }
+}

@@ -1,0 +1,65 @@
+/** What a command fails with: a sentence for people, a code for programs, and an exit code. */
+import { NatsConnectError } from "../adapters/nats/errors.js";
+import { DescriptorError } from "../worker/descriptor.js";
+import { EXIT } from "../worker/exit.js";
+
+/** A failure that says what happened and what to do. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly exitCode: number;
+  /** The word for it in `--json`. */
+  readonly code: string;
+  /** Whether what was asked for may have taken effect all the same. */
+  readonly mayHaveHappened: boolean;
+
+  constructor(exitCode: number, code: string, message: string, mayHaveHappened = false) {
+    super(message);
+    this.exitCode = exitCode;
+    this.code = code;
+    this.mayHaveHappened = mayHaveHappened;
+  }
+}
+
+/** Wrong usage: a person typed something that cannot be meant. */
+export function usage(message: string): Failure {
+  return new Failure(EXIT.usage, "usage", message);
+}
+
+/** Codes of errors after which asking again, or elsewhere, may help. */
+const unreached: readonly string[] = [
+  "no_quorum",
+  "unavailable",
+  "outcome_unknown",
+  "overloaded",
+  "unreachable",
+  "not_authorized",
+  "tls",
+  "not_nats",
+  "disconnected",
+];
+
+/** Turns whatever was thrown into a failure. */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof DescriptorError) {
+    return new Failure(EXIT.failed, "bad_descriptor", error.message);
+  }
+  if (error instanceof NatsConnectError && error.code === "bad_options") {
+    return new Failure(EXIT.usage, error.code, error.message);
+  }
+  if (!(error instanceof Error)) return new Failure(EXIT.failed, "failed", String(error));
+  const { code, mayHaveHappened } = error as Error & { code?: unknown; mayHaveHappened?: unknown };
+  const word = typeof code === "string" ? code : "failed";
+  const exitCode = unreached.includes(word) ? EXIT.unreached : EXIT.failed;
+  return new Failure(exitCode, word, error.message, mayHaveHappened === true);
+}
+
+/** Writes a failure: a sentence on standard error, or one object a line on standard output. */
+export function sayFailure(failure: Failure, isJson: boolean): void {
+  const { code, message, mayHaveHappened } = failure;
+  if (isJson) {
+    process.stdout.write(`${JSON.stringify({ error: { code, message, mayHaveHappened } })}\n`);
+  } else {
+    process.stderr.write(`synod: ${message}\n`);
+  }
+}

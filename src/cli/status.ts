@@ -1,0 +1,95 @@
+/** `synod status`: who runs, who leads, who lags. */
+import type { Command } from "commander";
+import type { RoleReport, Status } from "../client/control.js";
+import type { Cluster } from "../paxos/cluster.js";
+import type { RoleReport as ProcessReport } from "../worker/report.js";
+import { withClient } from "./client.js";
+import { type ConnectionFlags, withConnection } from "./connection.js";
+import { result, styled, table } from "./terminal.js";
+import { shortBallot } from "./value.js";
+
+/** Milliseconds between two looks of `--watch`. */
+const watchMs = 1000;
+
+/** A role as `status` shows it; `pid` is null for one that the descriptor lists and nobody runs. */
+type RoleRow = Omit<RoleReport, "pid"> &
+  Partial<Pick<ProcessReport, "syncs" | "why">> & { readonly pid: number | null };
+
+/** Adds the command. */
+export function addStatus(program: Command): void {
+  withConnection(program.command("status"))
+    .description("who runs, who leads, who lags")
+    .option("--watch", "again every second until interrupted")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  synod status\n  synod status --json | jq '.roles[].state'\n" +
+        "  synod status --nats nats://10.0.0.7:4222 --cluster demo",
+    )
+    .action(showStatus);
+}
+
+async function showStatus(flags: ConnectionFlags & { watch?: boolean }): Promise<void> {
+  await withClient(flags, async ({ synod, server }) => {
+    for (;;) {
+      const status = await synod.status();
+      const rows = rowsOf(synod.cluster, status.roles);
+      if (flags.json === true) result(JSON.stringify({ ...status, server, roles: rows }));
+      else for (const line of draw(status, rows, server)) result(line);
+      if (flags.watch !== true) return;
+      await new Promise((resolve) => setTimeout(resolve, watchMs));
+      if (flags.json !== true) result("");
+    }
+  });
+}
+
+const order = ["acceptor", "proposer", "elector", "learner", "gateway", "synod-proposer"];
+
+/** Who runs, and among them who should. */
+function rowsOf(cluster: Cluster, running: readonly RoleReport[]): RoleRow[] {
+  const missing = [
+    ...cluster.acceptors.map(({ id }) => ({ role: "acceptor", id })),
+    ...cluster.proposers.map(({ id }) => ({ role: "proposer", id })),
+  ].filter(({ role, id }) => !running.some((row) => row.role === role && row.id === id));
+  return [...running, ...missing.map(gone)].sort(
+    (a, b) => order.indexOf(a.role) - order.indexOf(b.role) || (a.id < b.id ? -1 : 1),
+  );
+}
+
+function gone({ role, id }: { readonly role: string; readonly id: string }): RoleRow {
+  return { role, id, pid: null, data: null, incarnation: null, state: "silent", dropped: {} };
+}
+
+function draw(status: Status, rows: readonly RoleRow[], server: string): string[] {
+  const { cluster, leader, dropped } = status;
+  const head = ["role", "id", "pid", "state", "chosen", "promised", "syncs", "nacks"];
+  const cells = rows.map((row) => [
+    row.role,
+    row.id,
+    String(row.pid ?? "-"),
+    colour(row.state),
+    String(row.chosenWatermark ?? "-"),
+    shortBallot(row.promised ?? row.ballot),
+    String(row.syncs ?? "-"),
+    String(row.nacks ?? "-"),
+  ]);
+  const counts = Object.entries(dropped).map(([reason, count]) => `${reason} ${count}`);
+  const led =
+    leader === null ? "no leader" : `leader ${leader.id}, ballot ${shortBallot(leader.ballot)}`;
+  return [
+    `cluster ${cluster} on ${server}: ${led}`,
+    ...table([head.map((cell) => styled(process.stdout, "dim", cell)), ...cells]),
+    ...rows.flatMap(remark),
+    ...(counts.length === 0 ? [] : [`dropped: ${counts.join(", ")}`]),
+  ];
+}
+
+/** What is to be said of a role beside its row. */
+function remark({ role, id, state, why }: RoleRow): string[] {
+  if (state === "silent") return [`${role} ${id}: no process answers for it`];
+  return typeof why === "string" ? [`${role} ${id}: ${why}`] : [];
+}
+
+function colour(state: string): string {
+  if (state === "halted" || state === "silent") return styled(process.stdout, "red", state);
+  return state.startsWith("leading") ? styled(process.stdout, "green", state) : state;
+}

@@ -1,0 +1,200 @@
+/** `synod up`: a whole cluster on this machine, under a supervisor. */
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+import { doorSubject } from "../actor/subject.js";
+import type { Cluster } from "../paxos/cluster.js";
+import { createClock, createRandom } from "../worker/clock.js";
+import { ClusterFolder } from "../worker/cluster-folder.js";
+import { drawCluster } from "../worker/descriptor.js";
+import { EXIT } from "../worker/exit.js";
+import { formatStores, startWorkers } from "../worker/local-cluster.js";
+import { PLACEMENTS, type Placement, proposersFor } from "../worker/placement.js";
+import { Supervisor } from "../worker/supervisor.js";
+import { useClient } from "./client.js";
+import { type ConnectionFlags, type Place, withConnection } from "./connection.js";
+import { usage } from "./failure.js";
+import { wholeNumber } from "./format.js";
+import { duration, say, styled, table, terminalLogger } from "./terminal.js";
+import { runInput, shareInput } from "./up-input.js";
+import { findServer, refuseTwins, type UpServer } from "./up-server.js";
+import { printingOf } from "./value.js";
+
+interface UpFlags extends ConnectionFlags {
+  readonly placement: string;
+  readonly acceptors?: string;
+  readonly fresh?: boolean;
+  readonly exit?: boolean;
+  readonly port?: string;
+  readonly embedded?: boolean;
+}
+
+/** Milliseconds the processes have to end in good order. */
+const stopMsMax = 8000;
+
+const examples = `
+Lines of standard input are proposed, chosen values are printed on standard output: in a pipe the
+values alone, one a line. The state is kept in .synod/ of this folder: a later \`up\` continues it.
+
+Examples:
+  synod up                                    3 acceptors and all other roles, one a process
+  synod up --exit < lines.txt > chosen.txt    propose a file, print what was chosen, end
+  synod up --placement colocated              three equal processes: the fast one
+  synod up --acceptors 5 --fresh              begin anew, with five
+  synod up --nats nats://10.0.0.7:4222        on your own NATS server`;
+
+/** Adds the command. */
+export function addUp(program: Command): void {
+  withConnection(program.command("up"))
+    .description("a whole cluster on this machine, until Ctrl-C")
+    .option("--placement <how>", PLACEMENTS.join(", "), "separated")
+    .option("--acceptors <n>", "acceptors of a new cluster (default: 3)")
+    .option("--fresh", "remove what is in .synod/ and begin anew")
+    .option("--exit", "end with the input, and print only its own lines")
+    .option("--port <n>", "the port of the NATS server that is started here")
+    .option("--embedded", "use the embedded broker even if there is a nats-server")
+    .addHelpText("after", examples)
+    .action(up);
+}
+
+async function up(flags: UpFlags): Promise<void> {
+  const placement = readPlacement(flags.placement);
+  const port = flags.port === undefined ? undefined : wholeNumber(flags.port, "--port", 1, 65_535);
+  const folder = await ClusterFolder.open(process.cwd());
+  const supervisor = new Supervisor({
+    logger: terminalLogger,
+    clock: createClock(),
+    random: createRandom(),
+  });
+  const interrupted = interruption();
+  try {
+    const cluster = await continueOrCreate(folder, flags, placement);
+    const main = fileURLToPath(new URL("./main.js", import.meta.url));
+    const isEmbedded = flags.embedded === true;
+    const request = { flags, port, isEmbedded, folder, supervisor, main };
+    const start = async () => {
+      const server = await findServer(request);
+      const space = { prefix: flags.prefix ?? "synod", cluster: cluster.name };
+      await refuseTwins(server, space);
+      const { connection, environment } = server;
+      const workers = { folder, cluster, placement, supervisor, main, environment };
+      const own = flags.prefix === undefined ? [] : ["--prefix", flags.prefix];
+      await startWorkers({ ...workers, connection: [...connection, ...own] });
+      await folder.announce({
+        pid: process.pid,
+        server: server.url,
+        cluster: cluster.name,
+        prefix: space.prefix,
+        control: doorSubject(space, "ctl"),
+        processes: Object.fromEntries(supervisor.list().map(({ name, pid = 0 }) => [name, pid])),
+      });
+      sayBanner(cluster, server, supervisor, folder, flags.exit !== true);
+      return { nats: server.nats, space };
+    };
+    const work = async () => runLines(await start(), flags, interrupted);
+    process.exitCode = await Promise.race([work(), interrupted]);
+  } finally {
+    await supervisor.stop(stopMsMax);
+    await folder.close();
+  }
+  process.exit();
+}
+
+function readPlacement(word: string): Placement {
+  if ((PLACEMENTS as readonly string[]).includes(word)) return word as Placement;
+  throw usage(`--placement must be one of ${PLACEMENTS.join(", ")}, not ${JSON.stringify(word)}`);
+}
+
+/** Reads the cluster of the folder, or draws and formats a new one. */
+async function continueOrCreate(
+  folder: ClusterFolder,
+  flags: UpFlags,
+  placement: Placement,
+): Promise<Cluster> {
+  if (flags.fresh === true) await folder.clear();
+  const acceptors =
+    flags.acceptors === undefined ? undefined : wholeNumber(flags.acceptors, "--acceptors", 1, 64);
+  const known = await folder.cluster();
+  if (known !== undefined) {
+    if (acceptors !== undefined && acceptors !== known.acceptors.length) {
+      throw usage(
+        `the cluster in ${folder.path} has ${known.acceptors.length} acceptors: leave --acceptors ` +
+          "out to continue it, or begin anew with --fresh, which removes it",
+      );
+    }
+    if (flags.cluster !== undefined && flags.cluster !== known.name) {
+      throw usage(
+        `the cluster in ${folder.path} is called ${known.name}: leave --cluster out to continue ` +
+          "it, or begin anew with --fresh, which removes it",
+      );
+    }
+    return known;
+  }
+  const name = flags.cluster ?? "demo";
+  if (!/^[a-z0-9_-]{1,32}$/.test(name)) {
+    throw usage(`--cluster ${JSON.stringify(name)}: use 1 to 32 of a-z, 0-9, _ and -`);
+  }
+  const count = acceptors ?? 3;
+  const proposers = proposersFor(placement, count);
+  const cluster = drawCluster({ name, acceptors: count, proposers, random: createRandom() });
+  await folder.create(cluster, (data) => formatStores(cluster, data));
+  return cluster;
+}
+
+/** Proposes the lines of the input and prints what is chosen. @returns the exit code */
+async function runLines(
+  place: Pick<Place, "nats" | "space">,
+  flags: UpFlags,
+  interrupted: Promise<number>,
+): Promise<number> {
+  const printing = printingOf(flags.json);
+  const ending = new AbortController();
+  void interrupted.then(() => ending.abort());
+  return useClient(place, async (client) => {
+    if (flags.exit !== true) {
+      await shareInput(client, printing, ending.signal);
+      return interrupted;
+    }
+    const { lines, failed, first, last, ms } = await runInput(client, printing);
+    const rate = Math.round(lines / Math.max(ms / 1000, 0.001)).toLocaleString("en");
+    const where = first === undefined ? "" : `, positions ${first} to ${last}`;
+    const missed = failed === 0 ? "" : `; ${failed} were not`;
+    const count = `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}`;
+    say(`synod: ${count} chosen in ${duration(ms)}${where} (${rate} a second)${missed}`);
+    return failed === 0 ? EXIT.done : EXIT.failed;
+  });
+}
+
+/** Resolves with the exit code when a person or another program ends us. */
+function interruption(): Promise<number> {
+  return new Promise((resolve) => {
+    process.on("SIGINT", () => resolve(EXIT.interrupted));
+    process.on("SIGTERM", () => resolve(EXIT.done));
+    process.on("SIGHUP", () => resolve(EXIT.interrupted));
+  });
+}
+
+function sayBanner(
+  cluster: Cluster,
+  server: UpServer,
+  supervisor: Supervisor,
+  folder: ClusterFolder,
+  isLasting: boolean,
+): void {
+  const bold = (text: string) => styled(process.stderr, "bold", text);
+  const rows = supervisor.list().map(({ name, pid }) => [`  ${name}`, `pid ${pid}`]);
+  const lines = [
+    `${bold(`cluster ${cluster.name} is up`)} on ${server.url} (${server.what})`,
+    ...table(rows),
+    `  stores and logs in ${folder.path}`,
+  ];
+  const hints = [
+    "Type a line: it is proposed, and shown once it is chosen. In another terminal, here:",
+    "  synod propose hello          the same, from elsewhere",
+    "  synod chosen --follow        what is chosen",
+    "  synod decide colour blue     a key: the first value wins, for ever",
+    "  synod status                 who runs, who leads",
+    "  synod why                    what each role waits for",
+    "Ctrl-C ends it; a later `synod up` continues it.",
+  ];
+  for (const line of isLasting ? [...lines, ...hints] : lines) say(line);
+}

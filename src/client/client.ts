@@ -1,0 +1,276 @@
+/** The client: what `connect` returns, over whatever transport it is given. */
+import { Host } from "../actor/host.js";
+import type { Clock, Codec, Logger, Random, Transport } from "../actor/ports.js";
+import { doorSubject, subjectOf } from "../actor/subject.js";
+import type { Cluster } from "../paxos/cluster.js";
+import type { BodyType } from "../paxos/command.js";
+import type { Sender } from "../paxos/messages.js";
+import { Asker } from "./asker.js";
+import { type After, ChosenFeed } from "./chosen.js";
+import { gatherAnswers, mergeStatus, mergeWaits, type RoleWaits, type Status } from "./control.js";
+import { checkKey, decide } from "./decide.js";
+import { aborted, type Call, closed, timeoutOf } from "./ending.js";
+import type { RawEntry } from "./entries.js";
+import { InvalidError, NotPermittedError, UnavailableError } from "./errors.js";
+import { type Receipt, SESSION_ROLE, Session } from "./session.js";
+import type { ChosenEvent, ChosenOptions, ProposeOptions, Synod } from "./synod.js";
+import {
+  checkSize,
+  decodeValue,
+  encodeValue,
+  type TypedBody,
+  type Value,
+  type ValueCodec,
+} from "./values.js";
+
+/** What a client is built from. */
+export interface ClientPorts {
+  readonly cluster: Cluster;
+  readonly prefix: string;
+  readonly transport: Transport;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly values: ValueCodec;
+  readonly pendingMax: number;
+}
+
+/** How long `close` waits for what the session still has to say. */
+const CLOSE_MS = 500;
+/** Bytes of a message that are not its value, at most. */
+const ENVELOPE_BYTES = 4096;
+
+/** A client of one cluster. */
+export class Client implements Synod {
+  readonly cluster: Cluster;
+  readonly #ports: ClientPorts;
+  readonly #host: Host;
+  readonly #asker: Asker;
+  readonly #session: Session;
+  /** The name under which it signs decisions. */
+  readonly #id: string;
+  readonly #feeds = new Set<ChosenFeed>();
+  readonly #decisions = new Set<() => void>();
+  /** What the server's permissions forbid, by subject. */
+  readonly #forbidden = new Map<string, "publish" | "subscribe">();
+  #lc = 0;
+  #closing: Promise<void> | null = null;
+
+  constructor(ports: ClientPorts) {
+    const { cluster, transport, clock, random } = ports;
+    this.cluster = cluster;
+    this.#ports = ports;
+    this.#id = random.hex(16);
+    this.#host = new Host({
+      ...ports,
+      registry: [SESSION_ROLE],
+      onHalt: (_role, id, why) => this.#session.halted(id, why),
+      onSettle: (settlements) => this.#session.settled(settlements),
+    });
+    const count = (reason: string) => this.#host.count(reason);
+    this.#asker = new Asker({ transport, clock, random, count });
+    this.#session = new Session({
+      ...ports,
+      host: this.#host,
+      forbidden: () => this.#forbiddenIn(/\.(?:gateway|session)\./),
+    });
+    transport.onStatus((status) => {
+      if (status.kind === "denied") this.#forbidden.set(status.subject, status.operation);
+    });
+  }
+
+  /** What this client dropped or passed over, by reason. */
+  get dropped(): ReadonlyMap<string, number> {
+    return this.#host.dropped;
+  }
+
+  async propose(value: unknown, options: ProposeOptions = {}): Promise<Receipt> {
+    const { values } = this.#ports;
+    return this.#propose(encodeValue(value, this.#valueBytesMax, values), options);
+  }
+
+  /** Proposes bytes of a type as they are; they must not change until it is settled. */
+  async proposeRaw(
+    body: Uint8Array,
+    type: BodyType,
+    options: ProposeOptions = {},
+  ): Promise<Receipt> {
+    checkSize(body.length, this.#valueBytesMax);
+    return this.#propose({ type, body }, options);
+  }
+
+  #propose(value: TypedBody, { id = "", ...call }: ProposeOptions): Promise<Receipt> {
+    if (typeof id !== "string" || new TextEncoder().encode(id).length > 255) {
+      throw new InvalidError("an id is a string of at most 255 bytes of UTF-8");
+    }
+    return this.#session.submit(value, id, call);
+  }
+
+  chosen(options: ChosenOptions = {}): AsyncIterableIterator<ChosenEvent, undefined> {
+    const feed = this.chosenRaw(options);
+    const { values } = this.#ports;
+    const decode = (entry: RawEntry): ChosenEvent => {
+      const { position, slot, ballot, by } = entry;
+      return { position, slot, value: decodeValue(entry, values), ballot, by };
+    };
+    return mapEntries(feed, decode);
+  }
+
+  /** The feed undecoded, of every log. */
+  chosenRaw({ after = "now", signal }: ChosenOptions = {}): ChosenFeed {
+    if (this.#closing !== null) throw closed();
+    checkAfter(after);
+    const { transport, clock } = this.#ports;
+    const abort = () => feed.end(null);
+    const feed: ChosenFeed = new ChosenFeed({
+      transport,
+      clock,
+      asker: this.#asker,
+      space: this.#host.space,
+      after,
+      count: (reason) => this.#host.count(reason),
+      onEnd: () => {
+        this.#feeds.delete(feed);
+        signal?.removeEventListener("abort", abort);
+      },
+    });
+    this.#feeds.add(feed);
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
+    return feed;
+  }
+
+  decide(key: string, value: unknown, call?: Call): Promise<Value>;
+  decide(key: string, value?: undefined, call?: Call): Promise<Value | null>;
+  async decide(key: string, value?: unknown, call: Call = {}): Promise<Value | null> {
+    const { cluster, clock, codec, values } = this.#ports;
+    if (this.#closing !== null) throw closed();
+    checkKey(key, cluster.limits.keyBytesMax);
+    const wish = value === undefined ? null : encodeValue(value, this.#valueBytesMax, values);
+    const message = {
+      type: "decide" as const,
+      key,
+      value: wish?.body ?? null,
+      valueType: wish?.type ?? ("bytes" as const),
+      reply: "",
+    };
+    const held = await decide(
+      {
+        asker: this.#asker,
+        clock,
+        cluster: cluster.name,
+        subject: subjectOf(this.#host.space, "synod-proposer", "decide", "all", this.#id),
+        forbidden: () => {
+          const what = this.#forbiddenIn(/\.synod-proposer\./);
+          if (what === undefined) return undefined;
+          return new NotPermittedError(`the server's permissions forbid this client ${what}`);
+        },
+        onClose: (end) => {
+          this.#decisions.add(end);
+          return () => void this.#decisions.delete(end);
+        },
+      },
+      {
+        isQuestion: wish === null,
+        encode: () => codec.encode(this.#sender, ++this.#lc, message),
+      },
+      call,
+    );
+    return held === null ? null : decodeValue(held, values);
+  }
+
+  async status(call: Call = {}): Promise<Status> {
+    return mergeStatus(this.cluster.name, await this.#gather("status", call));
+  }
+
+  async why(call: Call = {}): Promise<readonly RoleWaits[]> {
+    return mergeWaits(await this.#gather("why", call));
+  }
+
+  async #gather(
+    question: "status" | "why",
+    call: Call,
+  ): Promise<readonly Record<string, unknown>[]> {
+    if (this.#closing !== null) throw closed();
+    refuseAborted(call);
+    const { acceptors, proposers, name } = this.cluster;
+    const listed = new Set([
+      ...acceptors.map(({ id }) => `acceptor/${id}`),
+      ...proposers.map(({ id }) => `proposer/${id}`),
+    ]);
+    const subject = doorSubject(this.#host.space, `ctl.${question}`);
+    const answers = await gatherAnswers(this.#asker, subject, listed, timeoutOf(call));
+    refuseAborted(call);
+    if (answers.length > 0) return answers;
+    throw new UnavailableError(`no process of cluster ${name} answers: is one running?`);
+  }
+
+  /** Ends everything under way and this client's connection; one that was given stays open. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    for (const feed of [...this.#feeds]) feed.end(null);
+    for (const end of [...this.#decisions]) end();
+    this.#session.close();
+    await new Promise<void>((resolve) => this.#host.stop(CLOSE_MS, resolve));
+    this.#session.abandon();
+    this.#asker.close();
+    await this.#ports.transport.drain();
+  }
+
+  get #valueBytesMax(): number {
+    const { cluster, transport } = this.#ports;
+    return Math.min(cluster.limits.valueBytesMax, transport.payloadBytesMax - ENVELOPE_BYTES);
+  }
+
+  get #sender(): Sender {
+    const nobody = { storeId: null, incarnation: 0, writeNumber: 0 };
+    return { role: "session", id: this.#id, ...nobody, process: this.#host.nonce };
+  }
+
+  /** What the server forbids of subjects of this kind, in words. */
+  #forbiddenIn(pattern: RegExp): string | undefined {
+    for (const [subject, operation] of this.#forbidden) {
+      if (pattern.test(subject)) return `to ${operation} ${subject}`;
+    }
+    return undefined;
+  }
+}
+
+function refuseAborted({ signal }: Call): void {
+  if (signal?.aborted === true) throw aborted(signal.reason);
+}
+
+function checkAfter(after: unknown): asserts after is After {
+  if (after === "start" || after === "now") return;
+  if (Number.isSafeInteger(after) && (after as number) >= 0) return;
+  throw new InvalidError('`after` is a position (0 or more), "start" or "now"');
+}
+
+/** The default log of a feed, decoded. */
+function mapEntries(
+  feed: ChosenFeed,
+  decode: (entry: RawEntry) => ChosenEvent,
+): AsyncIterableIterator<ChosenEvent, undefined> {
+  return {
+    async next() {
+      for (;;) {
+        const result = await feed.next();
+        if (result.done === true) return result;
+        if (result.value.log === "") return { done: false, value: decode(result.value) };
+      }
+    },
+    return: () => feed.return() as Promise<IteratorReturnResult<undefined>>,
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

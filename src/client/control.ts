@@ -1,0 +1,96 @@
+/** `status` and `why` from the library: every process answers for itself, and we gather. */
+import type { RoleStatus, Wait } from "../actor/role.js";
+import type { Asker } from "./asker.js";
+import { readJson } from "./entries.js";
+
+/** One role of one process; null where it does not apply. */
+export type RoleReport = {
+  readonly role: string;
+  readonly id: string;
+  readonly pid: number;
+  /** The folder of its store. */
+  readonly data: string | null;
+  readonly incarnation: number | null;
+  /** The chart's state; "halted" for a role that stopped for good. */
+  readonly state: string;
+  /** What its process dropped or refused, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+} & { readonly [K in keyof RoleStatus]?: RoleStatus[K] | null };
+
+/** What the processes of a cluster say of themselves. */
+export interface Status {
+  readonly cluster: string;
+  /** The proposer that leads the highest ballot. */
+  readonly leader: { readonly id: string; readonly ballot: string } | null;
+  readonly roles: readonly RoleReport[];
+  /** What was dropped or refused, by reason, over all processes. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** What one role waits for. */
+export interface RoleWaits {
+  readonly role: string;
+  readonly id: string;
+  readonly waits: readonly Wait[];
+}
+
+/** For the first answer. */
+const waitMs = 2000;
+/** After each, while acceptors or proposers of the descriptor are missing, and when none is. */
+const quietMs = 400;
+const quietAtEndMs = 50;
+
+/** Asks all processes. @param listed `role/id` of those that should answer */
+export async function gatherAnswers(
+  asker: Asker,
+  subject: string,
+  listed: ReadonlySet<string>,
+  patienceMs: number,
+): Promise<readonly Record<string, unknown>[]> {
+  const missing = new Set(listed);
+  const quietAfter = (answers: readonly Uint8Array[]) => {
+    const last = answers[answers.length - 1];
+    for (const { role, id } of last === undefined ? [] : rolesOf(readJson(last))) {
+      missing.delete(`${role}/${id}`);
+    }
+    return missing.size === 0 ? quietAtEndMs : quietMs;
+  };
+  const answers = await asker.gather(subject, Math.min(waitMs, patienceMs), quietAfter);
+  return answers.map(readJson);
+}
+
+/** Puts the answers to `status` together. */
+export function mergeStatus(cluster: string, answers: readonly Record<string, unknown>[]): Status {
+  const roles = answers.flatMap((answer) => rolesOf(answer) as readonly RoleReport[]);
+  const dropped: Record<string, number> = {};
+  for (const answer of answers) {
+    for (const [reason, count] of Object.entries(answer["dropped"] ?? {})) {
+      dropped[reason] = (dropped[reason] ?? 0) + Number(count);
+    }
+  }
+  return { cluster, leader: leaderOf(roles), roles, dropped };
+}
+
+/** Puts the answers to `why` together. */
+export function mergeWaits(answers: readonly Record<string, unknown>[]): RoleWaits[] {
+  return answers.flatMap((answer) => rolesOf(answer) as readonly RoleWaits[]);
+}
+
+function rolesOf(answer: Record<string, unknown>): readonly { role: string; id: string }[] {
+  const { roles } = answer;
+  return Array.isArray(roles) ? (roles as { role: string; id: string }[]) : [];
+}
+
+function leaderOf(roles: readonly RoleReport[]): Status["leader"] {
+  let leader: { id: string; ballot: string } | null = null;
+  for (const { role, id, state, ballot } of roles) {
+    if (role !== "proposer" || !state.startsWith("leading")) continue;
+    const higher = leader === null || roundOf(ballot) > roundOf(leader.ballot);
+    if (higher) leader = { id, ballot: ballot ?? "" };
+  }
+  return leader;
+}
+
+function roundOf(ballot: string | null | undefined): number {
+  return Number(ballot?.split(".")[0] ?? 0);
+}

@@ -1,0 +1,156 @@
+/**
+ * Single-decree decisions: asks a synod-proposer until it tells what a key holds.
+ *
+ * Asking again is harmless: the first value wins, for ever, and whoever asks learns which one that
+ * was.
+ */
+import type { Clock } from "../actor/ports.js";
+import type { Asker, Reply } from "./asker.js";
+import { aborted, type Call, closed, type Ended, timeoutOf, watchEnd } from "./ending.js";
+import { readJson, readType } from "./entries.js";
+import {
+  errorOfRefusal,
+  InvalidError,
+  NoQuorumError,
+  OutcomeUnknownError,
+  type SynodError,
+  UnavailableError,
+} from "./errors.js";
+import { isWellFormed } from "./msgpack.js";
+import type { TypedBody } from "./values.js";
+
+/** What decisions are made with. */
+export interface DecidePorts {
+  readonly asker: Asker;
+  readonly clock: Clock;
+  readonly subject: string;
+  readonly cluster: string;
+  /** The error of a subject that the server's permissions forbid, if they do. */
+  readonly forbidden: () => SynodError | undefined;
+  /** Called to end every decision under way. @returns stops the watch */
+  readonly onClose: (end: () => void) => () => void;
+}
+
+/** A wish for a key, encoded anew for each attempt; `isQuestion` wishes for nothing. */
+export interface Wish {
+  readonly isQuestion: boolean;
+  readonly encode: () => Uint8Array;
+}
+
+/** How long one attempt may take before another proposer is asked. */
+const ATTEMPT_MS = 1500;
+const PAUSE_MS = 100;
+
+/** Checks a key. @throws InvalidError */
+export function checkKey(key: unknown, bytesMax: number): asserts key is string {
+  const bytes = typeof key === "string" ? new TextEncoder().encode(key).length : 0;
+  if (typeof key === "string" && isWellFormed(key) && bytes >= 1 && bytes <= bytesMax) return;
+  throw new InvalidError(`a key is a string of 1 to ${bytesMax} bytes of UTF-8`);
+}
+
+/** Decides. @returns what the key holds, null if nothing */
+export function decide(ports: DecidePorts, wish: Wish, call: Call): Promise<TypedBody | null> {
+  return new Promise((resolve, reject) => {
+    timeoutOf(call);
+    const decision = new Decision(ports, wish);
+    const unclose = ports.onClose(() => {
+      unwatch();
+      finish(() => reject(decision.errorOf("closed")));
+    });
+    const finish = (end: () => void) => {
+      if (decision.isOver) return;
+      decision.isOver = true;
+      unwatch();
+      unclose();
+      end();
+    };
+    let unwatch = () => {};
+    unwatch = watchEnd(ports.clock, call, (why) => {
+      finish(() => reject(decision.errorOf(why)));
+    });
+    decision.run().then(
+      (value) => finish(() => resolve(value)),
+      (error) => finish(() => reject(error)),
+    );
+  });
+}
+
+class Decision {
+  isOver = false;
+  readonly #ports: DecidePorts;
+  readonly #wish: Wish;
+  /** Copies of the wish that a proposer may have heard. */
+  #copies = 0;
+
+  constructor(ports: DecidePorts, wish: Wish) {
+    this.#ports = ports;
+    this.#wish = wish;
+  }
+
+  /** Asks until there is an answer; never ends by itself without one. */
+  async run(): Promise<TypedBody | null> {
+    for (;;) {
+      if (this.isOver) return null;
+      const { asker, subject } = this.#ports;
+      this.#copies++;
+      const reply = await asker.ask(subject, this.#wish.encode(), ATTEMPT_MS);
+      if (reply.kind === "no_responders" || reply.kind === "unsent") this.#copies--;
+      if (reply.kind !== "answer") {
+        if (reply.kind !== "timeout") await this.#pause(PAUSE_MS);
+      } else {
+        const value = await this.#read(reply);
+        if (value !== undefined) return value;
+      }
+    }
+  }
+
+  /** Reads an answer; undefined to ask again. */
+  async #read(reply: Reply & { kind: "answer" }): Promise<TypedBody | null | undefined> {
+    const { headers, payload } = reply;
+    switch (headers["Synod-Kind"]) {
+      case "decided": {
+        const type = readType(headers["Synod-Type"]);
+        return type === undefined ? undefined : { type, body: new Uint8Array(payload) };
+      }
+      case "undecided":
+        if (this.#wish.isQuestion) return null;
+        break;
+      case "refused": {
+        const { error } = readJson(payload);
+        const { code, message, retryAfterMs } = (error ?? {}) as Record<string, unknown>;
+        if (code !== "overloaded") {
+          const mayHaveHappened = this.#copies > 1 && !this.#wish.isQuestion;
+          throw errorOfRefusal({ code: String(code), message: String(message), mayHaveHappened });
+        }
+        await this.#pause(typeof retryAfterMs === "number" ? retryAfterMs : PAUSE_MS);
+        return undefined;
+      }
+    }
+    await this.#pause(PAUSE_MS);
+    return undefined;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#ports.clock.setTimer(ms, resolve));
+  }
+
+  /** The error of ending without an answer. */
+  errorOf(why: Ended | "closed"): SynodError {
+    const wasSent = this.#copies > 0;
+    const mayHaveHappened = wasSent && !this.#wish.isQuestion;
+    if (why === "closed") return closed({ mayHaveHappened });
+    if (why.kind === "signal") return aborted(why.reason, { mayHaveHappened });
+    const { cluster, forbidden } = this.#ports;
+    const waited = `within ${why.timeoutMs} ms`;
+    if (mayHaveHappened) {
+      const message = `the wish was sent, and nothing was decided ${waited}`;
+      return new OutcomeUnknownError(`${message}: ask again for what the key holds`);
+    }
+    if (wasSent) {
+      const message = `no quorum of acceptors of cluster ${cluster} answered ${waited}`;
+      return new NoQuorumError(`${message} (synod why says what is awaited)`);
+    }
+    const message = `no synod-proposer of cluster ${cluster} was reached ${waited}`;
+    return forbidden() ?? new UnavailableError(message);
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * The caller's side of the session chart: calls become submissions, settlements become receipts.
+ *
+ * Submissions of one turn go to the chart as one event, so that they share messages.
+ */
+
+import { sessionStatus, sessionWaits } from "../../actors/session/context.js";
+import { sessionMachine } from "../../actors/session/machine.js";
+import type { Settlement } from "../actor/effect.js";
+import type { Host } from "../actor/host.js";
+import type { Clock, Random, Transport } from "../actor/ports.js";
+import type { RoleDefinition } from "../actor/role.js";
+import type { Runner } from "../actor/runner.js";
+import type { Ballot } from "../paxos/ballot.js";
+import type { Submission } from "../paxos/client.js";
+import { aborted, type Call, closed, type Ended, timeoutOf, watchEnd } from "./ending.js";
+import {
+  NotPermittedError,
+  OutcomeUnknownError,
+  OverloadedError,
+  SessionExpiredError,
+  type SynodError,
+  TooLargeError,
+  UnavailableError,
+} from "./errors.js";
+import type { TypedBody } from "./values.js";
+
+/** Where and how a value was chosen. */
+export interface Receipt {
+  /** The dense count of what took effect: 1, 2, 3 … */
+  readonly position: number;
+  readonly slot: number;
+  readonly ballot: Ballot;
+  /** The acceptors known to have it synced. */
+  readonly syncedBy: readonly string[];
+}
+
+/** What a session is built from. */
+export interface SessionPorts {
+  /** Runs the chart; its settlements and halts must come to {@link Session}. */
+  readonly host: Host;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Calls that may wait at once. */
+  readonly pendingMax: number;
+  /** Says which subject of sessions the server forbids, if one is. */
+  readonly forbidden: () => string | undefined;
+}
+
+interface Waiting {
+  readonly submission: Submission;
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: SynodError) => void;
+  /** Stops its timer and signal. */
+  unwatch: () => void;
+  /** Why nobody waits any more, as soon as nobody does. */
+  ended: Ended | null;
+}
+
+const RETRY_AFTER_MS = 100;
+
+/** The role as the client's host runs it. */
+export const SESSION_ROLE: RoleDefinition = {
+  name: "session",
+  machine: sessionMachine,
+  stateful: false,
+  hears: [{ verb: "session-opened" }, { verb: "results" }, { verb: "refused" }],
+  status: (snapshot) => sessionStatus(snapshot.context),
+  waits: (snapshot, nowMs) => sessionWaits(nameOf(snapshot.value), snapshot.context, nowMs),
+};
+
+function nameOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  const [name, inner] = Object.entries(value as Record<string, unknown>)[0] ?? ["", ""];
+  return `${name}.${nameOf(inner)}`;
+}
+
+/** One client's way into the log. A session that expired is followed by a new one. */
+export class Session {
+  readonly #ports: SessionPorts;
+  /** Calls without an outcome, by token, in order. */
+  readonly #waiting = new Map<number, Waiting>();
+  /** Submissions and withdrawals that the chart has not been told yet. */
+  #untold: Submission[] = [];
+  #withdrawn: number[] = [];
+  #runner: Runner | null = null;
+  #tokens = 0;
+  #scheduled = false;
+  #closed = false;
+
+  constructor(ports: SessionPorts) {
+    this.#ports = ports;
+  }
+
+  /** Calls that wait. */
+  get pending(): number {
+    return this.#waiting.size;
+  }
+
+  /** Gets bytes into the log. @throws SynodError, always by rejecting */
+  submit(value: TypedBody, id: string, call: Call): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      timeoutOf(call);
+      if (this.#closed) throw closed();
+      if (call.signal?.aborted === true) throw aborted(call.signal.reason);
+      const { pendingMax, clock } = this.#ports;
+      if (this.#waiting.size >= pendingMax) {
+        const message = `${pendingMax} calls wait already (pendingMax): wait for some of them`;
+        throw new OverloadedError(message, { retryAfterMs: RETRY_AFTER_MS });
+      }
+      const token = ++this.#tokens;
+      const submission = { token, log: "", id, valueType: value.type, body: value.body };
+      const waiting: Waiting = { submission, resolve, reject, unwatch: () => {}, ended: null };
+      this.#waiting.set(token, waiting);
+      waiting.unwatch = watchEnd(clock, call, (why) => this.#leave(waiting, why));
+      this.#untold.push(submission);
+      this.#schedule();
+    });
+  }
+
+  /** Takes in what the chart settled. */
+  settled(settlements: readonly Settlement[]): void {
+    for (const settlement of settlements) {
+      const waiting = this.#waiting.get(settlement.token);
+      if (waiting === undefined) continue;
+      if (settlement.kind === "done") {
+        const { position, slot, ballot, by } = settlement;
+        this.#end(waiting);
+        waiting.resolve({ position, slot, ballot, syncedBy: by });
+      } else if (settlement.kind === "withdrawn") {
+        this.#fail(waiting, this.#errorOfLeaving(waiting, settlement.mayHaveHappened));
+      } else if (this.#mayGoOn(settlement, waiting)) {
+        this.#untold.push(waiting.submission);
+        this.#schedule();
+      } else this.#fail(waiting, errorOf(settlement));
+    }
+  }
+
+  /** Notes that the chart stopped; it has settled everything unless it threw. */
+  halted(id: string, why: string): void {
+    if (this.#runner?.id !== id) return;
+    this.#runner = null;
+    const untold = new Set(this.#untold.map(({ token }) => token));
+    for (const waiting of [...this.#waiting.values()]) {
+      if (untold.has(waiting.submission.token)) continue;
+      this.#fail(waiting, new OutcomeUnknownError(`the session stopped: ${why}`));
+    }
+  }
+
+  /** Takes nothing more, and ends what the chart has not been told. The host ends the rest. */
+  close(): void {
+    this.#closed = true;
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const { token } of untold) {
+      const waiting = this.#waiting.get(token);
+      if (waiting !== undefined) this.#fail(waiting, closed());
+    }
+  }
+
+  /** Ends whatever the chart did not settle in time. */
+  abandon(): void {
+    for (const waiting of [...this.#waiting.values()]) {
+      this.#fail(waiting, closed({ mayHaveHappened: true }));
+    }
+  }
+
+  /** A session that expired before it sent this one changes nothing: another takes it. */
+  #mayGoOn(settlement: Settlement & { readonly kind: "failed" }, waiting: Waiting): boolean {
+    const { code, mayHaveHappened } = settlement;
+    const isUnsent = code === "session_expired" && !mayHaveHappened;
+    return isUnsent && !this.#closed && waiting.ended === null;
+  }
+
+  #leave(waiting: Waiting, why: Ended): void {
+    const { token } = waiting.submission;
+    waiting.ended = why;
+    const at = this.#untold.indexOf(waiting.submission);
+    if (at >= 0) {
+      this.#untold.splice(at, 1);
+      this.#fail(waiting, this.#errorOfLeaving(waiting, false));
+    } else {
+      this.#withdrawn.push(token);
+      this.#schedule();
+    }
+  }
+
+  #errorOfLeaving({ ended }: Waiting, mayHaveHappened: boolean): SynodError {
+    if (ended?.kind === "signal") return aborted(ended.reason, { mayHaveHappened });
+    const forbidden = this.#ports.forbidden();
+    if (forbidden !== undefined && !mayHaveHappened) {
+      return new NotPermittedError(`the server's permissions forbid this client ${forbidden}`);
+    }
+    const waited = `within ${ended?.timeoutMs ?? 0} ms`;
+    if (mayHaveHappened) {
+      const message = `the value was sent, and nothing was heard of it ${waited}`;
+      return new OutcomeUnknownError(
+        `${message}: it may be chosen yet (synod why says what is awaited)`,
+      );
+    }
+    const { transport, host } = this.#ports;
+    return new UnavailableError(
+      transport.connected
+        ? `no gateway of cluster ${host.space.cluster} took the value ${waited}: it was not sent`
+        : `there was no connection to the server ${waited}: the value was not sent`,
+    );
+  }
+
+  #end(waiting: Waiting): void {
+    waiting.unwatch();
+    this.#waiting.delete(waiting.submission.token);
+  }
+
+  #fail(waiting: Waiting, error: SynodError): void {
+    this.#end(waiting);
+    waiting.reject(error);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#ports.clock.soon(() => {
+      this.#scheduled = false;
+      this.#tell();
+    });
+  }
+
+  #tell(): void {
+    const requests = this.#untold;
+    const tokens = this.#withdrawn;
+    this.#untold = [];
+    this.#withdrawn = [];
+    if (requests.length > 0) {
+      const event = { type: "submit", requests };
+      this.#running().tell(event);
+    }
+    if (tokens.length > 0) {
+      const event = { type: "withdraw", tokens };
+      this.#runner?.tell(event);
+    }
+  }
+
+  /** The chart, started when it is first needed: who only reads opens no session. */
+  #running(): Runner {
+    if (this.#runner !== null) return this.#runner;
+    const { host, random, transport } = this.#ports;
+    this.#runner = host.add(SESSION_ROLE, random.hex(16), null);
+    if (!transport.connected) this.#runner.tell({ type: "connection.down" });
+    return this.#runner;
+  }
+}
+
+function errorOf(settlement: Settlement & { readonly kind: "failed" }): SynodError {
+  const { code, mayHaveHappened } = settlement;
+  const details = { mayHaveHappened };
+  switch (code) {
+    case "overloaded":
+      return new OverloadedError("this client holds as many requests as it may: wait for some", {
+        ...details,
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    case "too_large":
+      return new TooLargeError("the gateway refused the value as too large", details);
+    case "stopped":
+      return closed(details);
+    case "session_expired": {
+      const message = "the cluster does not know this session any more";
+      const outcome = mayHaveHappened
+        ? "the value may or may not be in the log"
+        : "it was not sent";
+      return new SessionExpiredError(`${message}: ${outcome}`, details);
+    }
+  }
+}

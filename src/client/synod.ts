@@ -1,0 +1,56 @@
+/** The library's public shape. */
+import type { Ballot } from "../paxos/ballot.js";
+import type { After } from "./chosen.js";
+import type { RoleWaits, Status } from "./control.js";
+import type { Call } from "./ending.js";
+import type { Receipt } from "./session.js";
+import type { Value } from "./values.js";
+
+/** Options of {@link Synod.propose}. */
+export interface ProposeOptions extends Call {
+  /**
+   * An idempotency id of at most 255 bytes: proposed again under it, even by another process, the
+   * value takes effect once, and the receipt is the first one's.
+   */
+  readonly id?: string | undefined;
+}
+
+/** Options of {@link Synod.chosen}. */
+export interface ChosenOptions {
+  /** The last position that is not wanted; "start"; "now" (the default): what comes from now on. */
+  readonly after?: After | undefined;
+  /** Ends the iteration, quietly. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A chosen value. */
+export interface ChosenEvent {
+  /** 1, 2, 3 …: keep it, and give it as `after` to go on there. */
+  readonly position: number;
+  readonly slot: number;
+  readonly value: Value;
+  readonly ballot: Ballot;
+  /** The acceptors known to have it synced. */
+  readonly by: readonly string[];
+}
+
+/** A client of one cluster. What rejects, rejects with a `SynodError`. */
+export interface Synod extends AsyncDisposable {
+  /**
+   * Gets a value into the log "default", once. Values of one client take effect in the order of the
+   * calls.
+   */
+  propose(value: unknown, options?: ProposeOptions): Promise<Receipt>;
+  /** Iterates over what is chosen: in order, without gaps, each once. Iterate it once. */
+  chosen(options?: ChosenOptions): AsyncIterableIterator<ChosenEvent, undefined>;
+  /** Decides a key: the first value wins, for ever. @returns the value that won */
+  decide(key: string, value: unknown, call?: Call): Promise<Value>;
+  /** Asks what a key holds. @returns null if nothing */
+  decide(key: string, value?: undefined, call?: Call): Promise<Value | null>;
+  /** Who runs, who leads, who lags. */
+  status(call?: Call): Promise<Status>;
+  /** What each role waits for, from whom, since when. */
+  why(call?: Call): Promise<readonly RoleWaits[]>;
+  /** Ends what is under way with `stopped`, iterators quietly, and the connection if it is ours. */
+  close(): Promise<void>;
+}

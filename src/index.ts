@@ -1,0 +1,82 @@
+/**
+ * Synod for applications: propose values, follow what is chosen, decide keys.
+ *
+ * The contract is in `src/client/README.md`.
+ */
+import { createCodec } from "./adapters/msgpackr/codec.js";
+import { NatsConnectError } from "./adapters/nats/errors.js";
+import { connectNats, type NatsTransport } from "./adapters/nats/transport.js";
+import { checkOptions, type OpenOptions, openClient } from "./client/connect.js";
+import { InvalidError, NotPermittedError, UnavailableError } from "./client/errors.js";
+import type { Synod } from "./client/synod.js";
+import { createClock, createRandom } from "./worker/clock.js";
+
+export type { Logger } from "./actor/ports.js";
+export type { Wait } from "./actor/role.js";
+export type { After } from "./client/chosen.js";
+export type { SessionOptions } from "./client/connect.js";
+export type { RoleReport, RoleWaits, Status } from "./client/control.js";
+export type { Call } from "./client/ending.js";
+export {
+  ConflictError,
+  InvalidError,
+  LockLostError,
+  NoQuorumError,
+  NotPermittedError,
+  OutcomeUnknownError,
+  OverloadedError,
+  RejectedError,
+  SessionExpiredError,
+  StoppedError,
+  SynodError,
+  type SynodErrorCode,
+  TooLargeError,
+  TooManyError,
+  TrimmedError,
+  UnavailableError,
+  WrongClusterError,
+} from "./client/errors.js";
+export type { Receipt } from "./client/session.js";
+export type { ChosenEvent, ChosenOptions, ProposeOptions, Synod } from "./client/synod.js";
+export type { Value, ValueCodec } from "./client/values.js";
+export type { Ballot } from "./paxos/ballot.js";
+
+/** How to find a cluster. */
+export interface ConnectOptions extends OpenOptions {
+  /**
+   * Where the NATS server is: an address, options of the `nats` package, or an open connection,
+   * which is never closed by us; nats://127.0.0.1:4222 if left out.
+   */
+  readonly nats?: string | Parameters<typeof connectNats>[0] | undefined;
+}
+
+/**
+ * Connects to a cluster.
+ *
+ * @throws SynodError `invalid`, `unavailable`, `not_permitted`, `wrong_cluster` or `stopped`
+ */
+export async function connect(options: ConnectOptions): Promise<Synod> {
+  checkOptions(options);
+  const transport = await reach(options.nats);
+  const ports = { transport, clock: createClock(), random: createRandom(), createCodec };
+  try {
+    return await openClient(ports, options);
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+}
+
+async function reach(nats: ConnectOptions["nats"]): Promise<NatsTransport> {
+  try {
+    return await connectNats(typeof nats === "string" ? { servers: nats } : nats);
+  } catch (cause) {
+    if (!(cause instanceof NatsConnectError)) throw cause;
+    const { code, message } = cause;
+    if (code === "bad_options" || code === "missing_file") {
+      throw new InvalidError(message, { cause });
+    }
+    if (code === "not_authorized") throw new NotPermittedError(message, { cause });
+    throw new UnavailableError(message, { cause });
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * `.synod/`: what `up` keeps in a folder, so that a later `up` continues the same cluster.
+ *
+ *   cluster.yaml   the descriptor; it is there only once every store is formatted
+ *   data/          the stores, one folder each
+ *   logs/          one file a process, and the one before it
+ *   server.json    the port of the server that `up` started last
+ *   up.json        who is up now: read by the other commands
+ */
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { claimDirectory } from "../adapters/lmdb/lock.js";
+import type { Cluster } from "../paxos/cluster.js";
+import { readDescriptor, writeDescriptor } from "./descriptor.js";
+
+/** What an `up` that runs says of itself. */
+export interface UpRecord {
+  readonly pid: number;
+  /** Where its NATS server is, without credentials. */
+  readonly server: string;
+  readonly cluster: string;
+  /** The first tokens of its subjects. */
+  readonly prefix: string;
+  /** Where status, why and the descriptor are asked. */
+  readonly control: string;
+  /** The process ids, by name, at the start. */
+  readonly processes: Readonly<Record<string, number>>;
+}
+
+/** Another `up` runs in this folder. */
+export class FolderInUseError extends Error {
+  override readonly name = "FolderInUseError";
+  readonly pid: number | undefined;
+
+  constructor(folder: string, pid: number | undefined) {
+    const who = pid === undefined ? "another process" : `process ${pid}`;
+    super(
+      `a cluster is up in ${folder} already, run by ${who}: use that one (\`synod status\`), end it ` +
+        `with \`kill ${pid ?? "PID"}\`, or run \`up\` in another folder`,
+    );
+    this.pid = pid;
+  }
+}
+
+const folderName = ".synod";
+/** What `--fresh` removes: nothing that is not ours. */
+const ours = ["cluster.yaml", "cluster.yaml.new", "data", "logs", "server.json", "up.json"];
+
+/** The folder of one `up`, locked. */
+export class ClusterFolder {
+  readonly path: string;
+  readonly #release: () => Promise<void>;
+
+  private constructor(path: string, release: () => Promise<void>) {
+    this.path = path;
+    this.#release = release;
+  }
+
+  /**
+   * Makes and locks `.synod/` in a folder.
+   *
+   * @throws FolderInUseError with the process id of the `up` that holds it
+   */
+  static async open(base: string): Promise<ClusterFolder> {
+    const path = join(base, folderName);
+    try {
+      await mkdir(path, { recursive: true });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new Error(`cannot make ${path} (${code}): run \`up\` in a folder you may write to`);
+    }
+    const claim = await claimDirectory(path);
+    if (claim.kind === "held") throw new FolderInUseError(path, claim.pid);
+    const folder = new ClusterFolder(path, () => claim.release());
+    await writeFile(join(path, ".gitignore"), "*\n");
+    return folder;
+  }
+
+  get descriptorPath(): string {
+    return join(this.path, "cluster.yaml");
+  }
+
+  get dataPath(): string {
+    return join(this.path, "data");
+  }
+
+  /** Removes everything that `up` made here. */
+  async clear(): Promise<void> {
+    for (const name of ours) await rm(join(this.path, name), { recursive: true, force: true });
+  }
+
+  /** Reads the cluster of this folder; undefined if there is none yet. @throws DescriptorError */
+  async cluster(): Promise<Cluster | undefined> {
+    return (await exists(this.descriptorPath)) ? readDescriptor(this.descriptorPath) : undefined;
+  }
+
+  /**
+   * Makes a new cluster: writes its descriptor, then formats its stores. Interrupted, it is made
+   * anew: the descriptor takes its name last, and nothing has run before.
+   */
+  async create(cluster: Cluster, format: (data: string) => Promise<void>): Promise<void> {
+    await rm(this.dataPath, { recursive: true, force: true });
+    await mkdir(this.dataPath, { recursive: true });
+    const unborn = `${this.descriptorPath}.new`;
+    await writeFile(unborn, writeDescriptor(cluster));
+    await format(this.dataPath);
+    await rename(unborn, this.descriptorPath);
+  }
+
+  /** Returns the path for a process's log; the log of its last life is kept beside it. */
+  async logPath(name: string): Promise<string> {
+    const logs = join(this.path, "logs");
+    await mkdir(logs, { recursive: true });
+    const path = join(logs, `${name.replaceAll(/[^a-z0-9_-]+/g, "-")}.log`);
+    await rename(path, `${path}.old`).catch(() => {});
+    return path;
+  }
+
+  /** The port of the server that was started here last. */
+  async lastPort(): Promise<number | undefined> {
+    const text = await readFile(join(this.path, "server.json"), "utf8").catch(() => "{}");
+    try {
+      const { port } = JSON.parse(text) as { port?: unknown };
+      return typeof port === "number" && port > 0 && port < 65_536 ? port : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async keepPort(port: number): Promise<void> {
+    await writeFile(join(this.path, "server.json"), `${JSON.stringify({ port })}\n`);
+  }
+
+  /** Says to other commands that this cluster is up. */
+  async announce(record: UpRecord): Promise<void> {
+    const path = join(this.path, "up.json");
+    await writeFile(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  }
+
+  /** Takes back what was announced, and unlocks. */
+  async close(): Promise<void> {
+    await rm(join(this.path, "up.json"), { force: true });
+    await this.#release();
+  }
+}
+
+/** Reads who is up in a folder; undefined if nobody is. */
+export async function readUp(base: string): Promise<UpRecord | undefined> {
+  try {
+    const text = await readFile(join(base, folderName, "up.json"), "utf8");
+    const record = JSON.parse(text) as UpRecord;
+    return isAlive(record.pid) ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Says whether a process of this id runs. */
+function isAlive(pid: number): boolean {
+  try {
+    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

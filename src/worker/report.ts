@@ -1,0 +1,147 @@
+/**
+ * Reports: what one process says of its roles when it is asked for `status` or `why`.
+ */
+
+import { stateName } from "../../actors/index.js";
+import type { RoleStatus, Wait } from "../actor/role.js";
+import type { Runner } from "../actor/runner.js";
+
+/** One role of one process; null where it does not apply. */
+export interface RoleReport {
+  readonly role: string;
+  readonly id: string;
+  readonly pid: number;
+  /** The folder of its store. */
+  readonly data: string | null;
+  readonly incarnation: number | null;
+  readonly state: string;
+  /** Why it has halted. */
+  readonly why: string | null;
+  readonly promised: string | null;
+  readonly ballot: string | null;
+  readonly leader: string | null;
+  readonly chosenWatermark: number | null;
+  readonly appliedWatermark: number | null;
+  readonly firstRetained: number | null;
+  readonly stateHash: string | null;
+  readonly elections: number;
+  readonly nacks: number;
+  /** Synced transactions of its store in this life. */
+  readonly syncs: number;
+  /** What its process dropped or refused, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** What one process answers to `status`. */
+export interface ProcessStatus {
+  /** 16 hexadecimal digits, drawn when it started. */
+  readonly process: string;
+  readonly pid: number;
+  readonly cluster: string;
+  readonly server: string;
+  readonly roles: readonly RoleReport[];
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** What one role waits for. */
+export interface RoleWaits {
+  readonly role: string;
+  readonly id: string;
+  readonly waits: readonly Wait[];
+}
+
+/** What one process answers to `why`. */
+export interface ProcessWaits {
+  readonly process: string;
+  readonly pid: number;
+  readonly roles: readonly RoleWaits[];
+}
+
+/** A role that could not be started: its process answers for it. */
+export interface Corpse {
+  readonly role: string;
+  readonly id: string;
+  readonly data: string | null;
+  readonly why: string;
+}
+
+/** Most waits of one role that are told: a proposer of single keys may have thousands. */
+const waitsMax = 64;
+
+/** Reports a running (or halted) role. */
+export function reportRole(
+  runner: Runner,
+  data: string | null,
+  dropped: Readonly<Record<string, number>>,
+): RoleReport {
+  const { definition, store, halted } = runner;
+  const snapshots = [...runner.snapshots().values()];
+  const statuses = snapshots.map((snapshot) => definition.status(snapshot));
+  const meta = store?.meta;
+  const opening = meta?.openings.at(-1)?.writeNumber ?? 0;
+  const one: RoleStatus = (definition.instanceOf === undefined ? statuses[0] : undefined) ?? {};
+  return {
+    role: definition.name,
+    id: runner.id,
+    pid: process.pid,
+    data,
+    incarnation: meta?.incarnation ?? null,
+    state: halted === null ? stateOf(runner) : "halted",
+    why: halted,
+    promised: one.promised ?? null,
+    ballot: one.ballot ?? null,
+    leader: one.leader ?? null,
+    chosenWatermark: one.chosenWatermark ?? null,
+    appliedWatermark: one.appliedWatermark ?? null,
+    firstRetained: one.firstRetained ?? null,
+    stateHash: one.stateHash ?? null,
+    elections: one.elections ?? 0,
+    nacks: statuses.reduce((sum, { nacks = 0 }) => sum + nacks, 0),
+    syncs: store === null ? 0 : Math.max(0, store.durableWriteNumber - opening),
+    dropped,
+  };
+}
+
+/** Reports a role that could not be started. */
+export function reportCorpse(
+  { role, id, data, why }: Corpse,
+  dropped: Readonly<Record<string, number>>,
+): RoleReport {
+  const nothing = {
+    incarnation: null,
+    promised: null,
+    ballot: null,
+    leader: null,
+    chosenWatermark: null,
+    appliedWatermark: null,
+    firstRetained: null,
+    stateHash: null,
+  };
+  const none = { elections: 0, nacks: 0, syncs: 0, dropped };
+  return { role, id, pid: process.pid, data, state: "halted", why, ...nothing, ...none };
+}
+
+/** The state, or for a role with an instance a key how many keys it works on. */
+function stateOf(runner: Runner): string {
+  const snapshots = [...runner.snapshots().values()];
+  if (runner.definition.instanceOf === undefined) {
+    const first = snapshots[0];
+    return first === undefined ? "starting" : stateName(first);
+  }
+  return snapshots.length === 0 ? "idle" : `working on ${snapshots.length}`;
+}
+
+/** Reports what a role waits for. */
+export function reportWaits(runner: Runner, nowMs: number): RoleWaits {
+  const { definition, id, halted } = runner;
+  const waits =
+    halted === null
+      ? [...runner.snapshots().values()].flatMap((snapshot) => definition.waits(snapshot, nowMs))
+      : [waitForOperator(halted)];
+  return { role: definition.name, id, waits: waits.slice(0, waitsMax) };
+}
+
+/** What a role waits for that stopped for good. */
+export function waitForOperator(why: string): Wait {
+  return { for: "an operator", from: [], have: 0, need: 1, sinceMs: 0, reason: why };
+}

@@ -1,0 +1,332 @@
+/**
+ * A worker: roles of one cluster, run in this process with their stores, clock and connection.
+ */
+
+import { roles as registry } from "../../actors/index.js";
+import { Host } from "../actor/host.js";
+import type { Clock, Logger, Random, Transport } from "../actor/ports.js";
+import { StoreRefused } from "../actor/refusal.js";
+import type { Store } from "../actor/store.js";
+import { createCodec } from "../adapters/msgpackr/codec.js";
+import { NatsConnectError } from "../adapters/nats/errors.js";
+import type { NatsOptions } from "../adapters/nats/options.js";
+import { connectNats } from "../adapters/nats/transport.js";
+import type { Cluster } from "../paxos/cluster.js";
+import { createClock, createRandom } from "./clock.js";
+import { answerControl } from "./control.js";
+import { readDescriptor } from "./descriptor.js";
+import { EXIT } from "./exit.js";
+import {
+  type Corpse,
+  type ProcessStatus,
+  type ProcessWaits,
+  reportCorpse,
+  reportRole,
+  reportWaits,
+  waitForOperator,
+} from "./report.js";
+import { type RoleToRun, readRoles, WorkerOptionsError } from "./roles.js";
+import { openRoleStore, storeFolder } from "./stores.js";
+
+/** What a worker runs, and where. */
+export interface WorkerOptions {
+  /** `role`, or `role:id`. */
+  readonly roles: readonly string[];
+  /** The id of the roles that have none of their own. */
+  readonly id?: string | undefined;
+  /** The path of a descriptor, or a cluster. */
+  readonly cluster: string | Cluster;
+  /** How to connect; NATS on this machine if left out. */
+  readonly nats?: NatsOptions | undefined;
+  /** The folder of the stores; needed for roles that remember. */
+  readonly data?: string | undefined;
+  /** The first token of every subject; `synod` if left out. */
+  readonly prefix?: string | undefined;
+  /** Nothing is logged if left out. */
+  readonly logger?: Logger | undefined;
+  /** Ends the start as well as a worker that runs. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called when a role stopped for good while others go on. */
+  readonly onHalt?: ((role: string, id: string, why: string) => void) | undefined;
+}
+
+/** A store that is ours until it is closed. */
+export interface OpenStore {
+  readonly store: Store;
+  close(): Promise<void>;
+}
+
+/** Where a worker gets what it needs; for tests that want other twins. */
+export interface WorkerPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly connect: () => Promise<{ readonly transport: Transport; readonly server: string }>;
+  readonly openStore: (cluster: Cluster, role: string, id: string) => Promise<OpenStore>;
+}
+
+/** How a worker ended. `exitCode` is what its process should end with. */
+export interface Ending {
+  readonly exitCode: number;
+  readonly why: string;
+}
+
+/** Running roles. */
+export interface Worker extends AsyncDisposable {
+  readonly cluster: Cluster;
+  /** Each `role:id`. */
+  readonly roles: readonly string[];
+  /** Resolves when it was stopped, when a role threw, or when every role has halted. */
+  readonly ended: Promise<Ending>;
+  status(): ProcessStatus;
+  why(): ProcessWaits;
+  /** Ends in good order: takes nothing in any more, syncs, says what is left to say. */
+  stop(): Promise<void>;
+}
+
+/** No role could be started. */
+export class WorkerRefused extends Error {
+  override readonly name = "WorkerRefused";
+}
+
+/** Milliseconds that a graceful stop may take before what is left is given up. */
+const stopMsMax = 3000;
+
+/**
+ * Runs roles in this process.
+ *
+ * Opens the stores first, then waits for the server without limit. A role whose store is refused
+ * does not keep the others from running: the worker answers `status` for it.
+ *
+ * @throws DescriptorError, WorkerOptionsError, NatsConnectError (refused credentials)
+ * @throws WorkerRefused if no role could be started
+ */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const clock = createClock();
+  return runWorker(options, {
+    clock,
+    random: createRandom(),
+    connect: () => connectPatiently(options),
+    openStore: (cluster, role, id) => openRoleStore(cluster, role, id, options.data ?? ""),
+  });
+}
+
+/** Runs roles on the ports that are given. */
+export async function runWorker(options: WorkerOptions, ports: WorkerPorts): Promise<Worker> {
+  const cluster =
+    typeof options.cluster === "string" ? await readDescriptor(options.cluster) : options.cluster;
+  const roles = readRoles(options.roles, options.id, cluster, ports.random);
+  const { opened, corpses } = await openStores(options, ports, cluster, roles);
+  try {
+    const { transport, server } = await ports.connect();
+    return new RunningWorker({ options, ports, cluster, opened, corpses, transport, server });
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+interface OpenedRole extends RoleToRun {
+  readonly open: OpenStore | null;
+  readonly data: string | null;
+}
+
+async function closeAll(opened: readonly OpenedRole[]): Promise<void> {
+  await Promise.all(opened.map(({ open }) => open?.close()));
+}
+
+async function openStores(
+  options: WorkerOptions,
+  ports: WorkerPorts,
+  cluster: Cluster,
+  roles: readonly RoleToRun[],
+): Promise<{ opened: OpenedRole[]; corpses: Corpse[] }> {
+  const opened: OpenedRole[] = [];
+  const corpses: Corpse[] = [];
+  for (const { definition, id } of roles) {
+    if (!definition.stateful) {
+      opened.push({ definition, id, open: null, data: null });
+      continue;
+    }
+    const { name } = definition;
+    if (options.data === undefined) {
+      const message = `${name} ${id} keeps its word on disk: name the folder of its store (data)`;
+      throw new WorkerOptionsError(message);
+    }
+    const data = storeFolder(options.data, name, id);
+    try {
+      opened.push({ definition, id, data, open: await ports.openStore(cluster, name, id) });
+    } catch (error) {
+      if (!(error instanceof StoreRefused)) throw error;
+      options.logger?.error({ role: name, id, code: error.code }, error.message);
+      corpses.push({ role: name, id, data, why: error.message });
+    }
+  }
+  if (opened.length === 0) throw new WorkerRefused(corpses.map(({ why }) => why).join("\n"));
+  return { opened, corpses };
+}
+
+/** Connects without limit of time, and says why it waits. */
+export async function connectPatiently({ nats, logger, signal }: WorkerOptions) {
+  const transport = await connectNats({
+    name: "synod worker",
+    ...nats,
+    waitOnFirstConnect: true,
+    onWaiting: (reason) => logger?.warn({ code: reason.code }, `waiting: ${reason.message}`),
+  });
+  return new Promise<{ transport: Transport; server: string }>((resolve, reject) => {
+    const abort = () => {
+      void transport.close();
+      reject(new Error("stopped before there was a connection"));
+    };
+    const end = transport.onStatus((status) => {
+      if (status.kind !== "connected" && status.kind !== "closed") return;
+      end();
+      signal?.removeEventListener("abort", abort);
+      if (status.kind === "connected") resolve({ transport, server: status.server });
+      else reject(new NatsConnectError("not_authorized", status.reason ?? "no connection"));
+    });
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    if (transport.connected) {
+      // An open connection that was given.
+      end();
+      resolve({ transport, server: "given" });
+    }
+  });
+}
+
+interface Parts {
+  readonly options: WorkerOptions;
+  readonly ports: WorkerPorts;
+  readonly cluster: Cluster;
+  readonly opened: readonly OpenedRole[];
+  readonly corpses: readonly Corpse[];
+  readonly transport: Transport;
+  readonly server: string;
+}
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+class RunningWorker implements Worker {
+  readonly cluster: Cluster;
+  readonly roles: readonly string[];
+  readonly ended: Promise<Ending>;
+  readonly #parts: Parts;
+  readonly #host: Host;
+  readonly #folders = new Map<string, string | null>();
+  readonly #endings: (() => void)[] = [];
+  #server: string;
+  #end: (ending: Ending) => void = () => {};
+  #stopped: Promise<void> | undefined;
+  #isOver = false;
+
+  constructor(parts: Parts) {
+    const { options, ports, cluster, transport, opened } = parts;
+    this.#parts = parts;
+    this.cluster = cluster;
+    this.#server = parts.server;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#host = new Host({
+      cluster,
+      prefix: options.prefix ?? "synod",
+      transport,
+      codec: createCodec(cluster),
+      clock: ports.clock,
+      random: ports.random,
+      logger: options.logger ?? silent,
+      registry: Object.values(registry),
+      onHalt: (role, id, why, cause) => this.#halted(role, id, why, cause),
+    });
+    this.roles = opened.map(({ definition, id }) => `${definition.name}:${id}`);
+    for (const { definition, id, data, open } of opened) {
+      this.#folders.set(`${definition.name}:${id}`, data);
+      this.#host.add(definition, id, open?.store ?? null);
+    }
+    this.#answer();
+    const { signal } = options;
+    signal?.addEventListener("abort", () => void this.stop(), { once: true });
+  }
+
+  status(): ProcessStatus {
+    const dropped = Object.fromEntries(this.#host.dropped);
+    const roles = this.#host.runners.map((runner) => {
+      const data = this.#folders.get(`${runner.definition.name}:${runner.id}`) ?? null;
+      return reportRole(runner, data, dropped);
+    });
+    return {
+      process: this.#host.nonce,
+      pid: process.pid,
+      cluster: this.cluster.name,
+      server: this.#server,
+      roles: [...roles, ...this.#parts.corpses.map((corpse) => reportCorpse(corpse, dropped))],
+      dropped,
+    };
+  }
+
+  why(): ProcessWaits {
+    const nowMs = this.#parts.ports.clock.nowMs();
+    const corpses = this.#parts.corpses.map(({ role, id, why }) => {
+      return { role, id, waits: [waitForOperator(why)] };
+    });
+    const roles = this.#host.runners.map((runner) => reportWaits(runner, nowMs));
+    return { process: this.#host.nonce, pid: process.pid, roles: [...roles, ...corpses] };
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #answer(): void {
+    const { transport, options } = this.#parts;
+    const { space } = this.#host;
+    this.#endings.push(
+      answerControl(transport, space, "status", () => this.status()),
+      answerControl(transport, space, "why", () => this.why()),
+      answerControl(transport, space, "cluster", () => this.cluster),
+      transport.onStatus((status) => {
+        const { logger } = options;
+        if (status.kind === "connected") {
+          this.#server = status.server;
+          logger?.info({ server: status.server }, `connected to ${status.server}`);
+        }
+        if (status.kind === "disconnected") {
+          logger?.warn({ server: this.#server }, `lost ${this.#server}: connecting again`);
+        }
+        if (status.kind === "closed" && this.#stopped === undefined) {
+          const why = status.reason ?? "the connection was closed";
+          this.#end({ exitCode: EXIT.failed, why });
+        }
+      }),
+    );
+  }
+
+  #halted(role: string, id: string, why: string, cause: "halt" | "threw"): void {
+    const { options } = this.#parts;
+    if (this.#isOver) return;
+    if (cause === "threw") {
+      this.#end({ exitCode: EXIT.failed, why });
+      return;
+    }
+    options.logger?.error({ role, id }, `${role} ${id} has halted: ${why}`);
+    const isAlone = this.#host.runners.every((runner) => runner.halted !== null);
+    if (isAlone) this.#end({ exitCode: EXIT.refused, why });
+    else options.onHalt?.(role, id, why);
+  }
+
+  async #stop(): Promise<void> {
+    await new Promise<void>((resolve) => this.#host.stop(stopMsMax, resolve));
+    for (const end of this.#endings) end();
+    await this.#parts.transport.drain();
+    this.#isOver = true;
+    for (const runner of this.#host.runners) runner.halt("stopped");
+    await closeAll(this.#parts.opened);
+    this.#end({ exitCode: EXIT.done, why: "stopped" });
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * Goal: roles in processes of their own decide keys, whoever is killed, and refuse what would make
+ * them break their word.
+ * Method: `worker` processes without a supervisor, on a real nats-server and on the embedded broker;
+ * kill -9, wiped and foreign stores; asked by the library under its own name and by `decide`.
+ */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { connect } from "synod";
+import { afterEach, describe, expect, it } from "vitest";
+import { findNatsServer, startNatsServer } from "../support/nats-server.js";
+import { environment, Processes, type Running } from "./processes.js";
+
+const processes = new Processes();
+let endServer = async () => {};
+
+afterEach(async () => {
+  await processes.clear();
+  await endServer();
+  endServer = async () => {};
+});
+
+/** Starts a server. @returns its address */
+type StartServer = () => Promise<string>;
+
+const nats: StartServer = async () => {
+  const server = await startNatsServer();
+  endServer = () => server.stop();
+  return server.url;
+};
+
+const embedded: StartServer = async () => {
+  const broker = processes.start(["broker"]);
+  await broker.says("broker on nats://");
+  return /nats:\/\/\S+/.exec(broker.stderr)?.[0] ?? "";
+};
+
+/** A cluster on disk and the processes that run it. */
+class Town {
+  readonly folder: string;
+  readonly url: string;
+  readonly workers = new Map<string, Running>();
+
+  private constructor(folder: string, url: string) {
+    this.folder = folder;
+    this.url = url;
+  }
+
+  /** Draws a descriptor, formats the stores of its acceptors. */
+  static async found(url: string): Promise<Town> {
+    const town = new Town(await processes.folder(), url);
+    const drawn = await processes.run(["format", "--new", "demo"]);
+    expect(drawn).toMatchObject({ code: 0, stderr: "" });
+    const { writeFile } = await import("node:fs/promises");
+    await writeFile(join(town.folder, "cluster.yaml"), drawn.stdout);
+    const acceptors = ["acceptor:a1", "acceptor:a2", "acceptor:a3"];
+    const formatted = await town.run(["format", ...acceptors, "--data", "data"]);
+    expect(formatted.code).toBe(0);
+    expect(formatted.stdout).toMatch(/^acceptor a1 [0-9a-f]{32} data\/acceptor-a1\n/);
+    return town;
+  }
+
+  run(args: readonly string[]) {
+    return processes.run(args, { cwd: this.folder, env: this.environment });
+  }
+
+  get environment(): NodeJS.ProcessEnv {
+    return { ...environment(), NATS_URL: this.url };
+  }
+
+  async start(...roles: readonly string[]): Promise<void> {
+    const { folder: cwd, environment: env } = this;
+    const started = roles.map((role) => {
+      const worker = processes.start(["worker", role, "--data", "data"], { cwd, env });
+      this.workers.set(role, worker);
+      return worker.says('"msg":"serving"');
+    });
+    await Promise.all(started);
+  }
+
+  kill(role: string): Promise<unknown> {
+    return this.workers.get(role)?.end("SIGKILL") ?? Promise.resolve();
+  }
+
+  decide(...args: readonly string[]) {
+    return this.run(["decide", ...args]);
+  }
+}
+
+const everybody = ["acceptor:a1", "acceptor:a2", "acceptor:a3", "synod-proposer:s1"];
+
+const found = await findNatsServer();
+const servers = { "a real nats-server": nats, "the embedded broker": embedded };
+
+describe.each(Object.entries(servers))("keys on %s", (name, start) => {
+  const isMissing = start === nats && "missing" in found;
+
+  it.skipIf(isMissing)(`are decided while acceptors die and return (${name})`, async () => {
+    const town = await Town.found(await start());
+    await town.start(...everybody);
+    expect(await town.decide("colour", "blue")).toMatchObject({ code: 0, stdout: "blue\n" });
+    await using synod = await connect({ cluster: "demo", nats: town.url });
+    const many = Array.from({ length: 20 }, async (_, i) => {
+      if (i === 10) await town.kill("acceptor:a1");
+      return synod.decide(`key-${i}`, `value-${i}`);
+    });
+    expect(await Promise.all(many)).toEqual(many.map((_, i) => `value-${i}`));
+    await town.kill("acceptor:a2");
+    const [lonely, told] = await Promise.all([
+      town.decide("shape", "round", "--timeout", "1200"),
+      town.run(["why", "--json"]),
+    ]);
+    expect(lonely).toMatchObject({ code: 3, stdout: "" });
+    expect(told.code).toBe(0);
+    const waiting = synod.decide("shape", "square", { timeoutMs: 20_000 });
+    await town.start("acceptor:a2");
+    const shape = await waiting;
+    expect(["round", "square"]).toContain(shape);
+    for (const role of everybody) await town.kill(role);
+    await town.start(...everybody);
+    expect(await town.decide("colour", "red")).toMatchObject({ code: 0, stdout: "blue\n" });
+    const asked = await town.decide("shape", "--json");
+    expect(JSON.parse(asked.stdout)).toEqual({ key: "shape", value: shape });
+  });
+});
+
+describe("a worker process", () => {
+  it("is refused a store that is in use, wiped, or of another cluster", async () => {
+    const town = await Town.found(await embedded());
+    await town.start("acceptor:a1", "acceptor:a2", "synod-proposer:s1");
+    await town.decide("colour", "blue");
+    const worker = ["worker", "acceptor:a1", "--data", "data"];
+    const second = await town.run(worker);
+    expect(second.code).toBe(4);
+    expect(second.stderr).toMatch(/data\/acceptor-a1 is in use by process \d+; stop it, or give/);
+
+    await town.kill("acceptor:a1");
+    await rm(join(town.folder, "data", "acceptor-a1"), { recursive: true });
+    const wiped = await town.run(worker);
+    expect(wiped.code).toBe(4);
+    expect(wiped.stderr).toContain("data/acceptor-a1 holds no store. If this role never ran");
+    expect(wiped.stderr).toContain("an empty one would have forgotten its promises");
+
+    const other = await Town.found(town.url);
+    const foreign = await other.run(["worker", "acceptor:a1", "--data", `${town.folder}/data`]);
+    expect(foreign.code).toBe(4);
+    const a2 = await other.run(["worker", "acceptor:a3", "--data", `${town.folder}/data`]);
+    expect(a2.stderr).toContain("holds the store of acceptor a3 of another cluster");
+  });
+
+  it("ends in good order when it is told, with code 0", async () => {
+    const town = await Town.found(await embedded());
+    await town.start("acceptor:a1", "acceptor:a2", "acceptor:a3");
+    const ended = await town.workers.get("acceptor:a1")?.end("SIGTERM");
+    expect(ended).toMatchObject({ code: 0, signal: null, stdout: "" });
+    const silent = await town.run(["status", "--json"]);
+    const { roles } = JSON.parse(silent.stdout) as { roles: { id: string; state: string }[] };
+    expect(roles.find(({ id }) => id === "a1")).toMatchObject({ state: "silent", pid: null });
+  });
+
+  it("waits for a server that is not there, and says so once", async () => {
+    const town = await Town.found("nats://127.0.0.1:9");
+    const { folder: cwd, environment: env } = town;
+    const worker = processes.start(["worker", "acceptor:a1", "--data", "data"], { cwd, env });
+    await worker.says("waiting: no NATS server answers at nats://127.0.0.1:9");
+    const ended = await worker.end("SIGTERM");
+    expect(ended.code).toBe(0);
+  });
+});

@@ -1,0 +1,165 @@
+/**
+ * Goal: one command brings up a whole cluster, continues it, and leaves nothing behind.
+ * Method: `up` from dist in temporary folders, with a nats-server and without, killed in all ways.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { connect } from "synod";
+import { afterEach, describe, expect, it } from "vitest";
+import type { UpRecord } from "../../src/worker/cluster-folder.js";
+import { findNatsServer } from "../support/nats-server.js";
+import { environment, isAlive, Processes, type Running, until } from "./processes.js";
+
+const processes = new Processes();
+afterEach(() => processes.clear());
+
+const found = await findNatsServer();
+const here = "path" in found ? found.path : undefined;
+const servers = { "nats-server": environment(here), broker: environment() };
+/** Starting up to ten processes on a busy machine of two cores. */
+const slowMs = 60_000;
+
+async function bringUp(cwd: string, args: readonly string[], env = environment()) {
+  const up = processes.start(["up", "--embedded", ...args], { cwd, env });
+  await up.says(/stores and logs in/, slowMs);
+  return { up, record: recordOf(cwd) };
+}
+
+function recordOf(cwd: string): UpRecord {
+  return JSON.parse(readFileSync(join(cwd, ".synod", "up.json"), "utf8")) as UpRecord;
+}
+
+async function type(up: Running, ...lines: readonly string[]): Promise<void> {
+  for (const line of lines) up.child.stdin?.write(`${line}\n`);
+  await until(() => lines.every((line) => up.stdout.includes(`${line}\n`)), slowMs);
+}
+
+describe("up", () => {
+  it.each(Object.entries(servers))(
+    "proposes a file, prints it byte for byte, and ends (%s)",
+    async (name, env) => {
+      const cwd = await processes.folder();
+      const lines = Array.from({ length: 500 }, (_, i) => `line ${i} äöü ${"x".repeat(i)}`);
+      const bytes = Buffer.concat([
+        Buffer.from(`${lines.join("\n")}\n`),
+        Buffer.from([0xff, 0x00, 0x0d, 0x0a]),
+        Buffer.from("no line break at the end"),
+      ]);
+      const up = processes.start(["up", "--exit"], { cwd, env });
+      const printed: Buffer[] = [];
+      up.child.stdout?.removeAllListeners("data").setEncoding("latin1");
+      up.child.stdout?.on("data", (text: string) => printed.push(Buffer.from(text, "latin1")));
+      up.child.stdin?.end(bytes);
+      const { code, stderr } = await up.ended;
+      expect(stderr).toContain(name === "broker" || here === undefined ? "broker" : "nats-server");
+      expect(stderr).toMatch(/synod: 502 lines chosen in .*, positions 1 to 502 \(/);
+      expect(Buffer.concat(printed).equals(bytes)).toBe(true);
+      expect(code).toBe(0);
+      expect(existsSync(join(cwd, ".synod", "up.json"))).toBe(false);
+    },
+    slowMs,
+  );
+
+  it("restarts what dies, ends all when it is killed, and continues after that", async () => {
+    const cwd = await processes.folder();
+    const first = await bringUp(cwd, []);
+    await type(first.up, "one", "two");
+    const { pid, processes: pids } = first.record;
+    const a1 = pids["acceptor a1"] ?? 0;
+    process.kill(a1, "SIGKILL");
+    await first.up.says(`acceptor a1 (pid ${a1}) was killed by SIGKILL: starting it again`);
+    await first.up.says("acceptor a1 is back");
+    await type(first.up, "three");
+
+    const second = await processes.run(["up"], { cwd });
+    expect(second.code).toBe(1);
+    expect(second.stderr).toContain(`already, run by process ${pid}: use that one`);
+
+    await first.up.end("SIGKILL");
+    await until(() => Object.values(pids).every((one) => !isAlive(one)), 10_000);
+
+    const again = await bringUp(cwd, []);
+    expect(again.record.cluster).toBe("demo");
+    await type(again.up, "four");
+    const chosen = await processes.run(["chosen"], { cwd });
+    expect(chosen).toMatchObject({ code: 0, stdout: "one\ntwo\nthree\nfour\n" });
+    const ended = await again.up.end("SIGINT");
+    expect(ended.code).toBe(130);
+    expect(ended.stdout).toBe("four\n");
+    await until(() => Object.values(again.record.processes).every((one) => !isAlive(one)), 5000);
+  }, 120_000);
+
+  it.each(["colocated", "single"])(
+    "serves all commands (%s)",
+    async (placement) => {
+      const cwd = await processes.folder();
+      const { up, record } = await bringUp(cwd, ["--placement", placement, "--cluster", "other"]);
+      expect(record.cluster).toBe("other");
+      const run = (...args: readonly string[]) => processes.run(args, { cwd });
+      const receipt = await run("propose", "hello", "--json", "--timeout", "20000");
+      expect(JSON.parse(receipt.stdout)).toMatchObject({ position: 1, value: "hello" });
+      const [chosen, decided, status, why] = await Promise.all([
+        run("chosen", "--json"),
+        run("decide", "colour", "blue"),
+        run("status"),
+        run("why", "--json"),
+      ]);
+      expect(JSON.parse(chosen.stdout)).toMatchObject({ position: 1, value: "hello" });
+      expect(decided.stdout).toBe("blue\n");
+      expect(status.stdout).toMatch(/^cluster other on nats:\/\/127\.0\.0\.1:\d+: leader p\d, /);
+      expect(status.stdout).toMatch(/acceptor +a3 +\d+ +serving/);
+      for (const line of why.stdout.trim().split("\n")) {
+        expect(Object.keys(JSON.parse(line) as object)).toEqual(["role", "id", "waits"]);
+      }
+      await using synod = await connect({ cluster: "other", nats: record.server });
+      expect((await synod.propose("from the library")).position).toBe(2);
+      await until(() => up.stdout === "hello\nfrom the library\n");
+      expect((await up.end("SIGTERM")).code).toBe(0);
+    },
+    slowMs,
+  );
+
+  it(
+    "says what it cannot do",
+    async () => {
+      const cwd = await processes.folder();
+      const run = (...args: readonly string[]) => processes.run(["up", ...args], { cwd });
+      const holder = createServer().listen(0, "127.0.0.1");
+      await new Promise((resolve) => holder.once("listening", resolve));
+      const { port } = holder.address() as { port: number };
+      const inUse = await run("--exit", "--port", String(port));
+      expect(inUse.code).toBe(1);
+      expect(inUse.stderr).toContain(`port ${port} on 127.0.0.1 is in use: use what listens there`);
+      holder.close();
+      const absent = await run("--exit", "--nats", "nats://127.0.0.1:9");
+      expect(absent.code).toBe(3);
+      expect(absent.stderr).toContain("no NATS server answers at nats://127.0.0.1:9");
+      const other = await run("--exit", "--acceptors", "5");
+      expect(other.code).toBe(2);
+      expect(other.stderr).toContain("has 3 acceptors: leave --acceptors out to continue it");
+      const named = await run("--exit", "--cluster", "another");
+      expect(named.stderr).toContain("is called demo: leave --cluster out");
+      expect((await run("--placement", "spread")).code).toBe(2);
+    },
+    slowMs,
+  );
+
+  it(
+    "refuses a server on which a cluster of its name answers",
+    async () => {
+      const [one, two] = [await processes.folder(), await processes.folder()];
+      const { record } = await bringUp(one, ["--placement", "single"]);
+      const args = ["up", "--exit", "--nats", record.server];
+      const twin = await processes.run(args, { cwd: two });
+      expect(twin.code).toBe(1);
+      expect(twin.stderr).toContain(`a cluster demo answers on ${record.server} already`);
+      const sister = await processes.run([...args, "--cluster", "sister", "--fresh"], {
+        cwd: two,
+        input: "hello\n",
+      });
+      expect(sister).toMatchObject({ code: 0, stdout: "hello\n" });
+    },
+    slowMs,
+  );
+});

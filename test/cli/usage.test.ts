@@ -1,0 +1,127 @@
+/**
+ * Goal: the command line explains itself, and ends with the code that says how it went.
+ * Method: short runs of dist without a cluster.
+ */
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, it } from "vitest";
+import { Processes } from "./processes.js";
+
+const processes = new Processes();
+afterEach(() => processes.clear());
+
+const run = async (...args: readonly string[]) => {
+  const cwd = await processes.folder();
+  return processes.run(args, { cwd });
+};
+
+describe("the command line", () => {
+  it("says its version", async () => {
+    const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+    const { version } = JSON.parse(text) as { version: string };
+    expect(await run("--version")).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  it("has help with examples for each command, and lists no others", async () => {
+    const { code, stdout } = await run("--help");
+    expect(code).toBe(0);
+    const listed = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<|[A-Z ])/gm)].map(([, name]) => name);
+    const commands = ["up", "propose", "chosen", "decide", "status", "why", "chart", "format"];
+    expect(listed).toEqual([...commands, "worker", "help"]);
+    const pages = await Promise.all([...commands, "worker"].map((name) => run(name, "--help")));
+    for (const page of pages) {
+      expect(page.code).toBe(0);
+      expect(page.stdout).toMatch(/\nExamples:\n {2}synod /);
+    }
+  });
+
+  it("ends with code 2 when it is used wrongly", async () => {
+    const wrong = [
+      ["stauts"],
+      ["decide"],
+      ["chart", "aceptor"],
+      ["chart", "--format", "svg"],
+      ["status", "--cluster", "No Name"],
+      ["status", "--nats", "http://127.0.0.1"],
+      ["decide", "k", "--timeout", "soon"],
+      ["chosen", "--after", "-1"],
+      ["format"],
+      ["format", "--new", "demo", "--acceptors", "0"],
+      ["up", "--acceptors", "many"],
+      ["up", "--acceptors", "3", "extra"],
+    ];
+    const ended = await Promise.all(wrong.map((args) => run(...args)));
+    expect(ended.map(({ code }, i) => [...(wrong[i] ?? []), code])).toEqual(
+      wrong.map((args) => [...args, 2]),
+    );
+    for (const { stdout, stderr } of ended) {
+      expect(stdout).toBe("");
+      expect(stderr).not.toBe("");
+      expect(stderr).not.toMatch(/^ +at /m);
+    }
+  });
+
+  it("ends with code 3 when nobody is reached, in words and in JSON", async () => {
+    const server = ["--nats", "nats://127.0.0.1:9"];
+    const told = await run("status", ...server);
+    expect(told).toMatchObject({ code: 3, stdout: "" });
+    expect(told.stderr).toContain("no NATS server answers at nats://127.0.0.1:9");
+    const json = await run("decide", "k", "v", ...server, "--json");
+    expect(json).toMatchObject({ code: 3, stderr: "" });
+    expect(JSON.parse(json.stdout)).toEqual({
+      error: { code: "unreachable", message: expect.any(String), mayHaveHappened: false },
+    });
+  });
+
+  it("never shows a password", async () => {
+    const told = await run("status", "--nats", "nats://ann:secret@127.0.0.1:9");
+    expect(told.code).toBe(3);
+    expect(told.stdout + told.stderr).not.toContain("secret");
+  });
+
+  it("refuses a worker without its descriptor, or with a wrong one", async () => {
+    const missing = await run("worker", "acceptor:a1", "--data", "d");
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain("cluster.yaml:1:1: there is no such file");
+  });
+});
+
+describe("format", () => {
+  it("draws a descriptor, then the stores, once", async () => {
+    const cwd = await processes.folder();
+    const drawn = await processes.run(["format", "--new", "demo", "--proposers", "1"], { cwd });
+    const { writeFile } = await import("node:fs/promises");
+    await writeFile(`${cwd}/cluster.yaml`, drawn.stdout);
+    const store = ["format", "acceptor:a2", "proposer", "learner:l1", "--data", "d", "--json"];
+    const { code, stdout, stderr } = await processes.run(store, { cwd });
+    expect(code).toBe(0);
+    const made = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { store: string });
+    expect(made.map((line) => ({ ...line, store: line.store.length }))).toEqual([
+      { role: "acceptor", id: "a2", store: 32, data: "d/acceptor-a2" },
+      { role: "proposer", id: "p1", store: 32, data: "d/proposer-p1" },
+    ]);
+    expect(drawn.stdout).toContain(made[0]?.store);
+    expect(stderr).toContain("learner l1 remembers nothing and needs no store");
+    const again = await processes.run(store, { cwd });
+    expect(again.code).toBe(1);
+    expect(again.stdout).toContain("d/acceptor-a2 already holds a store");
+    expect((await run("format", "--draw")).stdout).toMatch(/^[0-9a-f]{32}\n$/);
+  });
+});
+
+describe("chart", () => {
+  it("prints each form", async () => {
+    const [mermaid, json, module, all] = await Promise.all([
+      run("chart", "acceptor"),
+      run("chart", "acceptor", "--json"),
+      run("chart", "acceptor", "--format", "xstate"),
+      run("chart", "--format", "json"),
+    ]);
+    expect(mermaid.stdout).toMatch(/^stateDiagram-v2\n/);
+    expect(JSON.parse(json.stdout)).toMatchObject({ id: "acceptor", initial: "recovering" });
+    expect(module.stdout).toContain("createMachine(");
+    expect(Object.keys(JSON.parse(all.stdout) as object)).toContain("synod-proposer");
+  });
+});
