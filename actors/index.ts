@@ -17,6 +17,8 @@ import { learnerStatus, learnerWaits } from "./learner/context.js";
 import { learnerMachine } from "./learner/machine.js";
 import { proposerStatus, proposerWaits } from "./proposer/context.js";
 import { proposerMachine } from "./proposer/machine.js";
+import { sessionStatus, sessionWaits } from "./session/context.js";
+import { sessionMachine } from "./session/machine.js";
 import { synodProposerStatus, synodProposerWaits } from "./synod-proposer/context.js";
 import { synodProposerMachine } from "./synod-proposer/machine.js";
 
@@ -100,7 +102,9 @@ const learner: RoleDefinition = {
     { verb: "repair" },
     { verb: "follow" },
   ],
-  doors: [{ subject: "history", queue: "learner", toEvent: readHistoryRequest }],
+  doors: [
+    { subject: "history", queue: "learner", isStructured: true, toEvent: readHistoryRequest },
+  ],
   status: (snapshot) => learnerStatus(snapshot.context),
   waits: (snapshot, nowMs) => learnerWaits(stateName(snapshot), snapshot.context, nowMs),
 };
@@ -125,7 +129,7 @@ const gateway: RoleDefinition = {
     { verb: "open-session", queue: true },
     { verb: "request" },
   ],
-  doors: [{ subject: "propose", queue: "gateway", toEvent: readProposal }],
+  doors: [{ subject: "propose", queue: "gateway", isStructured: false, toEvent: readProposal }],
   status: (snapshot) => gatewayStatus(snapshot.context),
   waits: (snapshot, nowMs) => gatewayWaits(stateName(snapshot), snapshot.context, nowMs),
 };
@@ -159,31 +163,37 @@ function isBodyType(type: string): type is BodyType {
   return (BODY_TYPES as readonly string[]).includes(type);
 }
 
-/** Reads what came through the door `history`: {"after": 0, "max": 1000} in JSON. */
-function readHistoryRequest(incoming: Incoming): Read {
-  const what = 'the body must be JSON like {"after": 0, "max": 1000}, both whole numbers ≥ 0';
-  try {
-    const asked: unknown = JSON.parse(new TextDecoder().decode(incoming.payload));
-    if (typeof asked !== "object" || asked === null) return refuse("invalid", what);
-    const { after = 0, max = 1000 } = asked as { after?: unknown; max?: unknown };
-    if (!isCount(after) || !isCount(max)) return refuse("invalid", what);
+/** Reads what came through the door `history`: {"after": 0, "max": 1000}. */
+function readHistoryRequest(_incoming: Incoming, _limits: Limits, body: unknown): Read {
+  if (typeof body === "object" && body !== null) {
+    const { after = 0, max = 1000 } = body as { after?: unknown; max?: unknown };
     const event = { type: "history", after, max };
-    return { event };
-  } catch {
-    return refuse("invalid", what);
+    if (isCount(after) && isCount(max)) return { event };
   }
+  const like = '{"after": 0, "max": 1000}';
+  return refuse("invalid", `the body must be JSON or MessagePack like ${like}, whole numbers ≥ 0`);
 }
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+const session: RoleDefinition = {
+  name: "session",
+  machine: sessionMachine,
+  stateful: false,
+  hears: [{ verb: "session-opened" }, { verb: "results" }, { verb: "refused" }],
+  status: (snapshot) => sessionStatus(snapshot.context),
+  waits: (snapshot, nowMs) => sessionWaits(stateName(snapshot), snapshot.context, nowMs),
+};
+
 /** Every role by its name. */
-export const roles: Readonly<Partial<Record<RoleName, RoleDefinition>>> = {
+export const roles: Readonly<Record<RoleName, RoleDefinition>> = {
   acceptor,
   "synod-proposer": synodProposer,
   proposer,
   learner,
   elector,
   gateway,
+  session,
 };

@@ -18,6 +18,9 @@ function json(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
+/** Writes plain data for an asker who did not ask in JSON; bodies are then bytes, not base64. */
+export type Pack = (value: unknown) => Uint8Array;
+
 /** Headers of one chosen value on the public feed. */
 export function feedHeaders(entry: FeedEntry): Headers {
   return {
@@ -34,8 +37,9 @@ export function feedHeaders(entry: FeedEntry): Headers {
  * Writes an answer. Every one has header `Synod-Reply: 1`: an answer without it comes from
  * something else that listens, such as a JetStream stream over our subjects.
  */
-export function encodeAnswer(answer: DoorAnswer): PublicMessage {
+export function encodeAnswer(answer: DoorAnswer, pack?: Pack): PublicMessage {
   const headers = { "Synod-Reply": "1", "Synod-Kind": answer.kind };
+  const write = pack ?? json;
   switch (answer.kind) {
     case "decided":
       return {
@@ -51,7 +55,7 @@ export function encodeAnswer(answer: DoorAnswer): PublicMessage {
       return { headers, payload: NOTHING };
     case "receipt": {
       const { position, slot, ballot, syncedBy } = answer;
-      return { headers, payload: json({ position, slot, ballot, syncedBy }) };
+      return { headers, payload: write({ position, slot, ballot, syncedBy }) };
     }
     case "history": {
       const { last, tail } = answer;
@@ -62,13 +66,13 @@ export function encodeAnswer(answer: DoorAnswer): PublicMessage {
         type: entry.type,
         ...(entry.log === "" ? {} : { log: entry.log }),
         by: entry.by,
-        body: toBase64(entry.body),
+        body: pack === undefined ? toBase64(entry.body) : entry.body,
       }));
-      return { headers, payload: json({ entries, last, tail }) };
+      return { headers, payload: write({ entries, last, tail }) };
     }
     case "refused": {
       const { kind, ...error } = answer;
-      return { headers: { ...headers, "Synod-Code": answer.code }, payload: json({ error }) };
+      return { headers: { ...headers, "Synod-Code": answer.code }, payload: write({ error }) };
     }
   }
 }

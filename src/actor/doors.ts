@@ -6,9 +6,10 @@
  */
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message } from "../paxos/messages.js";
-import { encodeAnswer } from "./answer.js";
+import { encodeAnswer, type Pack } from "./answer.js";
 import type { DoorAnswer } from "./effect.js";
-import type { Clock, Incoming, Transport } from "./ports.js";
+import type { Clock, Incoming, StructuredCodec, Transport } from "./ports.js";
+import type { Door } from "./role.js";
 import type { Runner } from "./runner.js";
 import { doorSubject, type Space } from "./subject.js";
 
@@ -18,10 +19,13 @@ interface DoorsOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly count: (reason: string, by?: number) => void;
+  readonly structured?: StructuredCodec | undefined;
 }
 
 interface Waiting {
   readonly reply: string;
+  /** Set if the asker wrote MessagePack. */
+  readonly pack: Pack | undefined;
   readonly sinceMs: number;
 }
 
@@ -42,7 +46,7 @@ export class Doors {
     const ends = (runner.definition.doors ?? []).map((door) =>
       transport.subscribe(
         doorSubject(space, door.subject),
-        (incoming) => this.#enter(runner, door.toEvent, incoming),
+        (incoming) => this.#enter(runner, door, incoming),
         { queue: door.queue },
       ),
     );
@@ -63,7 +67,7 @@ export class Doors {
   /** Gives a message that came as a request the token that its answer will name. */
   withToken(message: Message, incoming: Incoming): Message | undefined {
     if (message.type !== "decide" || incoming.reply === undefined) return message;
-    const token = this.#admit(incoming.reply);
+    const token = this.#admit(incoming.reply, undefined);
     return token === undefined ? undefined : { ...message, reply: token };
   }
 
@@ -75,33 +79,42 @@ export class Doors {
       return;
     }
     this.#waiting.delete(token);
-    this.#say(waiting.reply, answer);
+    this.#say(waiting.reply, answer, waiting.pack);
   }
 
-  #enter(
-    runner: Runner,
-    toEvent: NonNullable<Runner["definition"]["doors"]>[number]["toEvent"],
-    incoming: Incoming,
-  ): void {
+  #enter(runner: Runner, door: Door, incoming: Incoming): void {
     const { limits } = this.#options.cluster;
-    const made = toEvent(incoming, limits);
+    const isPacked = door.isStructured && !looksLikeJson(incoming.payload);
+    const pack = isPacked ? this.#options.structured?.encode : undefined;
+    const body = door.isStructured ? this.#read(incoming.payload, isPacked) : undefined;
+    const made = door.toEvent(incoming, limits, body);
     if ("refused" in made) {
       this.#options.count(made.refused.kind === "refused" ? made.refused.code : "refused");
-      if (incoming.reply !== undefined) this.#say(incoming.reply, made.refused);
+      if (incoming.reply !== undefined) this.#say(incoming.reply, made.refused, pack);
       return;
     }
-    const token = incoming.reply === undefined ? "" : this.#admit(incoming.reply);
+    const token = incoming.reply === undefined ? "" : this.#admit(incoming.reply, pack);
     if (token === undefined || !runner.inbox.hasRoomForRequests()) {
       if (token !== undefined) this.#waiting.delete(token);
       this.#options.count("overloaded");
-      if (incoming.reply !== undefined) this.#say(incoming.reply, OVERLOADED);
+      if (incoming.reply !== undefined) this.#say(incoming.reply, OVERLOADED, pack);
       return;
     }
     const event = { ...made.event, token };
     runner.tell(event, incoming.payload.length);
   }
 
-  #admit(reply: string): string | undefined {
+  /** Reads plain data; undefined if it is none. */
+  #read(payload: Uint8Array, isPacked: boolean): unknown {
+    try {
+      if (isPacked) return this.#options.structured?.decode(payload);
+      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #admit(reply: string, pack: Pack | undefined): string | undefined {
     const { cluster, clock, count } = this.#options;
     const { requestsOpenMax, requestPatienceMs } = cluster.limits;
     const nowMs = clock.nowMs();
@@ -112,14 +125,20 @@ export class Doors {
     }
     if (this.#waiting.size >= requestsOpenMax) return undefined;
     const token = String(++this.#tokens);
-    this.#waiting.set(token, { reply, sinceMs: nowMs });
+    this.#waiting.set(token, { reply, sinceMs: nowMs, pack });
     return token;
   }
 
-  #say(reply: string, answer: DoorAnswer): void {
-    const { headers, payload } = encodeAnswer(answer);
+  #say(reply: string, answer: DoorAnswer, pack: Pack | undefined): void {
+    const { headers, payload } = encodeAnswer(answer, pack);
     this.#options.transport.publish(reply, payload, { headers });
   }
+}
+
+/** JSON text begins with a brace or white space; a MessagePack map begins with neither. */
+function looksLikeJson(payload: Uint8Array): boolean {
+  const first = payload[0];
+  return first === undefined || first === 0x7b || first <= 0x20;
 }
 
 const OVERLOADED: DoorAnswer = {

@@ -11,7 +11,15 @@ import { Doors } from "./doors.js";
 import type { Address, Effect, Settlement } from "./effect.js";
 import { Feed } from "./feed.js";
 import { Intake } from "./intake.js";
-import type { Clock, Codec, Incoming, Logger, Random, Transport } from "./ports.js";
+import type {
+  Clock,
+  Codec,
+  Incoming,
+  Logger,
+  Random,
+  StructuredCodec,
+  Transport,
+} from "./ports.js";
 import type { Hearing, RoleDefinition } from "./role.js";
 import { Runner } from "./runner.js";
 import { createStepper } from "./step.js";
@@ -27,6 +35,8 @@ export interface HostOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** For doors that are asked in MessagePack; without it they understand JSON alone. */
+  readonly structured?: StructuredCodec | undefined;
   /** Every role there is: their hearings tell which messages are overheard. */
   readonly registry: readonly RoleDefinition[];
   /** Called when a role stopped for good. */

@@ -184,3 +184,10 @@ export interface Codec {
    */
   decode(verb: string, payload: Uint8Array): Envelope | { readonly fault: WireFault };
 }
+
+/** Plain data in MessagePack, for doors that answer in the words they are asked in. */
+export interface StructuredCodec {
+  encode(value: unknown): Uint8Array;
+  /** @throws on bytes that are no MessagePack */
+  decode(bytes: Uint8Array): unknown;
+}

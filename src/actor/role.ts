@@ -115,10 +115,15 @@ export interface Door {
   readonly subject: string;
   /** Set: only one instance of this queue group takes each request. */
   readonly queue: string | undefined;
-  /** Reads a request; never throws. */
+  /** Set: the body is plain data in JSON or MessagePack, and is answered alike. */
+  readonly isStructured: boolean;
+  /**
+   * Reads a request; never throws. `body`: the data of a structured one, undefined if unreadable.
+   */
   readonly toEvent: (
     incoming: Incoming,
     limits: Limits,
+    body: unknown,
   ) => { readonly event: { readonly type: string } } | { readonly refused: DoorAnswer };
 }
 

@@ -128,7 +128,8 @@ export function openStore(
 /** An open store of one role; made by {@link openStore}. */
 export class Store {
   /**
-   * What it held when it was opened: promise, marks, keys, round, and the votes of slots at or above
+   * What it held when it was opened: promise, marks, keys, round, and the votes of slots at or
+   * above
    * the chosen watermark. Older votes stay on disk, for repair.
    */
   readonly records: readonly StoreRecord[];

@@ -6,7 +6,7 @@ import { readChart } from "../charts/ir.js";
 import { chartConfig, chartJson } from "../charts/json.js";
 import { chartMermaid } from "../charts/mermaid.js";
 import { chartModule } from "../charts/xstate.js";
-import { closest } from "../worker/descriptor.js";
+import { closest } from "../worker/closest.js";
 import { usage } from "./failure.js";
 
 const formats = ["mermaid", "json", "xstate"] as const;

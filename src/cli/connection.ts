@@ -92,8 +92,8 @@ export function connectTo(place: Pick<Place, "nats">): Promise<NatsTransport> {
 
 function checkToken(text: string, what: string): string {
   if (/^[a-z0-9_-]{1,32}$/.test(text)) return text;
-  const sentence = `--${what} ${JSON.stringify(text)}: use 1 to 32 characters out of a-z, 0-9, _ and -`;
-  throw usage(sentence);
+  const given = JSON.stringify(text);
+  throw usage(`--${what} ${given}: use 1 to 32 characters out of a-z, 0-9, _ and -`);
 }
 
 /** The version of this program. */

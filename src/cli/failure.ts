@@ -1,6 +1,4 @@
 /** What a command fails with: a sentence for people, a code for programs, and an exit code. */
-import { NatsConnectError } from "../adapters/nats/errors.js";
-import { DescriptorError } from "../worker/descriptor.js";
 import { EXIT } from "../worker/exit.js";
 
 /** A failure that says what happened and what to do. */
@@ -38,19 +36,28 @@ const unreached: readonly string[] = [
   "disconnected",
 ];
 
+/** Codes of errors that only other arguments can mend. */
+const misused: readonly string[] = ["bad_options", "invalid", "bad_worker_options"];
+
+/** Codes of errors that have none of their own, by name: their modules are not loaded for this. */
+const words: Readonly<Record<string, string>> = {
+  DescriptorError: "bad_descriptor",
+  WorkerOptionsError: "bad_worker_options",
+  WorkerRefused: "refused",
+  FolderInUseError: "in_use",
+};
+
 /** Turns whatever was thrown into a failure. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  if (error instanceof DescriptorError) {
-    return new Failure(EXIT.failed, "bad_descriptor", error.message);
-  }
-  if (error instanceof NatsConnectError && error.code === "bad_options") {
-    return new Failure(EXIT.usage, error.code, error.message);
-  }
   if (!(error instanceof Error)) return new Failure(EXIT.failed, "failed", String(error));
   const { code, mayHaveHappened } = error as Error & { code?: unknown; mayHaveHappened?: unknown };
-  const word = typeof code === "string" ? code : "failed";
-  const exitCode = unreached.includes(word) ? EXIT.unreached : EXIT.failed;
+  const word = typeof code === "string" ? code : (words[error.name] ?? "failed");
+  const exitCode = unreached.includes(word)
+    ? EXIT.unreached
+    : misused.includes(word)
+      ? EXIT.usage
+      : EXIT.failed;
   return new Failure(exitCode, word, error.message, mayHaveHappened === true);
 }
 

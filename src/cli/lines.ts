@@ -52,7 +52,7 @@ export async function* readLines(
 }
 
 /** Writes to standard output and waits if it is slow. */
-export async function write(text: string | Uint8Array): Promise<void> {
+async function write(text: string | Uint8Array): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, "drain");
 }
 

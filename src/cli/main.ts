@@ -2,29 +2,35 @@
 /** The command line: one file per command; this one puts them together and says how they ended. */
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../worker/exit.js";
-import { addBroker } from "./broker.js";
-import { addChart } from "./chart.js";
-import { addChosen } from "./chosen.js";
 import { version } from "./connection.js";
-import { addDecide } from "./decide.js";
 import { sayFailure, toFailure } from "./failure.js";
-import { addFormat } from "./format.js";
-import { addPropose } from "./propose.js";
-import { addStatus } from "./status.js";
-import { addUp } from "./up.js";
-import { addWhy } from "./why.js";
-import { addWorker } from "./worker.js";
 
 const description =
   "Paxos roles as statecharts in worker processes, talking over NATS.\n" +
   "Begin with `synod up` in an empty folder.";
 
-/** In the order of the help. */
-const commands = [
-  ...[addUp, addPropose, addChosen, addDecide],
-  ...[addStatus, addWhy, addChart],
-  ...[addFormat, addWorker, addBroker],
-];
+type Add = (program: Command) => void;
+
+/** The commands in the order of the help. Only the one that is called is loaded. */
+const commands: Readonly<Record<string, () => Promise<Add>>> = {
+  up: async () => (await import("./up.js")).addUp,
+  propose: async () => (await import("./propose.js")).addPropose,
+  chosen: async () => (await import("./chosen.js")).addChosen,
+  decide: async () => (await import("./decide.js")).addDecide,
+  status: async () => (await import("./status.js")).addStatus,
+  why: async () => (await import("./why.js")).addWhy,
+  chart: async () => (await import("./chart.js")).addChart,
+  format: async () => (await import("./format.js")).addFormat,
+  worker: async () => (await import("./worker.js")).addWorker,
+  broker: async () => (await import("./broker.js")).addBroker,
+};
+
+async function addCommands(program: Command): Promise<void> {
+  const [, , called = ""] = process.argv;
+  const load = Object.hasOwn(commands, called) ? commands[called] : undefined;
+  const loads = load === undefined ? Object.values(commands) : [load];
+  for (const add of await Promise.all(loads.map((one) => one()))) add(program);
+}
 
 async function buildProgram(): Promise<Command> {
   const program = new Command("synod");
@@ -36,7 +42,7 @@ async function buildProgram(): Promise<Command> {
     .configureHelp({ showGlobalOptions: false })
     .showHelpAfterError("(add --help for how to use it)")
     .showSuggestionAfterError();
-  for (const add of commands) add(program);
+  await addCommands(program);
   for (const command of program.commands) {
     command.helpOption("--help", "how to use it").exitOverride();
   }

@@ -117,8 +117,8 @@ async function continueOrCreate(
   if (known !== undefined) {
     if (acceptors !== undefined && acceptors !== known.acceptors.length) {
       throw usage(
-        `the cluster in ${folder.path} has ${known.acceptors.length} acceptors: leave --acceptors ` +
-          "out to continue it, or begin anew with --fresh, which removes it",
+        `the cluster in ${folder.path} has ${known.acceptors.length} acceptors: leave ` +
+          "--acceptors out to continue it, or begin anew with --fresh, which removes it",
       );
     }
     if (flags.cluster !== undefined && flags.cluster !== known.name) {

@@ -28,15 +28,15 @@ export interface UpRecord {
 }
 
 /** Another `up` runs in this folder. */
-export class FolderInUseError extends Error {
+class FolderInUseError extends Error {
   override readonly name = "FolderInUseError";
   readonly pid: number | undefined;
 
   constructor(folder: string, pid: number | undefined) {
     const who = pid === undefined ? "another process" : `process ${pid}`;
     super(
-      `a cluster is up in ${folder} already, run by ${who}: use that one (\`synod status\`), end it ` +
-        `with \`kill ${pid ?? "PID"}\`, or run \`up\` in another folder`,
+      `a cluster is up in ${folder} already, run by ${who}: use that one (\`synod status\`), ` +
+        `end it with \`kill ${pid ?? "PID"}\`, or run \`up\` in another folder`,
     );
     this.pid = pid;
   }

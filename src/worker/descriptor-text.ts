@@ -38,7 +38,7 @@ export class DescriptorText {
   readonly #document: Document.Parsed<ParsedNode>;
   readonly #lines = new LineCounter();
 
-  /** @param textKeys keys whose scalars are names, whatever they look like: `id: 1`, `name: null` */
+  /** @param textKeys keys whose scalars are names, whatever they look like: `id: 1` */
   constructor(text: string, textKeys: ReadonlySet<string>) {
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,

@@ -8,7 +8,7 @@ import type { RoleDefinition } from "../actor/role.js";
 import { type Cluster, storeIdOf } from "../paxos/cluster.js";
 import type { RoleName } from "../paxos/messages.js";
 import { LISTED_ROLES } from "../paxos/verbs.js";
-import { closest } from "./descriptor.js";
+import { closest } from "./closest.js";
 
 /** A role to run, under an id. */
 export interface RoleToRun {
@@ -94,7 +94,7 @@ function defaultId(role: RoleName, cluster: Cluster, random: Random): string {
   const [only, ...others] = listedIds(cluster, role);
   if (only !== undefined && others.length === 0) return only;
   throw new WorkerOptionsError(
-    `which ${role}? Name one of ${listedIds(cluster, role).join(", ")}: ${role}:${only}, or an id ` +
-      "for all roles (--id)",
+    `which ${role}? Name one of ${listedIds(cluster, role).join(", ")}: ${role}:${only}, or an ` +
+      "id for all roles (--id)",
   );
 }

@@ -75,7 +75,8 @@ async function pickPort(asked: number | undefined, welcome: number | undefined):
     if ((await tryPort(asked)) !== undefined) return asked;
     throw new Error(
       `port ${asked} on ${host} is in use: use what listens there with ` +
-        `--nats nats://${host}:${asked}, or choose another port (without --port a free one is taken)`,
+        `--nats nats://${host}:${asked}, or choose another port (without --port a free one is ` +
+        "taken)",
     );
   }
   const port = welcome === undefined ? undefined : await tryPort(welcome);

@@ -8,6 +8,7 @@ import type { Clock, Logger, Random, Transport } from "../actor/ports.js";
 import { StoreRefused } from "../actor/refusal.js";
 import type { Store } from "../actor/store.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
+import { structured } from "../adapters/msgpackr/structured.js";
 import { NatsConnectError } from "../adapters/nats/errors.js";
 import type { NatsOptions } from "../adapters/nats/options.js";
 import { connectNats } from "../adapters/nats/transport.js";
@@ -236,6 +237,7 @@ class RunningWorker implements Worker {
       clock: ports.clock,
       random: ports.random,
       logger: options.logger ?? silent,
+      structured,
       registry: Object.values(registry),
       onHalt: (role, id, why, cause) => this.#halted(role, id, why, cause),
     });

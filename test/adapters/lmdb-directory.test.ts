@@ -154,6 +154,15 @@ describe("a directory", () => {
       writeFileSync(path, bad);
       expect(await refusedAt(directory)).toMatchObject({ code: "corrupt" });
     }
+    // The head: its mark, its page size, a tree's flags and roots, and its transaction's number.
+    for (const at of [24, 48, 52, 88 + 5, 136 + 5, 152, 152 + 3]) {
+      for (const page of [0, 4096]) {
+        const bad = Buffer.from(good);
+        bad[page + at]! ^= 16;
+        writeFileSync(path, bad);
+        expect(await refusedAt(directory)).toMatchObject({ code: "corrupt" });
+      }
+    }
     writeFileSync(path, good);
     truncateSync(path, 8192);
     expect(await refusedAt(directory)).toMatchObject({ code: "corrupt" });

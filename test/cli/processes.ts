@@ -8,7 +8,7 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The built command line. */
-export const main = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
 
 /** How a process ended, and what it wrote. */
 export interface Ended {

@@ -46,10 +46,17 @@ export const table: readonly Row[] = [
     may: ["actors/{1}/", "src/paxos/", "src/actor/effect", "src/actor/role", "xstate"],
     only: chartWords,
   },
-  // The registry, which alone knows every role.
+  // The registry, which alone knows every role, and the doors they open (ports: what comes in).
   {
     files: "actors/",
-    may: ["actors/", "src/paxos/", "src/actor/effect", "src/actor/role", "xstate"],
+    may: [
+      "actors/",
+      "src/paxos/",
+      "src/actor/effect",
+      "src/actor/role",
+      "src/actor/ports",
+      "xstate",
+    ],
     only: chartWords,
   },
 
@@ -69,9 +76,18 @@ export const table: readonly Row[] = [
       "node:",
     ],
   },
+  // A data folder is a disk with the store rules on top, so it makes and opens stores.
   {
     files: "src/adapters/lmdb/",
-    may: ["src/adapters/lmdb/", "src/actor/ports", "src/paxos/", "lmdb", "node:"],
+    may: [
+      "src/adapters/lmdb/",
+      "src/actor/ports",
+      "src/actor/store",
+      "src/actor/refusal",
+      "src/paxos/",
+      "lmdb",
+      "node:",
+    ],
   },
   {
     files: "src/adapters/pino/",

@@ -28,7 +28,13 @@ const functionLinesMax = 70;
 const columnsMax = 100;
 
 /** Longer files and functions that we accept. An entry that is no longer needed fails the test. */
-const allowances: readonly Allowance[] = [];
+const allowances: readonly Allowance[] = [
+  {
+    of: "src/paxos/messages.ts",
+    lines: 480,
+    reason: "every flow and every message on one page is what this file is for",
+  },
+];
 
 /** Folders where one unseeded call would end replay: rules, charts, and the simulated world. */
 const deterministicFolders = /^(?:src\/paxos|src\/sim|src\/lab|actors)\//;

@@ -8,6 +8,7 @@ import { roles } from "../../actors/index.js";
 import { subjectOf } from "../../src/actor/subject.js";
 import { createSeededRandom, type SeededRandom } from "../../src/adapters/memory/random.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { structured } from "../../src/adapters/msgpackr/structured.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import type { Message, RoleName, Sender } from "../../src/paxos/messages.js";
 import { exampleMessages } from "../support/examples.js";
@@ -157,6 +158,37 @@ describe("the public doors", () => {
     });
     expect(JSON.parse(strange.answer ?? "").error).toMatchObject({ code: "invalid" });
     expect(world.log("l1").map((value) => value.length)).toEqual([0, most]);
+  });
+
+  it("answer history in JSON or MessagePack, as they are asked", () => {
+    const world = new World(27);
+    world.startAll();
+    world.wait(1000);
+    world.propose("one");
+    world.propose("two");
+    world.wait(500);
+    const asker = world.bus.connect("asker");
+    const ask = (body: Uint8Array, read: (payload: Uint8Array) => unknown) => {
+      const answers: unknown[] = [];
+      asker.request("synod.test.history", body, { timeoutMs: 1000 }, (answer) => {
+        if (answer.kind === "answer") answers.push(read(answer.message.payload));
+      });
+      world.wait(100);
+      return answers[0] as { entries: { position: number; body: unknown }[]; tail: number };
+    };
+    const utf8 = new TextEncoder();
+    const fromJson = (payload: Uint8Array) => JSON.parse(new TextDecoder().decode(payload));
+    const inJson = ask(utf8.encode('{"after": 1, "max": 10}'), fromJson);
+    expect(inJson).toMatchObject({ tail: 2, entries: [{ position: 2, body: "dHdv" }] });
+    const packed = ask(structured.encode({ after: 1 }), structured.decode);
+    expect(packed).toMatchObject({ tail: 2, entries: [{ position: 2 }] });
+    expect(new TextDecoder().decode(packed.entries[0]?.body as Uint8Array)).toBe("two");
+    for (const bad of ["", "hello", "[]", '{"after": -1}', '{"after": 1.5}', "\u0001"]) {
+      expect(
+        ask(utf8.encode(bad), (payload) => payload.length),
+        bad,
+      ).toBeGreaterThan(0);
+    }
   });
 
   it("give a repeated Nats-Msg-Id its first receipt", () => {

@@ -14,6 +14,7 @@ import { MemoryFile } from "../../src/adapters/memory/disk.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import { createMemoryBus, type MemoryTransport } from "../../src/adapters/memory/transport.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { structured } from "../../src/adapters/msgpackr/structured.js";
 import { type Cluster, safetyHash, storeIdOf } from "../../src/paxos/cluster.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { RoleName, Sender } from "../../src/paxos/messages.js";
@@ -111,6 +112,7 @@ export class World {
       clock: this.clock,
       random: this.#random.fork(`${name} ${this.clock.nowMs()}`),
       logger: quiet,
+      structured,
       registry,
       onHalt: (role, id, why) => {
         if (why !== KILLED) this.halts.push(`${role} ${id}: ${why}`);

@@ -98,8 +98,8 @@ describe("a supervisor", () => {
 
   it("says so when a program is not there", async () => {
     const made = create();
-    void made.add({ name: "x", start: () => spawn("no-such-program-here") }).catch(() => {});
+    void made.add({ name: "x", start: () => spawn("./no-such-program") }).catch(() => {});
     await until(() => said.length > 0);
-    expect(said[0]).toMatch(/^x could not be started \(spawn no-such-program-here ENOENT\)/);
+    expect(said[0]).toMatch(/^x could not be started \(spawn \.\/no-such-program ENOENT\)/);
   });
 });

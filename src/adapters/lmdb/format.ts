@@ -82,7 +82,9 @@ export async function openDirectory(
   } catch (error) {
     disk?.close();
     await claim.release();
-    throw error;
+    // LMDB numbers its errors: one of its pages is not what it should be.
+    const isOfLmdb = typeof (error as { code?: unknown }).code === "number";
+    throw isOfLmdb ? corrupt(directory, (error as Error).message, error) : error;
   }
 }
 

@@ -17,10 +17,20 @@ export class DiskRefused extends Error {
   }
 }
 
+/** A tree of a head page. */
+interface Tree {
+  readonly flags: number;
+  readonly depth: number;
+  /** Pages it says it has. */
+  readonly pages: bigint;
+  readonly root: bigint;
+}
+
 /** A head has two of these pages, written in turns: the later one counts. */
 interface HeadPage {
   readonly pageBytes: number;
-  readonly roots: readonly bigint[];
+  /** The free pages, and the records. */
+  readonly trees: readonly Tree[];
   readonly lastPage: bigint;
   readonly transaction: bigint;
 }
@@ -28,10 +38,12 @@ interface HeadPage {
 const MAGIC = 0xbeefc0de;
 const DATA_VERSION = 2;
 const META_PAGE = 0x08;
-/** Page header, and the fields of a head page up to the transaction's number. */
+/** Where the fields of a head page are. */
+const AT = { kind: 18, magic: 24, version: 28, trees: [48, 96], last: 144, transaction: 152 };
 const HEAD_BYTES = 160;
 /** Root of an empty tree. */
 const NO_PAGE = 2n ** 64n - 1n;
+const DEPTH_MAX = 32;
 
 /**
  * Checks that LMDB can open a file: that it is one of its own, and all there.
@@ -49,11 +61,10 @@ export function checkHead(path: string): void {
     if (size === 0) return;
     const first = readHead(file, 0);
     const second = readHead(file, first.pageBytes);
-    const [a, b] = [first.transaction, second.transaction];
-    if (second.pageBytes !== first.pageBytes || (a > b ? a - b : b - a) > 1n) {
+    if (!areTwins(first, second)) {
       throw new DiskRefused("damaged", "the head of its file is damaged");
     }
-    const later = a > b ? first : second;
+    const later = first.transaction > second.transaction ? first : second;
     if ((later.lastPage + 1n) * BigInt(later.pageBytes) > BigInt(size)) {
       throw new DiskRefused("damaged", "its file was cut short");
     }
@@ -67,22 +78,45 @@ function readHead(file: number, at: number): HeadPage {
   const read = readSync(file, bytes, 0, HEAD_BYTES, at);
   const view = new DataView(bytes.buffer);
   const page: HeadPage = {
-    pageBytes: view.getUint32(48, true),
-    roots: [view.getBigUint64(88, true), view.getBigUint64(136, true)],
-    lastPage: view.getBigUint64(144, true),
-    transaction: view.getBigUint64(152, true),
+    pageBytes: view.getUint32(AT.trees[0] as number, true),
+    trees: AT.trees.map((tree) => readTree(view, tree)),
+    lastPage: view.getBigUint64(AT.last, true),
+    transaction: view.getBigUint64(AT.transaction, true),
   };
   const isHead =
     read === HEAD_BYTES &&
-    (view.getUint16(18, true) & META_PAGE) !== 0 &&
-    view.getUint32(24, true) === MAGIC &&
-    (view.getUint32(28, true) & 0xffff) === DATA_VERSION;
-  const isSound =
-    page.pageBytes >= 512 &&
-    page.pageBytes <= 65536 &&
-    (page.pageBytes & (page.pageBytes - 1)) === 0 &&
-    page.roots.every((root) => root === NO_PAGE || root <= page.lastPage);
+    (view.getUint16(AT.kind, true) & META_PAGE) !== 0 &&
+    view.getUint32(AT.magic, true) === MAGIC &&
+    (view.getUint32(AT.version, true) & 0xffff) === DATA_VERSION;
   if (!isHead) throw new DiskRefused("damaged", "its file is not one of LMDB");
-  if (!isSound) throw new DiskRefused("damaged", "the head of its file is damaged");
+  if (!isSound(page)) throw new DiskRefused("damaged", "the head of its file is damaged");
   return page;
+}
+
+function readTree(view: DataView, at: number): Tree {
+  const count = (field: number) => view.getBigUint64(at + field, true);
+  return {
+    flags: view.getUint16(at + 4, true),
+    depth: view.getUint16(at + 6, true),
+    pages: count(8) + count(16) + count(24),
+    root: count(40),
+  };
+}
+
+/** What one page can say of itself: sizes, and trees that lie within the file. */
+function isSound({ pageBytes, trees, lastPage }: HeadPage): boolean {
+  const isSize = pageBytes >= 512 && pageBytes <= 65536 && (pageBytes & (pageBytes - 1)) === 0;
+  const used = trees.reduce((sum, { pages }) => sum + pages, 0n);
+  const isTree = ({ root, depth, pages }: Tree) =>
+    root === NO_PAGE
+      ? depth === 0 && pages === 0n
+      : root > 1n && root <= lastPage && depth > 0 && depth <= DEPTH_MAX;
+  return isSize && used < lastPage + 1n && trees.every(isTree);
+}
+
+/** What both pages agree on, and that one follows the other. */
+function areTwins(a: HeadPage, b: HeadPage): boolean {
+  const apart = a.transaction - b.transaction;
+  const sameFlags = a.trees.every(({ flags }, at) => flags === b.trees[at]?.flags);
+  return a.pageBytes === b.pageBytes && sameFlags && apart >= -1n && apart <= 1n;
 }
