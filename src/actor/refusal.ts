@@ -94,16 +94,16 @@ export function alreadyFormatted(folder: string): StoreRefused {
 export function corrupt(folder: string, what: string, cause?: unknown): StoreRefused {
   return new StoreRefused(
     "corrupt",
-    `${folder} is corrupt: ${what}. It answers no more, since it may have forgotten a promise or a ` +
-      "vote: check the disk, and replace this role by a new one with a new store",
+    `${folder} is corrupt: ${what}. It answers no more, since it may have forgotten a promise ` +
+      "or a vote: check the disk, and replace this role by a new one with a new store",
     { cause },
   );
 }
 
 /** The refusal of a store that another process has taken. */
 export function fenced(folder: string): StoreRefused {
-  const message = `another process has opened ${folder}; stop one of the two and start this role again`;
-  return new StoreRefused("fenced", message);
+  const what = "stop one of the two and start this role again";
+  return new StoreRefused("fenced", `another process has opened ${folder}; ${what}`);
 }
 
 /** The refusal of a store that could not be written when it was formatted or opened. */

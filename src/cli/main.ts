@@ -70,7 +70,8 @@ async function main(): Promise<void> {
     }
     const failure = toFailure(error);
     sayFailure(failure, process.argv.includes("--json"));
-    process.exitCode = failure.exitCode;
+    // Not by itself: an input that is open, or a connection that will not close, must not hold us.
+    process.exit(failure.exitCode);
   }
 }
 

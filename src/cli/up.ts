@@ -181,7 +181,9 @@ function sayBanner(
   isLasting: boolean,
 ): void {
   const bold = (text: string) => styled(process.stderr, "bold", text);
-  const rows = supervisor.list().map(({ name, pid }) => [`  ${name}`, `pid ${pid}`]);
+  const rows = supervisor.list().map(({ name, pid, state }) => {
+    return [`  ${name}`, state === "refused" ? "does not run" : `pid ${pid}`];
+  });
   const lines = [
     `${bold(`cluster ${cluster.name} is up`)} on ${server.url} (${server.what})`,
     ...table(rows),

@@ -36,12 +36,19 @@ export async function formatStores(cluster: Cluster, data: string): Promise<void
   }
 }
 
-/** Starts the workers of a cluster and waits until all serve. @throws Error if one refuses */
+/**
+ * Starts the workers of a cluster and waits until all serve that will: one that refuses (its store
+ * was wiped, say) does not keep the others from it.
+ *
+ * @throws Error if all refuse
+ */
 export async function startWorkers(options: LocalOptions): Promise<readonly PlacedProcess[]> {
   const { cluster, placement, supervisor } = options;
   const placed = placeRoles(cluster, placement, isRunnable);
   const launches = await Promise.all(placed.map((one) => launchOf(one, options)));
-  await Promise.all(launches.map((launch) => supervisor.add(launch)));
+  const added = await Promise.allSettled(launches.map((launch) => supervisor.add(launch)));
+  const refused = added.filter((one) => one.status === "rejected");
+  if (refused.length === added.length) throw refused[0]?.reason;
   return placed;
 }
 

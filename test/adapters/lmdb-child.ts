@@ -58,6 +58,8 @@ const vote = (slot, size = 100) => {
 };
 const commit = (store, records, trimBelow) =>
   new Promise((resolve) => store.commit({ records, trimBelow }, (error) => resolve(error)));
+const tell = (opening) =>
+  opening.then(() => say("opened"), (error) => say(error.code + ": " + error.message));
 const slots = (store) => store.readVotes(0, 2 ** 40, 2 ** 30).votes.map(({ slot }) => slot);
 `;
 

@@ -129,8 +129,8 @@ describe("a descriptor with errors", () => {
     expect(problems(unsafe)).toEqual([
       "c.yaml:9:11: acceptors name a1 twice: every one needs an id of its own",
       "c.yaml:12:22: proposers[0] has the store of acceptors[0]: draw one with `synod format`",
-      "c.yaml:18:14: limits.beaconMs (100) must not be above limits.suspectMs (60): change one of " +
-        "them",
+      "c.yaml:18:14: limits.beaconMs (100) must not be above limits.suspectMs (60): change one " +
+        "of them",
     ]);
     const disjoint = text.replace("majority", "{ flexible: { phase1: 1, phase2: 2 } }");
     expect(problems(disjoint)).toEqual([

@@ -69,7 +69,8 @@ describe("a supervisor", () => {
 
   it("does not start again what ends with code 4, and tells why", async () => {
     const made = create();
-    const ending = `process.send({ kind: "ending", why: "its store is corrupt" }, () => process.exit(4));`;
+    const word = `{ kind: "ending", why: "its store is corrupt" }`;
+    const ending = `process.send(${word}, () => process.exit(4));`;
     const added = made.add({ name: "acceptor a1", start: script(ending) });
     await expect(added).rejects.toThrow("acceptor a1: its store is corrupt");
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -80,7 +81,8 @@ describe("a supervisor", () => {
 
   it("passes on that a role has halted while others go on", async () => {
     const made = create();
-    const halted = `${obedient} process.send({ kind: "halted", role: "acceptor", id: "a1", why: "w" });`;
+    const word = `{ kind: "halted", role: "acceptor", id: "a1", why: "w" }`;
+    const halted = `${obedient} process.send(${word});`;
     await made.add({ name: "node 1", start: script(halted) });
     await until(() => said.includes("acceptor a1 has halted: w"));
   });

@@ -97,8 +97,8 @@ async function claimed(directory: string): Promise<Claim> {
   }
   if (claim.kind === "claimed") return claim;
   const who = claim.pid === undefined ? "another process" : `process ${claim.pid}`;
-  const message = `${directory} is in use by ${who}; stop it, or give this role a folder of its own`;
-  throw new StoreRefused("in_use", message);
+  const what = "stop it, or give this role a folder of its own";
+  throw new StoreRefused("in_use", `${directory} is in use by ${who}; ${what}`);
 }
 
 function openDisk(directory: string, options: LmdbDiskOptions): Disk {
@@ -130,8 +130,8 @@ function unwritable(directory: string, cause: unknown): StoreRefused {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new StoreRefused(
     "unwritable",
-    `${directory} cannot be used for a store: ${why}. Make it writable for this user, with room on ` +
-      "its disk, or choose another folder",
+    `${directory} cannot be used for a store: ${why}. Make it writable for this user, with room ` +
+      "on its disk, or choose another folder",
     { cause },
   );
 }

@@ -29,16 +29,16 @@ export interface Held {
 
 /** Options of {@link claimDirectory}. */
 export interface ClaimOptions {
-  /** A socket without a file, or a file with a pid. Default: a socket on Linux, a file elsewhere. */
+  /** A socket without a file, or a file with a pid. Default: a socket on Linux, else a file. */
   readonly by?: "socket" | "file" | undefined;
 }
 
 /**
  * Claims an existing directory for this process.
  *
- * Details: on Linux a listening socket in the abstract namespace, named after the directory's device
- * and inode: two paths to one directory meet, two directories never do, and the kernel drops it when
- * the process dies. Processes in separate network namespaces (two containers on one volume) do not
+ * Details: on Linux a listening socket in the abstract namespace, named after the directory's
+ * device and inode: two paths to one directory meet, two directories never do, and the kernel drops
+ * it when the process dies. Processes in separate network namespaces (two containers on one volume) do not
  * see each other's; the fence sees them.
  *
  * @throws Error if the directory cannot be read or, where a file is used, written

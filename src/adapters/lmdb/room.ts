@@ -8,7 +8,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, statfsSync, writeSync } from "node:fs";
 import type { RootDatabase } from "lmdb";
 
-/** Where a page written again stays where it is: ext2–4, xfs, tmpfs. Elsewhere it needs new room. */
+/** Where a page written again stays where it is: ext, xfs, tmpfs. Elsewhere it needs new room. */
 const IN_PLACE: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x01021994]);
 /** Pages that LMDB may need beside the records': its list of free pages, and split branches. */
 const SLACK_PAGES = 64;

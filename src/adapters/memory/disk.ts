@@ -188,7 +188,7 @@ export class MemoryFile {
     return this.#bytes + bytes <= this.bytesMax;
   }
 
-  /** Makes a batch durable, and those before it, or says why not; one that a crash cut off is gone. */
+  /** Makes a batch durable, and those before it, or says why not; after a crash it is gone. */
   #finish(one: Unsynced): void {
     while (this.#unsynced.includes(one)) {
       const next = this.#unsynced.shift() as Unsynced;
