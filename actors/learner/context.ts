@@ -3,6 +3,7 @@
 import type { FeedEntry } from "../../src/actor/effect.js";
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
+import { KeyLearnerState, type KeyNews } from "../../src/paxos/key-learner.js";
 import { LearnerState } from "../../src/paxos/learner.js";
 import { LogState } from "../../src/paxos/log.js";
 import type { ChosenEntry, Outcome } from "../../src/paxos/messages.js";
@@ -17,6 +18,7 @@ export interface HistoryAsk {
 /** The learner's bulk: what is known, what was applied, and what is kept of it. */
 export class LearnerData {
   readonly chosen = new LearnerState();
+  readonly keys = new KeyLearnerState();
   readonly log: LogState;
   /** Entries by position, from {@link firstPosition} on. */
   readonly history: FeedEntry[] = [];
@@ -43,6 +45,7 @@ export interface LearnerContext {
   readonly outcomes: ReadonlyMap<string, readonly Outcome[]>;
   readonly taken: readonly ChosenEntry[];
   readonly unreadable: number;
+  readonly keyNews: readonly KeyNews[];
   /** Repairs asked for in a row without progress. */
   readonly attempts: number;
   readonly repairs: number;
@@ -60,6 +63,7 @@ export function learnerContext(input: RoleInput): LearnerContext {
     outcomes: new Map(),
     taken: [],
     unreadable: 0,
+    keyNews: [],
     attempts: 0,
     repairs: 0,
     sinceMs: input.nowMs,
@@ -68,11 +72,12 @@ export function learnerContext(input: RoleInput): LearnerContext {
 
 /** What `status` shows of a learner. */
 export function learnerStatus(context: LearnerContext): RoleStatus {
-  const { chosen, firstSlot } = context.data;
+  const { chosen, firstSlot, keys } = context.data;
   return {
     chosenWatermark: chosen.tail,
     appliedWatermark: chosen.watermark,
     firstRetained: firstSlot,
+    keys: keys.decided.size,
   };
 }
 

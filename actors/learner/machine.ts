@@ -2,7 +2,8 @@
  * The learner: finds out what is chosen, in order and without gaps, and tells it.
  *
  * Paper: PMS §2.3 (learning a chosen value), §3 (gaps). The rules are in `src/paxos/learner.ts`
- * (when a value is known), `log.ts` and `session.ts` (what took effect).
+ * (when a value is known), `key-learner.ts` (the same for single-decree keys), `log.ts` and
+ * `session.ts` (what took effect).
  */
 import { assertEvent, assign, setup } from "xstate";
 import {
@@ -16,6 +17,7 @@ import {
 } from "../../src/actor/effect.js";
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
 import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
+import { noteKeyChosen, noteKeyValue, noteKeyVote } from "../../src/paxos/key-learner.js";
 import {
   missingRange,
   noteAccept,
@@ -35,6 +37,9 @@ import type {
   ChosenEntry,
   Entries,
   Follow,
+  KeyAccept,
+  KeyAccepted,
+  KeyChosen,
   Outcome,
   Repair,
   Votes,
@@ -53,6 +58,7 @@ export type HistoryEvent = { readonly type: "history"; readonly nowMs: number } 
 
 type LearnerEvent =
   | InboundOf<Accept | Chosen | Accepted | Beacon | Votes | Entries | Repair | Follow>
+  | InboundOf<KeyAccept | KeyAccepted | KeyChosen>
   | HistoryEvent
   | HostEvent;
 type Args = { context: LearnerContext; event: LearnerEvent };
@@ -142,6 +148,7 @@ export const learnerMachine = setup({
       const { learn } = context.cluster;
       return learn.kind === "some" && learn.learners.includes(context.id);
     },
+    everyLearnerCounts: ({ context }) => context.cluster.learn.kind === "all",
     madeProgress: ({ context }) => context.attempts === 0,
   },
   actions: {
@@ -186,6 +193,16 @@ export const learnerMachine = setup({
         for (const { message } of event.received) noteEntries(data.chosen, message, cluster);
       }
       return apply(context);
+    }),
+    learnKey: assign(({ context, event }) => {
+      assertEvent(event, ["key-accept", "key-accepted", "key-chosen"]);
+      const { data, cluster } = context;
+      const keyNews = event.received.map(({ from, message }) => {
+        if (message.type === "key-accept") return noteKeyValue(data.keys, message, cluster);
+        if (message.type === "key-chosen") return noteKeyChosen(data.keys, message, cluster);
+        return noteKeyVote(data.keys, from.id, message, cluster);
+      });
+      return { keyNews };
     }),
     beginRepair: assign(({ context, event }) => {
       const sinceMs = "nowMs" in event ? (event.nowMs ?? context.sinceMs) : context.sinceMs;
@@ -235,6 +252,12 @@ export const learnerMachine = setup({
               })),
             }),
           ],
+    ),
+    announceKeyToLearners: effects(({ context }: Args) =>
+      context.keyNews.flatMap(({ chosen }) => (chosen === null ? [] : broadcast("learner", chosen))),
+    ),
+    countOddKey: effects(({ context }: Args) =>
+      context.keyNews.flatMap(({ odd }) => (odd === null ? [] : count(odd))),
     ),
     askForRepair: effects(({ context }: Args) => {
       const range = missingRange(context.data.chosen, context.cluster);
@@ -305,6 +328,16 @@ export const learnerMachine = setup({
       { guard: "isDistinguished", actions: ["learnFromVotes", "tell", "announceToLearners"] },
       { guard: "tallies", actions: ["learnFromVotes", "tell"] },
     ],
+    "key-accept": [
+      { guard: "isDistinguished", actions: ["learnKey", "announceKeyToLearners", "countOddKey"] },
+      { guard: "everyLearnerCounts", actions: ["learnKey", "countOddKey"] },
+      {},
+    ],
+    "key-accepted": [
+      { guard: "isDistinguished", actions: ["learnKey", "announceKeyToLearners", "countOddKey"] },
+      { guard: "everyLearnerCounts", actions: ["learnKey", "countOddKey"] },
+    ],
+    "key-chosen": { actions: ["learnKey", "countOddKey"] },
     beacon: { actions: ["learnFromBeacon", "tell"] },
     votes: { actions: ["learnFromRepair", "tell"] },
     entries: { actions: ["learnFromRepair", "tell"] },

@@ -2,11 +2,12 @@
  * The proposer of single-decree Synod: one machine, one key, the algorithm of the paper's section
  * 2.
  *
- * Paper: PMS §2.2 phases 1(a) and 2(a), §2.3 (it is the distinguished learner of its own votes).
+ * Paper: PMS §2.2 phases 1(a) and 2(a), §2.3 (it is the distinguished learner of its own votes, and
+ * in mode `leader` it "in turn informs the other learners").
  * The rules are in `src/paxos/synod.ts`.
  */
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, type DoorAnswer, effects } from "../../src/actor/effect.js";
+import { broadcast, type DoorAnswer, effects, NOTHING } from "../../src/actor/effect.js";
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
 import { decodeTyped, encodeTyped } from "../../src/paxos/command.js";
@@ -145,6 +146,13 @@ export const synodProposerMachine = setup({
       if (proposed === null) return [];
       return [broadcast("acceptor", { type: "key-accept", key: context.key, ...proposed })];
     }),
+    // On the way into `decided` and not on its entry: late askers make nobody tell the learners anew.
+    announceToLearners: effects(({ context }: Args) => {
+      const { cluster, key, attempt, chosen } = context;
+      const digest = attempt?.proposed?.digest;
+      if (cluster.learn.kind !== "leader" || chosen === null || digest === undefined) return NOTHING;
+      return [broadcast("learner", { type: "key-chosen", key, digest, ...chosen })];
+    }),
     replyDecided: effects(({ context }: Args) => {
       const { chosen } = context;
       if (chosen === null) return [];
@@ -223,7 +231,11 @@ export const synodProposerMachine = setup({
           actions: "noteHigherBallot",
         },
       },
-      always: { guard: "votesFormQuorum", target: "decided", actions: "noteChosen" },
+      always: {
+        guard: "votesFormQuorum",
+        target: "decided",
+        actions: ["noteChosen", "announceToLearners"],
+      },
       after: { retryDelay: { target: "accepting", reenter: true } },
     },
     backingOff: {

@@ -122,7 +122,7 @@ export interface DiskError {
  * Keys are 1 … 1024 bytes, ordered as unsigned bytes.
  */
 export interface Disk {
-  /** Device and inode of the file, as text; another after a copy. */
+  /** Names the file itself, as text: another after a copy, the same after a move or remount. */
   readonly file: string;
   /** Returns the bytes under a key (valid until the next commit), or undefined. */
   get(key: Uint8Array): Uint8Array | undefined;

@@ -95,6 +95,8 @@ export interface RoleStatus {
   readonly chosenWatermark?: number;
   readonly appliedWatermark?: number;
   readonly firstRetained?: number;
+  /** Decided single-decree keys that it knows. */
+  readonly keys?: number;
   readonly stateHash?: string;
   readonly elections?: number;
   readonly nacks?: number;

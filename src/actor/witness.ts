@@ -7,6 +7,8 @@ import type { Hello, Objection, Sender } from "../paxos/messages.js";
 interface Seen {
   readonly incarnation: number;
   readonly writeNumber: number;
+  /** The process that spoke. */
+  readonly process: string;
 }
 
 /**
@@ -19,16 +21,17 @@ export class Witness {
   note(sender: Sender): void {
     if (sender.storeId === null) return;
     const seen = this.#seen.get(sender.storeId);
-    const { incarnation, writeNumber } = sender;
-    if (seen !== undefined && !isLater({ incarnation, writeNumber }, seen)) return;
-    this.#seen.set(sender.storeId, { incarnation, writeNumber });
+    if (seen !== undefined && !isLater(sender, seen)) return;
+    const { incarnation, writeNumber, process } = sender;
+    this.#seen.set(sender.storeId, { incarnation, writeNumber, process });
   }
 
   /**
    * Holds a starting store's history against what was seen.
    *
    * A store that was seen at write w of incarnation i must have begun its next incarnation at a
-   * write ≥ w: it kept what it had said. One that began lower is a copy made before.
+   * write ≥ w: it kept what it had said. One that began lower is a copy made before. No two processes
+   * share an incarnation: one that does began from a copy too.
    *
    * @returns the objection, or null
    */
@@ -36,14 +39,18 @@ export class Witness {
     const seen = sender.storeId === null ? undefined : this.#seen.get(sender.storeId);
     if (seen === undefined) return null;
     const next = hello.openings.find(({ incarnation }) => incarnation > seen.incarnation);
+    const isTwin = sender.incarnation === seen.incarnation && sender.process !== seen.process;
     const tooOld =
+      isTwin ||
       sender.incarnation < seen.incarnation ||
       (next !== undefined && next.writeNumber < seen.writeNumber);
-    return tooOld ? { type: "objection", reason: "older_copy", ...seen } : null;
+    if (!tooOld) return null;
+    const { incarnation, writeNumber } = seen;
+    return { type: "objection", reason: "older_copy", incarnation, writeNumber };
   }
 }
 
-function isLater(a: Seen, b: Seen): boolean {
+function isLater(a: Sender, b: Seen): boolean {
   if (a.incarnation !== b.incarnation) return a.incarnation > b.incarnation;
   return a.writeNumber > b.writeNumber;
 }

@@ -1,4 +1,5 @@
 /** How we speak to people: sentences and tables on standard error or output, colour if wanted. */
+import { basename, relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import type { LogFields, Logger } from "../actor/ports.js";
 
@@ -44,6 +45,12 @@ export function table(rows: readonly (readonly string[])[]): string[] {
       .join("  ")
       .trimEnd(),
   );
+}
+
+/** How this program is called from here: `synod`, or `node dist/src/cli/main.js` in a clone. */
+export function commandName(): string {
+  const [, path = ""] = process.argv;
+  return basename(path) === "synod" ? "synod" : `node ${relative(process.cwd(), path)}`;
 }
 
 /** Writes one result: a line, or with `--json` one object a line. */

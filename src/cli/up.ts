@@ -14,7 +14,7 @@ import { useClient } from "./client.js";
 import { type ConnectionFlags, type Place, withConnection } from "./connection.js";
 import { usage } from "./failure.js";
 import { wholeNumber } from "./format.js";
-import { duration, say, styled, table, terminalLogger } from "./terminal.js";
+import { commandName, duration, say, styled, table, terminalLogger } from "./terminal.js";
 import { runInput, shareInput } from "./up-input.js";
 import { findServer, refuseTwins, type UpServer } from "./up-server.js";
 import { printingOf } from "./value.js";
@@ -189,14 +189,17 @@ function sayBanner(
     ...table(rows),
     `  stores and logs in ${folder.path}`,
   ];
+  const me = commandName();
   const hints = [
     "Type a line: it is proposed, and shown once it is chosen. In another terminal, here:",
-    "  synod propose hello          the same, from elsewhere",
-    "  synod chosen --follow        what is chosen",
-    "  synod decide colour blue     a key: the first value wins, for ever",
-    "  synod status                 who runs, who leads",
-    "  synod why                    what each role waits for",
-    "Ctrl-C ends it; a later `synod up` continues it.",
+    ...table([
+      [`  ${me} propose hello`, "the same, from elsewhere"],
+      [`  ${me} chosen --follow`, "what is chosen"],
+      [`  ${me} decide colour blue`, "a key: the first value wins, for ever"],
+      [`  ${me} status`, "who runs, who leads"],
+      [`  ${me} why`, "what each role waits for"],
+    ]),
+    "Ctrl-C ends it; a later `up` continues it.",
   ];
   for (const line of isLasting ? [...lines, ...hints] : lines) say(line);
 }

@@ -4,7 +4,7 @@
  */
 
 /** Thrown when an invariant of the protocol does not hold. */
-export class InvariantError extends Error {
+class InvariantError extends Error {
   override readonly name = "InvariantError";
 }
 

@@ -51,7 +51,7 @@ export class LearnerState {
 }
 
 /** How far above its watermark a learner keeps what it hears, in slots. */
-export function horizon(state: LearnerState, cluster: Cluster): number {
+function horizon(state: LearnerState, cluster: Cluster): number {
   return state.watermark + 4 * cluster.limits.windowMax;
 }
 

@@ -27,6 +27,8 @@ export interface Limits {
   readonly decidePatienceMs: number;
   /** How long it remembers a decided key, to answer late askers without asking again. */
   readonly decideLingerMs: number;
+  /** Votes for keys that a learner counts at once: one tally a ⟨key, ballot, digest⟩. */
+  readonly decideTalliesMax: number;
   /** Bytes of one `decide` key. */
   readonly keyBytesMax: number;
   /** Events waiting for one role. */
@@ -82,6 +84,7 @@ export const DEFAULT_LIMITS: Limits = {
   decideOpenMax: 1024,
   decidePatienceMs: 60_000,
   decideLingerMs: 2000,
+  decideTalliesMax: 4096,
   keyBytesMax: 512,
   inboxEventsMax: 16_384,
   inboxBytesMax: 128 * 1024 * 1024,

@@ -8,6 +8,7 @@
  *   synod-proposer ──key-accept───▶ acceptors          phase 2a   (learners listen: the value)
  *   synod-proposer ◀─key-accepted── acceptor           phase 2b, after its sync   (▶ learners too)
  *   synod-proposer ◀─key-nack────── acceptor           "abandon": a higher ballot is promised
+ *   synod-proposer ──key-chosen───▶ learners           or distinguished learners do, as `learn` says
  *
  * Multi-Paxos, one instance a slot (PMS §3):
  *
@@ -139,6 +140,21 @@ export interface KeyNack {
   readonly ballot: Ballot;
   readonly promised: Ballot | null;
   readonly reason: NackReason;
+}
+
+/**
+ * An announcement. synod-proposer that got the value chosen, or a distinguished learner that counted
+ * the votes → every learner. May repeat: a learner keeps what it heard first. Late is harmless.
+ */
+export interface KeyChosen {
+  readonly type: "key-chosen";
+  readonly key: string;
+  /** The ballot at which `by` voted for the value. */
+  readonly ballot: Ballot;
+  readonly digest: string;
+  readonly value: Uint8Array;
+  /** Acceptors known to have voted for it, synced. */
+  readonly by: readonly string[];
 }
 
 /** A client's wish for a key. anyone → a synod-proposer (queue group), as a request. */
@@ -400,7 +416,8 @@ export interface Refused {
 // --- stores under suspicion ------------------------------------------------------------------
 
 /**
- * A starting store shows its history. acceptor → everybody, before it serves. A proposer needs none:
+ * A starting store shows its history. acceptor → everybody, before it serves. A proposer needs
+ * none:
  * its store keeps a round, and a ballot's nonce is new at each start.
  */
 export interface Hello {
@@ -425,6 +442,7 @@ export type Message =
   | KeyAccept
   | KeyAccepted
   | KeyNack
+  | KeyChosen
   | Decide
   | Prepare
   | Promise1b

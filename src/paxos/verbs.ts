@@ -23,6 +23,7 @@ export const SENDERS: Readonly<Record<Verb, readonly RoleName[]>> = {
   "key-accept": ["synod-proposer"],
   "key-accepted": ["acceptor"],
   "key-nack": ["acceptor"],
+  "key-chosen": ["synod-proposer", "learner"],
   decide: ["session"],
   prepare: ["proposer"],
   promise: ["acceptor"],

@@ -26,6 +26,7 @@ export const LIMIT_RANGES: { readonly [K in keyof Limits]: readonly [number, num
   decideOpenMax: [1, 65_536],
   decidePatienceMs: [1000, 60 * minuteMs],
   decideLingerMs: [0, 60 * minuteMs],
+  decideTalliesMax: [1, 2 ** 20],
   keyBytesMax: [1, 1000],
   inboxEventsMax: [64, 2 ** 20],
   inboxBytesMax: [mib, 4096 * mib],

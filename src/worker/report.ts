@@ -23,6 +23,8 @@ export interface RoleReport {
   readonly chosenWatermark: number | null;
   readonly appliedWatermark: number | null;
   readonly firstRetained: number | null;
+  /** Decided single-decree keys that a learner knows. */
+  readonly keys: number | null;
   readonly stateHash: string | null;
   readonly elections: number;
   readonly nacks: number;
@@ -94,6 +96,7 @@ export function reportRole(
     chosenWatermark: one.chosenWatermark ?? null,
     appliedWatermark: one.appliedWatermark ?? null,
     firstRetained: one.firstRetained ?? null,
+    keys: one.keys ?? null,
     stateHash: one.stateHash ?? null,
     elections: one.elections ?? 0,
     nacks: statuses.reduce((sum, { nacks = 0 }) => sum + nacks, 0),
@@ -115,6 +118,7 @@ export function reportCorpse(
     chosenWatermark: null,
     appliedWatermark: null,
     firstRetained: null,
+    keys: null,
     stateHash: null,
   };
   const none = { elections: 0, nacks: 0, syncs: 0, dropped };

@@ -192,7 +192,7 @@ describe("corruption", () => {
     expect(open(file).meta.incarnation).toBe(2);
   });
 
-  it("is found for a vote that vanished, came or was exchanged, and for a vanished meta record", () => {
+  it("is found for a vote that vanished, came or was exchanged, and without a meta record", () => {
     const harms: ((file: MemoryFile) => void)[] = [
       (file) => file.remove(voteKey(0)),
       (file) => file.remove(voteKey(1)),

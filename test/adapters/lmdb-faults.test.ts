@@ -51,7 +51,7 @@ function readTrace(text: string): Call[] {
 }
 
 describe("a write", () => {
-  it("is synced before `done` is called: pages, fdatasync, then the page that counts", (context) => {
+  it("is synced before `done`: pages, fdatasync, then the page that counts", (context) => {
     if (noStrace !== undefined) return context.skip(noStrace);
     const data = JSON.stringify(join(root, "traced"));
     const path = child(

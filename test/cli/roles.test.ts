@@ -1,8 +1,8 @@
 /**
  * Goal: roles in processes of their own decide keys, whoever is killed, and refuse what would make
  * them break their word.
- * Method: `worker` processes without a supervisor, on a nats-server and on the embedded broker; kill
- * -9, wiped and foreign stores; asked by the library under its own name and by `decide`.
+ * Method: `worker` processes without a supervisor, on a nats-server and on the embedded broker;
+ * kill -9, wiped and foreign stores; asked by the library under its own name and by `decide`.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";

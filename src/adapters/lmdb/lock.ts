@@ -38,8 +38,8 @@ export interface ClaimOptions {
  *
  * Details: on Linux a listening socket in the abstract namespace, named after the directory's
  * device and inode: two paths to one directory meet, two directories never do, and the kernel drops
- * it when the process dies. Processes in separate network namespaces (two containers on one volume) do not
- * see each other's; the fence sees them.
+ * it when the process dies. Processes in separate network namespaces (two containers on one volume)
+ * do not see each other's; the fence sees them.
  *
  * @throws Error if the directory cannot be read or, where a file is used, written
  */

@@ -15,6 +15,7 @@ type Rules = { readonly [V in Verb]?: (message: MessageOf<V>) => boolean };
 export const COHERENT: Rules = {
   "key-promise": ({ vote }) => vote === null || isNamed(vote),
   "key-accept": isNamed,
+  "key-chosen": isNamed,
   promise: (message) =>
     message.part < message.parts &&
     message.trimmed <= message.chosenWatermark &&

@@ -1,6 +1,17 @@
 /** Single-decree Synod on the wire. The order of the properties is the order of the elements. */
 import { Type } from "@sinclair/typebox";
-import { ballot, blob, bodyType, digest, key, nackReason, orNull, reply, vote } from "./fields.js";
+import {
+  ballot,
+  blob,
+  bodyType,
+  digest,
+  key,
+  nackReason,
+  orNull,
+  reply,
+  vote,
+  voters,
+} from "./fields.js";
 
 /** The verbs of single-decree Synod. */
 export const keySchemas = {
@@ -25,6 +36,14 @@ export const keySchemas = {
     ballot,
     promised: orNull(ballot),
     reason: nackReason,
+  }),
+  "key-chosen": Type.Object({
+    type: Type.Literal("key-chosen"),
+    key,
+    ballot,
+    digest,
+    value: blob(),
+    by: voters,
   }),
   decide: Type.Object({
     type: Type.Literal("decide"),
