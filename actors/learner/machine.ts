@@ -254,7 +254,9 @@ export const learnerMachine = setup({
           ],
     ),
     announceKeyToLearners: effects(({ context }: Args) =>
-      context.keyNews.flatMap(({ chosen }) => (chosen === null ? [] : broadcast("learner", chosen))),
+      context.keyNews.flatMap(({ chosen }) =>
+        chosen === null ? [] : broadcast("learner", chosen),
+      ),
     ),
     countOddKey: effects(({ context }: Args) =>
       context.keyNews.flatMap(({ odd }) => (odd === null ? [] : count(odd))),

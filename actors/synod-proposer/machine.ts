@@ -146,11 +146,12 @@ export const synodProposerMachine = setup({
       if (proposed === null) return [];
       return [broadcast("acceptor", { type: "key-accept", key: context.key, ...proposed })];
     }),
-    // On the way into `decided` and not on its entry: late askers make nobody tell the learners anew.
+    // On the way into `decided`, not on its entry: a late asker is no reason to tell them again.
     announceToLearners: effects(({ context }: Args) => {
       const { cluster, key, attempt, chosen } = context;
       const digest = attempt?.proposed?.digest;
-      if (cluster.learn.kind !== "leader" || chosen === null || digest === undefined) return NOTHING;
+      if (cluster.learn.kind !== "leader" || chosen === null || digest === undefined)
+        return NOTHING;
       return [broadcast("learner", { type: "key-chosen", key, digest, ...chosen })];
     }),
     replyDecided: effects(({ context }: Args) => {

@@ -30,7 +30,8 @@ export class Witness {
    * Holds a starting store's history against what was seen.
    *
    * A store that was seen at write w of incarnation i must have begun its next incarnation at a
-   * write ≥ w: it kept what it had said. One that began lower is a copy made before. No two processes
+   * write ≥ w: it kept what it had said. One that began lower is a copy made before. No two
+   * processes
    * share an incarnation: one that does began from a copy too.
    *
    * @returns the objection, or null

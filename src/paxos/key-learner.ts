@@ -59,18 +59,16 @@ export interface KeyNews {
 }
 
 const NO_NEWS: KeyNews = { chosen: null, odd: null };
+const SECOND_VALUE: KeyNews = { chosen: null, odd: "second_value" };
+const NO_ROOM: KeyNews = { chosen: null, odd: "too_many_keys" };
 
 /** Takes the value of a proposal; proof of nothing yet. */
-export function noteKeyValue(
-  state: KeyLearnerState,
-  accept: KeyAccept,
-  cluster: Cluster,
-): KeyNews {
-  const settled = judge(state, accept, cluster);
-  if (settled !== null) return settled;
+export function noteKeyValue(state: KeyLearnerState, accept: KeyAccept, cluster: Cluster): KeyNews {
+  const judged = judge(state, accept, cluster);
+  if (judged !== null) return judged;
   const { tally, odd } = tallyFor(state, accept, cluster);
   tally.value ??= accept.value.slice();
-  return { chosen: settle(state, tally, cluster), odd: odd };
+  return settle(state, tally, cluster) ?? { chosen: null, odd };
 }
 
 /** Counts a vote; one acceptor counts once for one ⟨key, ballot, digest⟩, a stranger never. */
@@ -81,9 +79,106 @@ export function noteKeyVote(
   cluster: Cluster,
 ): KeyNews {
   if (!acceptorIds(cluster).includes(acceptor)) return NO_NEWS;
-  const settled = judge(state, accepted, cluster);
-  if (settled !== null) return settled;
+  const judged = judge(state, accepted, cluster);
+  if (judged !== null) return judged;
   const { tally, odd } = tallyFor(state, accepted, cluster);
   tally.voters.add(acceptor);
-  return { chosen: settle(state, tally, cluster), odd };
+  return settle(state, tally, cluster) ?? { chosen: null, odd };
+}
+
+/**
+ * Takes an announcement.
+ *
+ * Why open tallies of the key stay: "each of which can then inform all the learners" is worth its
+ * messages only if a distinguished learner informs them although another has, whose may be lost.
+ */
+export function noteKeyChosen(
+  state: KeyLearnerState,
+  chosen: KeyChosen,
+  cluster: Cluster,
+): KeyNews {
+  const { key, ballot, digest, value, by } = chosen;
+  const known = state.decided.get(key);
+  if (known !== undefined) return known.digest === digest ? NO_NEWS : SECOND_VALUE;
+  if (isFull(state, cluster)) return NO_ROOM;
+  state.decided.set(key, { ballot, digest, value: value.slice(), by, isCounted: false });
+  return NO_NEWS;
+}
+
+function isFull(state: KeyLearnerState, cluster: Cluster): boolean {
+  return state.decided.size >= cluster.limits.decideKeysMax;
+}
+
+/**
+ * Says what there is to say of a proposal or vote that is not to be counted.
+ *
+ * Paper: PMS §2.2, P2b: no proposal numbered above a chosen one has another value, and P2a: nobody
+ * accepts one. One at the same ballot would be a second value of that ballot.
+ *
+ * @returns null if it is to be counted
+ */
+function judge(
+  state: KeyLearnerState,
+  message: KeyAccept | KeyAccepted,
+  cluster: Cluster,
+): KeyNews | null {
+  const known = state.decided.get(message.key);
+  if (known === undefined) return isFull(state, cluster) ? NO_ROOM : null;
+  const differs = known.digest !== message.digest;
+  if (differs && compareBallots(message.ballot, known.ballot) >= 0) return SECOND_VALUE;
+  return known.isCounted ? NO_NEWS : null;
+}
+
+/** Returns the tally of a ⟨key, ballot, digest⟩; a new one may take the place of the oldest. */
+function tallyFor(
+  state: KeyLearnerState,
+  { key, ballot, digest }: KeyAccept | KeyAccepted,
+  cluster: Cluster,
+): { readonly tally: Tally; readonly odd: KeyOddity | null } {
+  // Ballots and digests have no slash in them: whatever the key is called, names differ.
+  const name = `${formatBallot(ballot)}/${digest}/${key}`;
+  const open = state.tallies.get(name);
+  if (open !== undefined) return { tally: open, odd: null };
+  const odd = dropOldest(state, cluster) ? "key_tally_dropped" : null;
+  const tally = { key, ballot, digest, value: null, voters: new Set<string>() };
+  state.tallies.set(name, tally);
+  const names = state.talliesOf.get(key);
+  if (names === undefined) state.talliesOf.set(key, new Set([name]));
+  else names.add(name);
+  return { tally, odd };
+}
+
+/** Makes room for a tally. @returns whether one had to go */
+function dropOldest(state: KeyLearnerState, cluster: Cluster): boolean {
+  if (state.tallies.size < cluster.limits.decideTalliesMax) return false;
+  for (const [name, { key }] of state.tallies) {
+    state.tallies.delete(name);
+    const names = state.talliesOf.get(key);
+    names?.delete(name);
+    if (names?.size === 0) state.talliesOf.delete(key);
+    break;
+  }
+  return true;
+}
+
+/**
+ * Looks whether a phase-2 quorum voted for a value that is known; if so the key's tallies end.
+ *
+ * @returns null if it is not so
+ */
+function settle(state: KeyLearnerState, tally: Tally, cluster: Cluster): KeyNews | null {
+  const { key, ballot, digest, value, voters } = tally;
+  if (value === null) return null;
+  if (!isPhase2Quorum(cluster.quorums, acceptorIds(cluster), voters)) return null;
+  for (const name of state.talliesOf.get(key) ?? []) state.tallies.delete(name);
+  state.talliesOf.delete(key);
+  const by = [...voters].sort();
+  const known = state.decided.get(key);
+  if (known === undefined) {
+    state.decided.set(key, { ballot, digest, value, by, isCounted: true });
+  } else {
+    known.isCounted = true;
+    if (known.digest !== digest) return SECOND_VALUE;
+  }
+  return { chosen: { type: "key-chosen", key, ballot, digest, value, by }, odd: null };
 }

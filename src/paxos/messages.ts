@@ -8,7 +8,7 @@
  *   synod-proposer ──key-accept───▶ acceptors          phase 2a   (learners listen: the value)
  *   synod-proposer ◀─key-accepted── acceptor           phase 2b, after its sync   (▶ learners too)
  *   synod-proposer ◀─key-nack────── acceptor           "abandon": a higher ballot is promised
- *   synod-proposer ──key-chosen───▶ learners           or distinguished learners do, as `learn` says
+ *   synod-proposer ──key-chosen───▶ learners           or distinguished learners say it
  *
  * Multi-Paxos, one instance a slot (PMS §3):
  *
@@ -143,8 +143,9 @@ export interface KeyNack {
 }
 
 /**
- * An announcement. synod-proposer that got the value chosen, or a distinguished learner that counted
- * the votes → every learner. May repeat: a learner keeps what it heard first. Late is harmless.
+ * An announcement. the synod-proposer that got the value chosen, or a distinguished learner that
+ * counted the votes → every learner, as `learn` says. May repeat: a learner keeps what it heard
+ * first. Late is harmless.
  */
 export interface KeyChosen {
   readonly type: "key-chosen";

@@ -7,11 +7,13 @@ import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
+import type { Cluster } from "../../src/paxos/cluster.js";
 import { heardTogether, testCluster, timerSet } from "../support/steps.js";
 import {
   accepted,
   accepting,
   acceptor,
+  announces,
   cancelled,
   decide,
   decided,
@@ -159,6 +161,7 @@ describe("a question", () => {
     bench.take(accepted(2, proposed));
     expect(bench.take(accepted(3, proposed))).toEqual([
       noRetry("accepting"),
+      announces(proposed, ["a2", "a3"]),
       decided("t1", ours(1), "z", ["a2", "a3"]),
       linger,
     ]);
@@ -189,17 +192,31 @@ describe("accepting (PMS §2.2, phase 2)", () => {
     }
   });
 
-  it("with a quorum's votes answers everybody who asked: chosen", () => {
+  it("with a quorum's votes tells learners (PMS §2.3) and everybody who asked: chosen", () => {
     const bench = accepting("x");
     bench.take(decide("y", "t2"));
     bench.take(accepted(3, x));
     expect(bench.take(accepted(1, x))).toEqual([
       noRetry("accepting"),
+      announces(x, ["a3", "a1"]),
       decided("t1", ours(1), "x", ["a3", "a1"]),
       decided("t2", ours(1), "x", ["a3", "a1"]),
       linger,
     ]);
     expect(bench.state).toBe("decided");
+  });
+
+  it.each<[string, Cluster["learn"]]>([
+    ["all", { kind: "all" }],
+    ["some", { kind: "some", learners: ["l1"] }],
+  ])("tells no learner in mode %s: the acceptors have", (_mode, learn) => {
+    const bench = accepting("x", { cluster: testCluster({}, { learn }) });
+    bench.take(accepted(3, x));
+    expect(bench.take(accepted(1, x))).toEqual([
+      noRetry("accepting"),
+      decided("t1", ours(1), "x", ["a3", "a1"]),
+      linger,
+    ]);
   });
 
   it("proposes again after a silence, the same value at the same ballot", () => {

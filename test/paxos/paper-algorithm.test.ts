@@ -7,6 +7,12 @@ import { drawBackoff } from "../../src/paxos/backoff.js";
 import { compareBallots, formatBallot, isLower, nextBallot } from "../../src/paxos/ballot.js";
 import * as inv from "../../src/paxos/invariants.js";
 import {
+  KeyLearnerState,
+  noteKeyChosen,
+  noteKeyValue,
+  noteKeyVote,
+} from "../../src/paxos/key-learner.js";
+import {
   alreadyChosen,
   countPromise,
   countVote,
@@ -130,6 +136,26 @@ describe("2.3 Learning a Chosen Value", () => {
     const told = run.network.flatMap((letter) => ("answer" in letter ? [letter.answer] : []));
     const ballot = run.proposers[0]?.attempt?.ballot;
     expect(told).toEqual([{ type: "key-accepted", key: KEY, ballot, digest: digestOf("x") }]);
+  });
+
+  it("distinguished learners, each of which can then inform all the learners", () => {
+    const cluster = makeCluster(3);
+    const [proposed, distinguished] = [voteOf(1, "x"), [1, 2].map(() => new KeyLearnerState())];
+    const announced = distinguished.map((learner, at) => {
+      noteKeyValue(learner, { type: "key-accept", key: KEY, ...proposed }, cluster);
+      const accepted = { type: "key-accepted", key: KEY, ...proposed } as const;
+      expect(noteKeyVote(learner, "a0", accepted, cluster).chosen).toBeNull();
+      return noteKeyVote(learner, `a${at + 1}`, accepted, cluster).chosen;
+    });
+    expect(announced.map((chosen) => chosen?.by)).toEqual([
+      ["a0", "a1"],
+      ["a0", "a2"],
+    ]);
+    for (const chosen of announced) {
+      const other = new KeyLearnerState(); // heard one of them, and no acceptor
+      if (chosen !== null) noteKeyChosen(other, chosen, cluster);
+      expect(other.decided.get(KEY)).toMatchObject(proposed);
+    }
   });
 
   it("Because of message loss, a value could be chosen with no learner ever finding out", () => {

@@ -178,9 +178,7 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
   "key-accept": fc.tuple(key, vote).map(([name, cast]) => ({ key: name, ...cast })),
   "key-accepted": record({ key, ballot, digest: digests }),
   "key-nack": record({ key, ballot, promised, reason: nackReason }),
-  "key-chosen": fc
-    .tuple(key, vote, ids)
-    .map(([name, cast, by]) => ({ key: name, ...cast, by })),
+  "key-chosen": fc.tuple(key, vote, ids).map(([name, cast, by]) => ({ key: name, ...cast, by })),
   decide: record({ key, value: orNull(bytes()), valueType: bodyType, reply: text(0) }),
   prepare: record({ ballot, fromSlot: slot }),
   promise,

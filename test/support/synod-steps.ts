@@ -79,6 +79,8 @@ export const prepares = (at: Ballot) =>
   broadcast("acceptor", { type: "key-prepare", key: KEY, ballot: at });
 export const proposes = (vote: Vote) =>
   broadcast("acceptor", { type: "key-accept", key: KEY, ...vote });
+export const announces = (vote: Vote, by: string[]) =>
+  broadcast("learner", { type: "key-chosen", key: KEY, ...vote, by });
 export const reply = (token: string, answer: DoorAnswer): Effect => ({
   kind: "reply",
   token,
