@@ -2,7 +2,6 @@
 import type { Command } from "commander";
 import type { RoleReport, Status } from "../client/control.js";
 import type { Cluster } from "../paxos/cluster.js";
-import type { RoleReport as ProcessReport } from "../worker/report.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
 import { result, styled, table } from "./terminal.js";
@@ -12,8 +11,10 @@ import { shortBallot } from "./value.js";
 const watchMs = 1000;
 
 /** A role as `status` shows it; `pid` is null for one that the descriptor lists and nobody runs. */
-type RoleRow = Omit<RoleReport, "pid"> &
-  Partial<Pick<ProcessReport, "syncs" | "why">> & { readonly pid: number | null };
+type RoleRow = Omit<RoleReport, "pid" | "syncs"> & {
+  readonly pid: number | null;
+  readonly syncs: number | null;
+};
 
 /** Adds the command. */
 export function addStatus(program: Command): void {
@@ -56,7 +57,8 @@ function rowsOf(cluster: Cluster, running: readonly RoleReport[]): RoleRow[] {
 }
 
 function gone({ role, id }: { readonly role: string; readonly id: string }): RoleRow {
-  return { role, id, pid: null, data: null, incarnation: null, state: "silent", dropped: {} };
+  const nothing = { pid: null, data: null, incarnation: null, syncs: null, why: null };
+  return { role, id, ...nothing, state: "silent", dropped: {} };
 }
 
 function draw(status: Status, rows: readonly RoleRow[], server: string): string[] {

@@ -13,6 +13,10 @@ export type RoleReport = {
   readonly incarnation: number | null;
   /** The chart's state; "halted" for a role that stopped for good. */
   readonly state: string;
+  /** Why it has halted. */
+  readonly why: string | null;
+  /** Synced transactions of its store in this life. */
+  readonly syncs: number;
   /** What its process dropped or refused, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
 } & { readonly [K in keyof RoleStatus]?: RoleStatus[K] | null };

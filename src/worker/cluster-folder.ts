@@ -97,12 +97,20 @@ export class ClusterFolder {
   /**
    * Makes a new cluster: writes its descriptor, then formats its stores. Interrupted, it is made
    * anew: the descriptor takes its name last, and nothing has run before.
+   *
+   * @throws if there are stores whose descriptor is gone: those may have voted, and are not removed
    */
   async create(cluster: Cluster, format: (data: string) => Promise<void>): Promise<void> {
+    const unborn = `${this.descriptorPath}.new`;
+    if (!(await exists(unborn)) && (await exists(this.dataPath))) {
+      throw new Error(
+        `${this.dataPath} holds stores, but ${this.descriptorPath} is gone: put it back, or say ` +
+          "--fresh to remove them and all that was chosen",
+      );
+    }
+    await writeFile(unborn, writeDescriptor(cluster));
     await rm(this.dataPath, { recursive: true, force: true });
     await mkdir(this.dataPath, { recursive: true });
-    const unborn = `${this.descriptorPath}.new`;
-    await writeFile(unborn, writeDescriptor(cluster));
     await format(this.dataPath);
     await rename(unborn, this.descriptorPath);
   }
