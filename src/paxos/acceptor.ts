@@ -200,7 +200,7 @@ export function castVotes(
       const verdict = judgeSlot(state, slot, accept.ballot, digest);
       if (verdict === "new") {
         const vote = { ballot: accept.ballot, digest, value: value.slice() };
-        state.votes.set(slot, vote);
+        if (slot >= state.votesFrom) state.votes.set(slot, vote); // an older one is on disk alone
         state.highestVoted = Math.max(state.highestVoted, slot);
         records.push({ kind: "vote", slot, ...vote });
       }
