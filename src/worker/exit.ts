@@ -1,4 +1,4 @@
-/** How a process of ours ends: the exit codes of DESIGN section 9, and one for supervisors. */
+/** How a process of ours ends: the exit codes of every command, and one for supervisors. */
 export const EXIT = {
   done: 0,
   failed: 1,

@@ -1,5 +1,5 @@
 /**
- * Goal: every chart keeps to the idiom of STYLE section 2, so that its picture says all there is.
+ * Goal: every chart keeps to the idiom of actors/README.md, so that its picture says all there is.
  * Method: each rule is a pure function over configuration and names, run over every registered
  * role, and over a chart with one planted violation and its clean twin.
  */

@@ -1,5 +1,5 @@
 /**
- * Goal: nobody imports against the directions of DESIGN section 2.
+ * Goal: nobody imports against the directions of the table in imports.ts.
  * Method: the table is data (imports.ts); every import of every file is held against it; planted
  * imports, good and bad, show that the checker tells them apart.
  */

@@ -3,7 +3,7 @@ import ts from "typescript";
 import { type Finding, lineOf, type SourceText, walk } from "./sources.js";
 
 /**
- * One row of DESIGN section 2's table: what the files of a folder may import.
+ * One row of the table: what the files of a folder may import.
  *
  * `files` and `may` are paths. One that ends in `/` is a folder; any other is a module (or the
  * folder of that name), without extension. In `files`, `*` is one path part; in `may`, `{1}` is

@@ -22,7 +22,7 @@ export interface Allowance {
   readonly reason: string;
 }
 
-/** Lines, columns: STYLE section 3. */
+/** Lines, columns. */
 const fileLinesMax = 400;
 const functionLinesMax = 70;
 const columnsMax = 100;
@@ -228,7 +228,7 @@ function linesWith(source: SourceText, pattern: RegExp, message: string): Findin
   });
 }
 
-/** What others call says what it does: STYLE section 5. */
+/** What others call says what it does. */
 export const docComments: Rule = (source) => {
   if (!/^src\/(?:paxos|actor)\/.*\.ts$/.test(source.path)) return [];
   const seen = new Set<string>(); // the first overload speaks for all

@@ -1,5 +1,5 @@
 /**
- * Goal: the habits of STYLE sections 3 and 7 hold without anyone watching.
+ * Goal: the habits of this house hold without anyone watching.
  * Method: each rule is a pure function (rules.ts), run over the tree, and over a planted violation
  * and its clean twin.
  */
