@@ -55,7 +55,7 @@ export function electorWaits(state: string, context: ElectorContext, nowMs: numb
   const sinceMs = Math.max(0, Math.round(nowMs - context.suspectedMs));
   const from = context.leader === null ? [] : [context.leader.id];
   const base = { have: 0, need: 1, sinceMs };
-  if (state === "suspecting") {
+  if (state === "suspecting" || state === "confirming") {
     const reason = "the server knows of no subscriber for the leader; asked a second time";
     return [{ ...base, for: "a sign of the leader", from, reason }];
   }

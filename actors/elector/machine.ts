@@ -19,6 +19,10 @@ type Args = { context: ElectorContext; event: ElectorEvent };
 const nowOf = (event: ElectorEvent, otherwise: number) =>
   "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
 
+/** How late a tick comes: this process's own lag, which says nothing of the leader. */
+const lagOf = ({ tickMs, cluster }: ElectorContext, nowMs: number) =>
+  Math.max(0, nowMs - tickMs - cluster.limits.beaconMs);
+
 export const electorMachine = setup({
   types: {
     context: {} as ElectorContext,
@@ -30,7 +34,8 @@ export const electorMachine = setup({
       const { suspectMs, beaconMs } = context.cluster.limits;
       // With no leader known there is nobody to depose: a short look around is enough.
       const patienceMs = context.leader === null ? 3 * beaconMs : suspectMs;
-      return nowOf(event, context.heardMs) - context.heardMs > patienceMs;
+      const nowMs = nowOf(event, context.heardMs);
+      return nowMs - lagOf(context, nowMs) - context.heardMs > patienceMs;
     },
     leaderHasNoProcess: ({ context, event }) => {
       assertEvent(event, "no-pong");
@@ -57,9 +62,7 @@ export const electorMachine = setup({
     }),
     noteTick: assign(({ context, event }) => {
       const nowMs = nowOf(event, context.tickMs);
-      // A tick that comes late is this process's own lag, and says nothing of the leader.
-      const lagMs = Math.max(0, nowMs - context.tickMs - context.cluster.limits.beaconMs);
-      return { tickMs: nowMs, heardMs: Math.min(nowMs, context.heardMs + lagMs) };
+      return { tickMs: nowMs, heardMs: Math.min(nowMs, context.heardMs + lagOf(context, nowMs)) };
     }),
     beginWatch: assign(({ context, event }) => ({ tickMs: nowOf(event, context.tickMs) })),
     forgiveOutage: assign(({ context, event }) => {

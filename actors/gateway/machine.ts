@@ -86,9 +86,9 @@ function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
   return told;
 }
 
-/** What of the held commands may go now; nothing while no leader is known. */
+/** What of the held commands may go now; nothing while nobody leads, or would tell the outcome. */
 function proposals(context: GatewayContext, event: GatewayEvent) {
-  if (context.leader === null) return [];
+  if (context.leader === null || context.learner === null) return [];
   const nowMs = nowOf(event, context.sinceMs);
   return takeProposals(context.data, context.cluster.limits, nowMs);
 }
@@ -135,13 +135,11 @@ export const gatewayMachine = setup({
     noteLearner: assign(({ context, event }) => {
       assertEvent(event, "outcomes");
       const { learner, nonce } = context;
-      for (const { from } of event.received) {
-        const isHere = from.process === nonce;
-        if (learner === null || learner.id === from.id || isHere) {
-          return { learner: { id: from.id, heardMs: event.nowMs } };
-        }
-      }
-      return {};
+      const heard = event.received.map(({ from }) => from);
+      const here = heard.find(({ process }) => process === nonce);
+      const known = learner === null ? heard[0] : heard.find(({ id }) => id === learner.id);
+      const best = here ?? known;
+      return best === undefined ? {} : { learner: { id: best.id, heardMs: event.nowMs } };
     }),
     forgetSilent: assign(({ context, event }) => {
       const nowMs = nowOf(event, context.sinceMs);
@@ -154,12 +152,13 @@ export const gatewayMachine = setup({
     }),
     settle: assign(({ context, event }) => {
       assertEvent(event, "outcomes");
-      const { data, cluster, id, nonce } = context;
+      const { data, cluster, id } = context;
       const outcomes = event.received.flatMap(({ message }) => message.outcomes);
       const settled = settle(data, outcomes, cluster.limits, event.nowMs);
       const told = tellSettled(context, settled);
       for (const { session, client } of settled.expired) {
-        if (session === data.ownSession) openOwnSession(data, id, nonce);
+        // The old session stands for the nonce, so that no id is ever used for two sessions.
+        if (session === data.ownSession) openOwnSession(data, id, session);
         else if (client !== null) {
           told.push(send("session", client, refusal("session_expired", session, 1)));
         }

@@ -4,6 +4,7 @@ import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.j
 import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
 import type { LastHeard, Message, Sender } from "../../src/paxos/messages.js";
 import { ProposerState } from "../../src/paxos/proposer.js";
+import { quorumStanding } from "../../src/paxos/quorum.js";
 
 /** The proposer's context. `data` is bulk and has one owner. */
 export interface ProposerContext {
@@ -73,48 +74,46 @@ export function proposerStatus(context: ProposerContext): RoleStatus {
   };
 }
 
+/** Acceptors that have not heard a leader for so long that a standby may prepare. */
+export function silentAcceptors({ answers, cluster }: ProposerContext): ReadonlySet<string> {
+  const silent = [...answers].filter(
+    ([, { agoMs }]) => agoMs === null || agoMs >= cluster.limits.silenceMs,
+  );
+  return new Set(silent.map(([acceptor]) => acceptor));
+}
+
 /** What it waits for: answers, promises, votes, room in the window, or its turn. */
 export function proposerWaits(state: string, context: ProposerContext, nowMs: number): Wait[] {
   const { data, cluster } = context;
-  const acceptors = acceptorIds(cluster);
-  const need = Math.floor(acceptors.length / 2) + 1;
   const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
   const ballot = data.ballot === null ? "" : formatBallot(data.ballot);
-  const missing = (heard: Iterable<string>) => {
-    const set = new Set(heard);
-    return { from: acceptors.filter((id) => !set.has(id)), have: set.size, need };
-  };
+  const phase1 = (present: ReadonlySet<string>) =>
+    quorumStanding(cluster.quorums, acceptorIds(cluster), 1, present);
   if (state === "asking") {
     const reason = "a standby prepares only when a phase-1 quorum has not heard the leader either";
-    const what = "acceptors to say when they last heard the leader";
-    return [{ for: what, ...missing(context.answers.keys()), sinceMs, reason }];
+    const what = "acceptors to say that they have not heard the leader";
+    return [{ for: what, ...phase1(silentAcceptors(context)), sinceMs, reason }];
   }
   if (state === "preparing") {
     const reason = "phase 1 needs a quorum that promised";
-    return [
-      { for: `promises of ballot ${ballot}`, ...missing(data.promises.keys()), sinceMs, reason },
-    ];
+    const standing = phase1(new Set(data.promises.keys()));
+    return [{ for: `promises of ballot ${ballot}`, ...standing, sinceMs, reason }];
   }
   if (state === "preempted") {
     const reason = `a higher ballot is promised; standing by again after ${context.backoffMs} ms`;
     return [{ for: "its turn", from: [], have: 0, need: 0, sinceMs, reason }];
   }
-  return votesAwaited(context, nowMs, missing);
+  return votesAwaited(context, nowMs);
 }
 
-function votesAwaited(
-  context: ProposerContext,
-  nowMs: number,
-  missing: (heard: Iterable<string>) => { from: string[]; have: number; need: number },
-): Wait[] {
-  for (const [slot, open] of context.data.open) {
+function votesAwaited({ data, cluster }: ProposerContext, nowMs: number): Wait[] {
+  for (const [slot, open] of data.open) {
     if (open.chosen) continue;
-    const { ballot } = context.data;
-    const name = ballot === null ? "" : ` at ballot ${formatBallot(ballot)}`;
+    const name = data.ballot === null ? "" : ` at ballot ${formatBallot(data.ballot)}`;
     return [
       {
         for: `votes for slot ${slot}${name}`,
-        ...missing(open.voters),
+        ...quorumStanding(cluster.quorums, acceptorIds(cluster), 2, open.voters),
         sinceMs: Math.max(0, Math.round(nowMs - open.openedMs)),
         reason: "a value is chosen when a phase-2 quorum has voted for it, synced",
       },

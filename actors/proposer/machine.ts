@@ -39,7 +39,7 @@ import {
   windowIsFull,
 } from "../../src/paxos/proposer.js";
 import { isPhase1Quorum } from "../../src/paxos/quorum.js";
-import { type ProposerContext, proposerContext } from "./context.js";
+import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 
 type ProposerEvent =
   | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose>
@@ -92,12 +92,8 @@ export const proposerMachine = setup({
       return event.received[0]?.message.candidate !== context.id;
     },
     quorumIsSilent: ({ context }) => {
-      const { cluster, answers } = context;
-      const silent = [...answers].filter(
-        ([, { agoMs }]) => agoMs === null || agoMs >= cluster.limits.silenceMs,
-      );
-      const present = new Set(silent.map(([acceptor]) => acceptor));
-      return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), present);
+      const { cluster } = context;
+      return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), silentAcceptors(context));
     },
     promisesSuffice: ({ context }) => promisesSuffice(context.data, context.cluster),
     adoptionIsDone: ({ context }) => adoptionIsDone(context.data),
@@ -376,6 +372,7 @@ export const proposerMachine = setup({
     halted: {
       description: "The store cannot be trusted. An operator leads out.",
       entry: "halt",
+      on: { "disk.failed": {}, propose: {}, beacon: {} },
     },
   },
 });

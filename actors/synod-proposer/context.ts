@@ -2,6 +2,7 @@
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
+import { quorumStanding } from "../../src/paxos/quorum.js";
 import type { SynodAttempt } from "../../src/paxos/synod.js";
 
 /** The context of one key's proposer. Small, and replaced as a whole. */
@@ -65,10 +66,10 @@ export function synodProposerWaits(
   const { attempt, cluster, key } = context;
   if (attempt === null) return [];
   const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
-  const acceptors = acceptorIds(cluster);
-  const heard = state === "preparing" ? new Set(attempt.promises.keys()) : attempt.voters;
-  const from = acceptors.filter((id) => !heard.has(id));
-  const base = { from, have: heard.size, need: Math.floor(acceptors.length / 2) + 1, sinceMs };
+  const phase = state === "preparing" ? 1 : 2;
+  const heard = phase === 1 ? new Set(attempt.promises.keys()) : attempt.voters;
+  const standing = quorumStanding(cluster.quorums, acceptorIds(cluster), phase, heard);
+  const base = { ...standing, sinceMs };
   const ballot = formatBallot(attempt.ballot);
   if (state === "preparing") {
     const reason = "phase 1 needs a quorum that promised";

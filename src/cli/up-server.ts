@@ -99,10 +99,8 @@ async function startServer(request: ServerRequest): Promise<UpServer> {
     if (server.kind === "broker") closeSync(log);
   }
   await folder.keepPort(server.port);
-  const what =
-    server.kind === "broker"
-      ? "the embedded broker: no nats-server was found"
-      : "a nats-server, started for this cluster";
+  const broker = isEmbedded ? "the embedded broker" : "the embedded broker: no nats-server was found";
+  const what = server.kind === "broker" ? broker : "a nats-server, started for this cluster";
   const environment = withServer(process.env, server.url);
   return { nats: { servers: server.url }, url: server.url, what, connection: [], environment };
 }

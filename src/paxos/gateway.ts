@@ -26,6 +26,8 @@ interface ClientSession {
   readonly client: string | null;
   /** In order of number. */
   readonly pending: Map<number, Pending>;
+  /** The highest number ever held here. */
+  highest: number;
   /** The last `early` that was answered by sending again. */
   resent: { readonly expected: number; readonly atMs: number } | null;
 }
@@ -36,6 +38,8 @@ export class GatewayState {
   /** The session of those who come without one. */
   ownSession = "";
   ownNumber = 0;
+  /** Sessions of its own that it began: no two may have one id. */
+  ownSessions = 0;
   heldBytes = 0;
   /** Bytes on the way to the leader, without an outcome so far. */
   underWayBytes = 0;
@@ -57,15 +61,37 @@ export interface Settled {
   readonly lost: readonly string[];
 }
 
+function serve(state: GatewayState, client: string | null, id: string): ClientSession {
+  const known = state.sessions.get(id);
+  const pending = known?.pending ?? new Map<number, Pending>();
+  const session = { client, pending, highest: known?.highest ?? 0, resent: null };
+  state.sessions.set(id, session);
+  return session;
+}
+
 function add(state: GatewayState, session: ClientSession, pending: Pending): void {
   session.pending.set(pending.number, pending);
+  session.highest = Math.max(session.highest, pending.number);
   state.heldBytes += pending.blob.length;
   state.toSend.push(pending);
 }
 
-/** Begins the gateway's own session, for proposals that come without one. */
+/** Puts what was held late in its place. */
+function putInOrder(session: ClientSession): void {
+  const inOrder = [...session.pending].sort(([a], [b]) => a - b);
+  session.pending.clear();
+  for (const [number, pending] of inOrder) session.pending.set(number, pending);
+}
+
+/**
+ * Begins the gateway's own session, for proposals that come without one.
+ *
+ * Why a new id each time: copies of what an earlier one asked may still reach the log, under the
+ * same numbers.
+ */
 export function openOwnSession(state: GatewayState, gateway: string, nonce: string): void {
-  state.ownSession = digest(new TextEncoder().encode(`${gateway}.${nonce}.${state.ownNumber}`));
+  const name = `${gateway}.${nonce}.${state.ownSessions++}`;
+  state.ownSession = digest(new TextEncoder().encode(name));
   state.ownNumber = 0;
   openSession(state, null, state.ownSession, gateway);
 }
@@ -77,19 +103,16 @@ export function openSession(
   session: string,
   gateway: string,
 ): void {
-  const known = state.sessions.get(session);
-  const held = { client, pending: known?.pending ?? new Map<number, Pending>(), resent: null };
-  state.sessions.set(session, held);
+  const held = serve(state, client, session);
   if (held.pending.has(0)) return;
   const blob = encodeCommand({ kind: "open", session, gateway });
   add(state, held, { session, number: 0, blob, token: "", sentMs: null });
+  putInOrder(held);
 }
 
 /** Serves a session that was opened elsewhere; its requests tell whether it is still known. */
 export function attachSession(state: GatewayState, client: string, session: string): void {
-  const known = state.sessions.get(session);
-  const pending = known?.pending ?? new Map<number, Pending>();
-  state.sessions.set(session, { client, pending, resent: null });
+  serve(state, client, session);
 }
 
 /** Forgets the sessions longest unused that await nothing, beyond what the log's table holds. */
@@ -117,9 +140,14 @@ export function holdRequests(
 ): number | null {
   if (!state.sessions.has(message.session)) attachSession(state, client, message.session);
   const session = state.sessions.get(message.session) as ClientSession;
+  const isLate = message.requests.some(({ number }) => number < session.highest);
+  let refused: number | null = null;
   for (const request of message.requests) {
     if (session.pending.has(request.number)) continue;
-    if (state.heldBytes + request.body.length > limits.holdBytesMax) return request.number;
+    if (state.heldBytes + request.body.length > limits.holdBytesMax) {
+      refused = request.number;
+      break;
+    }
     const { number, log, id, valueType: type, body } = request;
     const { answeredBelow } = message;
     const blob = encodeCommand({
@@ -135,7 +163,8 @@ export function holdRequests(
     });
     add(state, session, { session: message.session, number, blob, token: "", sentMs: null });
   }
-  return null;
+  if (isLate) putInOrder(session);
+  return refused;
 }
 
 /** A proposal that came through the public door. */
@@ -146,7 +175,12 @@ export interface DoorProposal {
   readonly body: Uint8Array;
 }
 
-/** Holds a proposal of somebody without a session. @returns false if there is no room */
+/**
+ * Holds a proposal of somebody without a session. @returns false if there is no room
+ *
+ * Holds: the numbers held span no more than the results that the log's table keeps of one session;
+ * a repeat of a request whose result was evicted would never be answered.
+ */
 export function holdProposal(
   state: GatewayState,
   proposal: DoorProposal,
@@ -157,7 +191,10 @@ export function holdProposal(
   const session = state.sessions.get(state.ownSession);
   if (session === undefined) return false;
   const [oldest] = session.pending.keys();
-  const number = ++state.ownNumber;
+  const number = state.ownNumber + 1;
+  if (oldest !== undefined && number - Math.max(oldest, 1) >= limits.sessionResultsMax)
+    return false;
+  state.ownNumber = number;
   const blob = encodeCommand({
     kind: "request",
     session: state.ownSession,

@@ -139,7 +139,10 @@ export function noteVotes(
   }
 }
 
-/** Takes an acceptor's answer to a repair: one vote a slot, or none. */
+/**
+ * Takes an acceptor's answer to a repair: one vote a slot, or none. Below `trimmed` it forgot its
+ * votes, so that none is no report.
+ */
 export function noteRepairVotes(
   state: LearnerState,
   acceptor: string,
@@ -148,7 +151,8 @@ export function noteRepairVotes(
 ): void {
   const votes = new Map(answer.votes.map((vote) => [vote.slot, vote]));
   const end = Math.min(answer.to, horizon(state, cluster));
-  for (let at = Math.max(answer.from, state.watermark); at < end; at++) {
+  const start = Math.max(answer.from, answer.trimmed, state.watermark);
+  for (let at = start; at < end; at++) {
     const slot = slotAt(state, at, cluster);
     if (slot === null || slot.entry !== null || at >= state.tail) continue;
     const vote = votes.get(at) ?? null;

@@ -140,12 +140,11 @@ export function promisesSuffice(state: ProposerState, cluster: Cluster): boolean
  * Paper: PMS §2.2 phase 2(a) for each slot; §3 "it can … fill the gap by proposing … a special
  * 'no-op' command". Only holes up to the highest report are filled.
  *
- * Holds: nothing is proposed below any `trimmed` or `chosenWatermark` of the quorum: those slots
- * are
- * chosen and are learned, not proposed.
+ * Holds: nothing is proposed below any `trimmed` or `chosenWatermark` of the quorum, or its own:
+ * those slots are chosen and are learned, not proposed.
  */
 export function adopt(state: ProposerState, nowMs: number): void {
-  let start = state.fromSlot;
+  let start = Math.max(state.fromSlot, state.chosenWatermark);
   for (const { trimmed, chosenWatermark } of state.promises.values()) {
     start = Math.max(start, trimmed, chosenWatermark);
   }

@@ -58,6 +58,42 @@ export function isPhase2Quorum(
   return countMembers(acceptors, present) >= quorumSize(system, 2, acceptors.length);
 }
 
+/** How far a quorum has come. */
+export interface QuorumStanding {
+  /** Acceptors whose answers would bring it on, in the order of the descriptor. */
+  readonly from: readonly string[];
+  /** Of `need`: acceptors, or for phase 2 of a grid its rows that have one. */
+  readonly have: number;
+  readonly need: number;
+}
+
+/**
+ * Says how far a quorum has come, for whoever waits for it: it is one exactly if have ≥ need.
+ *
+ * Of the rows of a grid, phase 1 is told of the one that lacks least.
+ */
+export function quorumStanding(
+  system: QuorumSystem,
+  acceptors: readonly string[],
+  phase: Phase,
+  present: ReadonlySet<string>,
+): QuorumStanding {
+  const absent = (ids: readonly string[]) => ids.filter((id) => !present.has(id));
+  if (system.kind !== "grid") {
+    const have = countMembers(acceptors, present);
+    return { from: absent(acceptors), have, need: quorumSize(system, phase, acceptors.length) };
+  }
+  if (phase === 1) {
+    const rows = [...system.rows].sort((a, b) => absent(a).length - absent(b).length);
+    const row = rows[0] ?? [];
+    const from = absent(row);
+    return { from, have: row.length - from.length, need: row.length };
+  }
+  const empty = system.rows.filter((row) => absent(row).length === row.length);
+  const from = acceptors.filter((id) => empty.some((row) => row.includes(id)));
+  return { from, have: system.rows.length - empty.length, need: system.rows.length };
+}
+
 /**
  * Looks for what would make the system unsafe: a phase-1 and a phase-2 quorum without a common
  * acceptor.

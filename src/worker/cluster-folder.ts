@@ -64,7 +64,7 @@ export class ClusterFolder {
   static async open(base: string): Promise<ClusterFolder> {
     const path = join(base, folderName);
     try {
-      await mkdir(path, { recursive: true });
+      await makeFolder(path);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw new Error(`cannot make ${path} (${code}): run \`up\` in a folder you may write to`);
@@ -162,6 +162,13 @@ export async function readUp(base: string): Promise<UpRecord | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** Makes a folder unless it is there. Not `recursive`, which says ENOENT on a read-only disk. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

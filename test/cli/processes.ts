@@ -1,11 +1,13 @@
 /**
  * The command line as a person runs it: processes of `dist`, each ended with its test.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { UpRecord } from "../../src/worker/cluster-folder.js";
 
 /** The built command line. */
 const main = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
@@ -24,6 +26,22 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Written to standard input, which then ends; left out: no input at all. */
   readonly input?: string | Buffer;
+  /**
+   * Shell commands that run first, as root of a mount namespace of their own that ends with the
+   * process; `"$1" "$2"` is the command line, the folder is `cwd`.
+   */
+  readonly mounts?: string;
+}
+
+/** Runs a shell script that may mount; each takes the place of the one before, so the pid stays. */
+const mounting = ["unshare", "-rm", "sh", "-c"] as const;
+
+/** Returns why nobody may mount here, undefined if we may. */
+export function whyNoMounts(): string | undefined {
+  const [file, ...args] = mounting;
+  const tried = spawnSync(file, [...args, "mount -t tmpfs none /tmp"], { encoding: "utf8" });
+  if (tried.status === 0) return undefined;
+  return `unshare -rm is not allowed: ${tried.error?.message ?? tried.stderr.trim()}`;
 }
 
 /** A process under way. */
@@ -73,7 +91,11 @@ export class Processes {
 
   /** Starts a command; standard input stays open for `child.stdin`. */
   start(args: readonly string[], options: RunOptions = {}): Running {
-    const child = spawn(process.execPath, [main, ...args], {
+    const command = [process.execPath, main, ...args];
+    const script = `set -e; ${options.mounts}; exec "$@"`;
+    const [file = "", ...rest] =
+      options.mounts === undefined ? command : [...mounting, script, "sh", ...command];
+    const child = spawn(file, rest, {
       cwd: options.cwd ?? tmpdir(),
       env: options.env ?? environment(),
       stdio: ["pipe", "pipe", "pipe"],
@@ -130,4 +152,9 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Reads what the `up` of a folder says of itself. */
+export function recordOf(folder: string): UpRecord {
+  return JSON.parse(readFileSync(join(folder, ".synod", "up.json"), "utf8")) as UpRecord;
 }

@@ -1,0 +1,172 @@
+/** Steps of a gateway: what it hears of leader, learner and clients, and what it says to them. */
+import { expect } from "vitest";
+import { gatewayMachine } from "../../actors/gateway/machine.js";
+import { broadcast, type Effect, send } from "../../src/actor/effect.js";
+import type { RoleInput } from "../../src/actor/role.js";
+import { encodeCommand } from "../../src/paxos/command.js";
+import { GatewayState, openOwnSession } from "../../src/paxos/gateway.js";
+import type { Outcome, Refused } from "../../src/paxos/messages.js";
+import {
+  Bench,
+  ballot,
+  heard,
+  roleInput,
+  START_MS,
+  sender,
+  testCluster,
+  timerCancelled,
+  timerSet,
+  value,
+} from "../support/steps.js";
+
+export const { limits } = testCluster();
+const NONCE = "0123456789abcdef";
+/** A client's session, and the gateway's own. */
+export const SESSION = "5e".repeat(16);
+const state = new GatewayState();
+openOwnSession(state, "g1", NONCE);
+export const OWN = state.ownSession;
+export const CREDIT = 1 << 20;
+
+export const c1 = sender("session", "c1");
+const { beaconMs } = limits;
+
+// --- what it hears ----------------------------------------------------------------------------
+
+export const beacon = (round: number, from = "p1", nowMs = START_MS, creditBytes = CREDIT) =>
+  heard(
+    {
+      type: "beacon",
+      ballot: ballot(round, from),
+      nextSlot: 0,
+      chosenWatermark: 0,
+      creditBytes,
+    },
+    sender("proposer", from),
+    nowMs,
+  );
+
+export const outcomes = (told: readonly Outcome[] = [], from = "l1", nowMs = START_MS) =>
+  heard(
+    { type: "outcomes" as const, learner: from, appliedWatermark: 1, outcomes: told },
+    sender("learner", from, from === "here" ? { process: NONCE } : {}),
+    nowMs,
+  );
+
+export const done = (session: string, number: number): Outcome => ({
+  kind: "done",
+  session,
+  number,
+  position: number,
+  slot: number + 10,
+  ballot: ballot(1),
+  by: ["a1", "a2"],
+});
+
+export const opened = (session: string): Outcome => ({ kind: "opened", session });
+export const expired = (session: string): Outcome => ({ kind: "expired", session, number: 1 });
+
+export const open = (fresh = true, session = SESSION) =>
+  heard({ type: "open-session", session, fresh }, c1);
+
+export const request = (numbers: readonly number[], nowMs = START_MS, body = "v") =>
+  heard(
+    {
+      type: "request",
+      session: SESSION,
+      answeredBelow: 1,
+      requests: numbers.map((number) => ({
+        number,
+        log: "",
+        id: "",
+        valueType: "string" as const,
+        body: value(body),
+      })),
+    },
+    c1,
+    nowMs,
+  );
+
+export const door = (token: string, body = "d", nowMs = START_MS) => ({
+  type: "door.propose",
+  token,
+  id: "",
+  valueType: "string",
+  body: value(body),
+  nowMs,
+});
+
+export const stop = { type: "stop", nowMs: START_MS };
+export const tick = (inState: string, nowMs: number) => ({
+  type: `xstate.after.followInterval.gateway.${inState}`,
+  nowMs,
+});
+
+// --- what it says -----------------------------------------------------------------------------
+
+export const openCommand = (session: string) =>
+  encodeCommand({ kind: "open", session, gateway: "g1" });
+
+const command = (session: string, number: number, text: string, answeredBelow = 1) =>
+  encodeCommand({
+    kind: "request",
+    session,
+    number,
+    answeredBelow,
+    gateway: "g1",
+    log: "",
+    id: "",
+    type: "string",
+    body: value(text),
+  });
+export const clients = (number: number, text = "v") => command(SESSION, number, text);
+export const own = (number: number, text = "d", answeredBelow = 1) =>
+  command(OWN, number, text, answeredBelow);
+
+export const proposes = (leader: string, ...commands: Uint8Array[]): Effect =>
+  send("proposer", leader, { type: "propose", commands });
+
+export const asksWho: Effect = broadcast("learner", { type: "follow", learner: null });
+export const follows = (learner: string): Effect =>
+  send("learner", learner, { type: "follow", learner });
+
+export const set = (inState: string) => timerSet("followInterval", `gateway.${inState}`, beaconMs);
+export const cancelled = (inState: string) =>
+  timerCancelled("followInterval", `gateway.${inState}`);
+
+export const toClient = (code: Refused["code"], fromNumber: number): Effect =>
+  send("session", "c1", { type: "refused", session: SESSION, fromNumber, code, retryAfterMs: 100 });
+
+export const refusesDoor = (token: string, code: string): Effect => ({
+  kind: "reply",
+  token,
+  answer: {
+    kind: "refused",
+    code,
+    message: expect.any(String) as unknown as string,
+    mayHaveHappened: false,
+    retryAfterMs: 100,
+  },
+});
+
+// --- how it comes there -----------------------------------------------------------------------
+
+export const holding = (rest: Partial<RoleInput> = {}) =>
+  new Bench(gatewayMachine, roleInput({ id: "g1", ...rest }));
+
+/** Knows the leader p1 and a learner; its own session is open. */
+export function routing(rest: Partial<RoleInput> = {}, learner = "l1"): Bench {
+  const bench = holding(rest);
+  bench.take(outcomes([], learner));
+  bench.take(beacon(1));
+  bench.take(outcomes([opened(OWN)], learner));
+  return bench;
+}
+
+/** Serves the open session of c1, too. */
+export function serving(rest: Partial<RoleInput> = {}): Bench {
+  const bench = routing(rest);
+  bench.take(open());
+  bench.take(outcomes([opened(SESSION)]));
+  return bench;
+}

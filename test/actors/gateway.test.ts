@@ -1,0 +1,291 @@
+/**
+ * Goal: the gateway's chart does what its picture says: it holds, passes on, passes on again, and
+ * tells each outcome; for each transition, the next state and the exact effects.
+ * Method: the machine is stepped as the host does, between a leader, learners and clients written
+ * by hand. Who is refused is in gateway-answers.test.ts.
+ */
+import { describe, expect, it } from "vitest";
+import type { GatewayContext } from "../../actors/gateway/context.js";
+import { roles } from "../../actors/index.js";
+import { type Bench, ballot, heardTogether, START_MS, sender } from "../support/steps.js";
+import {
+  asksWho,
+  beacon,
+  cancelled,
+  clients,
+  done,
+  door,
+  follows,
+  holding,
+  limits,
+  OWN,
+  open,
+  openCommand,
+  opened,
+  outcomes,
+  own,
+  proposes,
+  request,
+  routing,
+  SESSION,
+  serving,
+  set,
+  stop,
+  tick,
+} from "./gateway-steps.js";
+
+const { beaconMs, suspectMs, retryDelayMs } = limits;
+const contextOf = (bench: Bench) => bench.snapshot.context as GatewayContext;
+/** Later than any patience with a command on its way. */
+const OVERDUE_MS = 4 * retryDelayMs;
+
+describe("holding", () => {
+  it("asks which learners there are, at each interval", () => {
+    const bench = holding();
+    expect([bench.state, bench.effects]).toEqual(["holding", [asksWho, set("holding")]]);
+    expect(bench.take(tick("holding", START_MS + beaconMs))).toEqual([
+      cancelled("holding"),
+      asksWho,
+      set("holding"),
+    ]);
+  });
+
+  it("holds what it is asked: nothing goes out, whoever of the two it lacks", () => {
+    const without = holding();
+    const leaderless = holding();
+    leaderless.take(outcomes());
+    const learnerless = holding();
+    expect(learnerless.take(beacon(1))).toEqual([]);
+    for (const bench of [without, leaderless, learnerless]) {
+      expect(bench.state).toBe("holding");
+      for (const event of [open(), request([1]), door("t1")]) {
+        expect(bench.take(event)).toEqual([]);
+        expect(bench.heard).toBe(true);
+      }
+    }
+  });
+
+  it("is left when a leader shows: its own session is the first thing it wants", () => {
+    const bench = holding();
+    bench.take(outcomes());
+    expect(bench.take(beacon(1))).toEqual([
+      proposes("p1", openCommand(OWN)),
+      cancelled("holding"),
+      follows("l1"),
+      set("routing"),
+    ]);
+    expect(bench.state).toBe("routing");
+    expect([...bench.snapshot.tags]).toEqual(["canPropose"]);
+  });
+
+  it("is left when a learner shows: what was held goes out, in order", () => {
+    const bench = holding();
+    bench.take(beacon(1));
+    bench.take(open());
+    expect(bench.take(outcomes())).toEqual([
+      proposes("p1", openCommand(OWN), openCommand(SESSION)),
+      cancelled("holding"),
+      follows("l1"),
+      set("routing"),
+    ]);
+  });
+
+  it("says what it waits for", () => {
+    const why = (bench: Bench) => roles.gateway?.waits(bench.snapshot, START_MS);
+    expect(why(holding())).toMatchObject([{ for: "a leader's beacon and a learner", need: 1 }]);
+    const bench = routing();
+    expect(why(bench)).toEqual([]);
+    bench.take(door("t1"));
+    expect(why(bench)).toMatchObject([{ for: "outcomes of commands", from: ["l1"], need: 1 }]);
+  });
+});
+
+describe("routing", () => {
+  it("passes requests on as they come, and keeps their order", () => {
+    const bench = serving();
+    expect(bench.take(request([1, 2]))).toEqual([proposes("p1", clients(1), clients(2))]);
+    expect(bench.take(request([2, 3]))).toEqual([proposes("p1", clients(3))]);
+    expect(bench.take(door("t1"))).toEqual([proposes("p1", own(1))]);
+    expect(bench.take(door("t2", "e"))).toEqual([proposes("p1", own(2, "e", 1))]);
+  });
+
+  it("lets no request overtake the opening of its session", () => {
+    const bench = routing();
+    expect(bench.take(open())).toEqual([proposes("p1", openCommand(SESSION))]);
+    expect(bench.take(request([1]))).toEqual([]);
+    expect(bench.take(outcomes([opened(SESSION)]))).toContainEqual(proposes("p1", clients(1)));
+  });
+
+  it("follows its learner at each interval", () => {
+    const bench = routing();
+    expect(bench.take(tick("routing", START_MS + beaconMs))).toEqual([
+      cancelled("routing"),
+      follows("l1"),
+      set("routing"),
+    ]);
+  });
+
+  it("sends no more than the leader has room for; an outcome makes room", () => {
+    const bench = routing();
+    bench.take(beacon(1, "p1", START_MS, own(1).length));
+    expect(bench.take(door("t1"))).toEqual([proposes("p1", own(1))]);
+    expect(bench.take(door("t2"))).toEqual([]);
+    expect(bench.take(outcomes([done(OWN, 1)]))).toContainEqual(proposes("p1", own(2)));
+  });
+
+  it("sends everything again to a new leader, in order", () => {
+    const bench = serving();
+    bench.take(request([1, 2]));
+    bench.take(door("t1"));
+    expect(bench.take(beacon(2, "p2"))).toEqual([proposes("p2", own(1), clients(1), clients(2))]);
+    expect(contextOf(bench).leader).toMatchObject({ id: "p2", ballot: ballot(2, "p2") });
+  });
+
+  it("sends nothing again for a beacon of the same leader, or a replaced one", () => {
+    const bench = serving();
+    bench.take(request([1]));
+    expect([bench.take(beacon(1)), bench.heard]).toEqual([[], true]);
+    bench.take(beacon(2, "p2"));
+    expect([bench.take(beacon(1)), bench.heard]).toEqual([[], false]);
+    expect(contextOf(bench).leader?.id).toBe("p2");
+  });
+
+  it("sends again what is overdue, and all that came after it", () => {
+    const bench = serving();
+    bench.take(request([1]));
+    bench.take(request([2], START_MS + OVERDUE_MS - 1));
+    bench.take(outcomes([], "l1", START_MS + OVERDUE_MS - 1));
+    const early = bench.take(tick("routing", START_MS + OVERDUE_MS - 1));
+    expect(early).toEqual([cancelled("routing"), follows("l1"), set("routing")]);
+    expect(bench.take(tick("routing", START_MS + OVERDUE_MS))).toEqual([
+      cancelled("routing"),
+      proposes("p1", clients(1), clients(2)),
+      follows("l1"),
+      set("routing"),
+    ]);
+    const next = bench.take(tick("routing", START_MS + OVERDUE_MS + beaconMs));
+    expect(next).toEqual([cancelled("routing"), follows("l1"), set("routing")]);
+  });
+
+  it("sends again from the number that the log awaits, once for one gap", () => {
+    const bench = serving();
+    bench.take(request([1, 2, 3]));
+    const early = (number: number) =>
+      ({ kind: "early", session: SESSION, number, expected: 2 }) as const;
+    expect(bench.take(outcomes([early(3)]))).toEqual([proposes("p1", clients(2), clients(3))]);
+    expect(bench.take(outcomes([early(3)]))).toEqual([]);
+    const later = START_MS + retryDelayMs;
+    expect(bench.take(outcomes([early(3)], "l1", later))).toHaveLength(1);
+  });
+
+  it("ignores one who says that it does not lead: the beacon will tell", () => {
+    const bench = serving();
+    const message = { type: "not-leading" as const, leader: "p2" };
+    const event = heardTogether([[sender("proposer", "p1"), message]]);
+    expect([bench.take(event), bench.heard]).toEqual([[], true]);
+    expect(contextOf(bench).leader?.id).toBe("p1");
+  });
+});
+
+describe("the end of routing", () => {
+  it("comes when the learner is silent for long: others are asked for", () => {
+    const bench = routing();
+    bench.take(beacon(1, "p1", START_MS + 10 * beaconMs));
+    bench.take(tick("routing", START_MS + 10 * beaconMs));
+    expect(bench.state).toBe("routing");
+    const late = bench.take(tick("routing", START_MS + 10 * beaconMs + 1));
+    expect(late).toEqual([
+      cancelled("routing"),
+      asksWho,
+      set("routing"),
+      cancelled("routing"),
+      asksWho,
+      set("holding"),
+    ]);
+    expect(bench.state).toBe("holding");
+    expect(bench.take(door("t1"))).toEqual([]);
+    expect(bench.take(outcomes([], "l2"))).toContainEqual(proposes("p1", own(1)));
+    expect(bench.state).toBe("routing");
+  });
+
+  it("comes when the leader is silent for long: any leader is new then", () => {
+    const bench = serving();
+    bench.take(request([1]));
+    const goneMs = START_MS + 2 * suspectMs + 1;
+    bench.take(outcomes([], "l1", goneMs));
+    expect(bench.take(tick("routing", goneMs))).toEqual([
+      cancelled("routing"),
+      follows("l1"),
+      set("routing"),
+      cancelled("routing"),
+      follows("l1"),
+      set("holding"),
+    ]);
+    expect(bench.state).toBe("holding");
+    expect(bench.take(beacon(1, "p1", goneMs))).toContainEqual(proposes("p1", clients(1)));
+    expect(bench.state).toBe("routing");
+  });
+
+  it("forgets a silent leader while it holds, too", () => {
+    const bench = holding();
+    bench.take(beacon(1));
+    bench.take(tick("holding", START_MS + 2 * suspectMs + 1));
+    expect(contextOf(bench).leader).toBeNull();
+  });
+});
+
+describe("its learner", () => {
+  it("is the first that answers, and stays", () => {
+    const bench = routing();
+    bench.take(outcomes([], "l2"));
+    expect(contextOf(bench).learner?.id).toBe("l1");
+  });
+
+  it("is the one of its own process, as soon as that answers", () => {
+    const bench = routing();
+    bench.take(outcomes([], "here"));
+    expect(contextOf(bench).learner?.id).toBe("here");
+    bench.take(outcomes([], "l1"));
+    expect(contextOf(bench).learner?.id).toBe("here");
+  });
+
+  it.each([
+    ["that is the first to answer", holding],
+    ["that it follows", routing],
+  ])("is the one of its own process, also if one drain brings another before it, %s", (_, make) => {
+    const bench = make();
+    const batch = heardTogether(
+      ["l1", "here"].flatMap((id) =>
+        outcomes([], id).received.map(({ from, message }) => [from, message] as const),
+      ),
+    );
+    bench.take(batch);
+    expect(contextOf(bench).learner?.id).toBe("here");
+  });
+
+  it("tells outcomes, whichever it is: what is told twice is passed over", () => {
+    const bench = serving();
+    bench.take(request([1]));
+    expect(bench.take(outcomes([done(SESSION, 1)], "l2"))).toHaveLength(1);
+    expect(bench.take(outcomes([done(SESSION, 1)], "l1"))).toEqual([]);
+  });
+});
+
+describe("draining", () => {
+  it.each([
+    ["holding", holding],
+    ["routing", serving],
+  ])("is entered from %s when the process stops", (state, make) => {
+    const bench = make();
+    expect(bench.take(stop)).toEqual([cancelled(state)]);
+    expect([bench.state, bench.timers]).toEqual(["draining", []]);
+  });
+
+  it("still sends to a new leader what was taken before", () => {
+    const bench = serving();
+    bench.take(request([1]));
+    bench.take(stop);
+    expect(bench.take(beacon(2, "p2"))).toEqual([proposes("p2", clients(1))]);
+    expect(bench.state).toBe("draining");
+  });
+});

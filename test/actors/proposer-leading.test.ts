@@ -1,0 +1,405 @@
+/**
+ * Goal: phase 2 of the proposer's chart: what it adopts, how it leads and how it stops leading; for
+ * each transition, the next state and the exact effects.
+ * Method: as in proposer.test.ts; votes are written by hand.
+ */
+import { describe, expect, it } from "vitest";
+import { roles } from "../../actors/index.js";
+import type { ProposerContext } from "../../actors/proposer/context.js";
+import { count } from "../../src/actor/effect.js";
+import { NOOP } from "../../src/paxos/value.js";
+import {
+  type Bench,
+  ballot,
+  heardTogether,
+  START_MS,
+  testCluster,
+  value,
+} from "../support/steps.js";
+import {
+  accepted,
+  acceptor,
+  adopting,
+  announces,
+  batch,
+  beaconOf,
+  beacons,
+  cancelled,
+  chosenRange,
+  g1,
+  g2,
+  leading,
+  limits,
+  preparing,
+  promise,
+  propose,
+  proposes,
+  set,
+  slotVote,
+  turnsAway,
+} from "./proposer-steps.js";
+
+const ours = ballot(1);
+const dataOf = (bench: Bench) => (bench.snapshot.context as ProposerContext).data;
+const noRetry = cancelled("retryDelay", "preparing");
+const noTick = cancelled("beaconTime", "leading.open");
+const tick = set("beaconTime", "leading.open");
+const x = batch("x");
+const y = batch("y");
+/** Later than `retryDelayMs` and than what a leader without a quorum bears. */
+const LATE_MS = START_MS + limits.retryDelayMs;
+const LOST_MS = START_MS + 2 * limits.suspectMs;
+
+/** Fires the leader's clock at a time. */
+function fireAt(bench: Bench, state: string, nowMs: number) {
+  const id = `xstate.after.beaconTime.proposer.${state}`;
+  return bench.take({ type: id, nowMs });
+}
+
+describe("the end of phase 1 (PMS §3)", () => {
+  it("with no vote reported leads at once, and shows itself", () => {
+    const bench = preparing();
+    bench.take(promise(1, ours));
+    expect(bench.take(promise(2, ours))).toEqual([
+      noRetry,
+      beacons(1),
+      set("beaconTime", "adopting"),
+      cancelled("beaconTime", "adopting"),
+      beacons(1),
+      tick,
+    ]);
+    expect(bench.state).toBe("leading.open");
+    expect([...bench.snapshot.tags].sort()).toEqual(["canPropose", "hasLeadership"]);
+  });
+
+  it("proposes the highest vote of each slot again, and no-ops in the holes", () => {
+    const bench = preparing();
+    const low = [slotVote(0, 3, "low"), slotVote(3, 2, "three")];
+    bench.take(promise(1, ours, { votes: low }));
+    expect(bench.take(promise(2, ours, { votes: [slotVote(0, 4, "high")] }))).toEqual([
+      noRetry,
+      proposes(1, 0, [value("high"), NOOP, NOOP, value("three")]),
+      beacons(1, 4),
+      set("beaconTime", "adopting"),
+    ]);
+    expect(bench.state).toBe("adopting");
+  });
+
+  it("proposes nothing below what an acceptor of the quorum knows as chosen or has trimmed", () => {
+    const bench = preparing();
+    const votes = [4, 5, 6].map((slot) => slotVote(slot, 2, `v${slot}`));
+    bench.take(promise(1, ours, { votes, chosenWatermark: 5 }));
+    expect(bench.take(promise(3, ours, { trimmed: 6 }))).toEqual([
+      noRetry,
+      proposes(1, 6, [value("v6")], 6),
+      beacons(1, 7, 6),
+      set("beaconTime", "adopting"),
+    ]);
+  });
+});
+
+describe("adopting", () => {
+  const two = () => adopting([slotVote(0, 2, "u"), slotVote(1, 2, "v")]);
+  const u = value("u");
+  const v = value("v");
+  const noWatch = cancelled("beaconTime", "adopting");
+
+  it("announces what is chosen at once, and leads when all of it is", () => {
+    const bench = two();
+    expect(bench.take(accepted(1, ours, [[1, v]]))).toEqual([]);
+    expect(bench.take(accepted(3, ours, [[1, v]]))).toEqual([
+      announces(chosenRange(1, 1, 2, ["a1", "a3"])),
+    ]);
+    expect(bench.state).toBe("adopting");
+    bench.take(accepted(1, ours, [[0, u]]));
+    expect(bench.take(accepted(2, ours, [[0, u]]))).toEqual([
+      announces(chosenRange(1, 0, 1, ["a1", "a2"])),
+      noWatch,
+      beacons(1, 2, 2),
+      tick,
+    ]);
+    expect(bench.state).toBe("leading.open");
+  });
+
+  it("shows itself at each interval, and sends late accepts again", () => {
+    const bench = two();
+    expect(fireAt(bench, "adopting", LATE_MS - 1)).toEqual([
+      noWatch,
+      beacons(1, 2),
+      set("beaconTime", "adopting"),
+    ]);
+    bench.take(accepted(1, ours, [[0, u]]));
+    bench.take(accepted(2, ours, [[0, u]]));
+    expect(fireAt(bench, "adopting", LATE_MS)).toEqual([
+      noWatch,
+      proposes(1, 1, [v], 1),
+      beacons(1, 2, 1),
+      set("beaconTime", "adopting"),
+    ]);
+  });
+
+  it("turns proposals away as long as it does not lead", () => {
+    const bench = two();
+    expect(bench.take(propose(["x"]))).toEqual([turnsAway("g1", null)]);
+    expect(bench.state).toBe("adopting");
+  });
+
+  it("gives up when no quorum answers", () => {
+    const bench = two();
+    expect(fireAt(bench, "adopting", LOST_MS)).toEqual([noWatch]);
+    expect([bench.state, dataOf(bench).open.size]).toEqual(["standby", 0]);
+  });
+
+  it("steps down for a higher ballot, not for a lower one", () => {
+    const bench = two();
+    expect(bench.take(beaconOf(0))).toEqual([]);
+    expect(bench.state).toBe("adopting");
+    expect(bench.take(beaconOf(9))).toEqual([noWatch]);
+    expect([bench.state, dataOf(bench).open.size]).toEqual(["standby", 0]);
+  });
+});
+
+describe("leading.open (PMS §3, phase 2 alone)", () => {
+  it("proposes what gateways bring: what one drain brought is one batch", () => {
+    const bench = leading();
+    const message = (text: string) => ({ type: "propose" as const, commands: [value(text)] });
+    const drain = heardTogether([
+      [g1, message("x")],
+      [g2, message("y")],
+    ]);
+    expect(bench.take(drain)).toEqual([proposes(1, 0, [batch("x", "y")])]);
+    expect(bench.take(propose(["z"]))).toEqual([proposes(1, 1, [batch("z")])]);
+  });
+
+  it("announces at once what is chosen when nothing goes out to carry it", () => {
+    const bench = leading();
+    bench.take(propose(["x"]));
+    expect(bench.take(accepted(2, ours, [[0, x]]))).toEqual([]);
+    expect(bench.take(accepted(1, ours, [[0, x]]))).toEqual([
+      announces(chosenRange(1, 0, 1, ["a1", "a2"])),
+    ]);
+    expect(bench.take(accepted(3, ours, [[0, x]]))).toEqual([]);
+    expect(roles.proposer?.status(bench.snapshot)).toMatchObject({ chosenWatermark: 1 });
+  });
+
+  it("lets the announcement ride on the next accept", () => {
+    const bench = leading({ cluster: testCluster({ pipelineSlotsMax: 1 }) });
+    bench.take(propose(["x"]));
+    expect(bench.take(propose(["y"]))).toEqual([]);
+    bench.take(accepted(2, ours, [[0, x]]));
+    expect(bench.take(accepted(1, ours, [[0, x]]))).toEqual([
+      proposes(1, 1, [y], 1, [chosenRange(1, 0, 1, ["a1", "a2"])]),
+    ]);
+  });
+
+  it("joins announcements of slots that the same acceptors voted for", () => {
+    const bench = leading();
+    bench.take(propose(["x"]));
+    bench.take(propose(["y"]));
+    const both: readonly (readonly [number, Uint8Array])[] = [
+      [0, x],
+      [1, y],
+    ];
+    bench.take(accepted(1, ours, both));
+    expect(bench.take(accepted(3, ours, both))).toEqual([
+      announces(chosenRange(1, 0, 2, ["a1", "a3"])),
+    ]);
+  });
+
+  it.each([["all"], ["some"]] as const)("announces nothing where learners count: %s", (kind) => {
+    const learn = kind === "all" ? { kind } : { kind, learners: ["l1"] };
+    const bench = leading({ cluster: testCluster({}, { learn }) });
+    bench.take(propose(["x"]));
+    bench.take(accepted(1, ours, [[0, x]]));
+    expect(bench.take(accepted(2, ours, [[0, x]]))).toEqual([]);
+    expect(dataOf(bench).chosenWatermark).toBe(1);
+  });
+
+  it.each([
+    ["another ballot", accepted(2, ballot(2), [[0, x]])],
+    ["another value", accepted(2, ours, [[0, y]])],
+    ["the same acceptor", accepted(1, ours, [[0, x]])],
+    ["a stranger", accepted(9, ours, [[0, x]])],
+    ["a slot that is not open", accepted(2, ours, [[5, x]])],
+  ])("does not count a vote for or of %s", (_, event) => {
+    const bench = leading();
+    bench.take(propose(["x"]));
+    bench.take(accepted(1, ours, [[0, x]]));
+    expect(bench.take(event)).toEqual([]);
+    expect(dataOf(bench).chosenWatermark).toBe(0);
+  });
+
+  it("counts votes of one drain together", () => {
+    const bench = leading();
+    bench.take(propose(["x"]));
+    const [first] = accepted(1, ours, [[0, x]]).received;
+    if (first === undefined) throw new Error("a batch is never empty");
+    const drain = heardTogether([
+      [acceptor(1), first.message],
+      [acceptor(2), first.message],
+    ]);
+    expect(bench.take(drain)).toEqual([announces(chosenRange(1, 0, 1, ["a1", "a2"]))]);
+  });
+
+  it("shows itself each interval, with the credit that its queue leaves", () => {
+    const bench = leading({ cluster: testCluster({ pipelineSlotsMax: 1 }) });
+    bench.take(propose(["x"]));
+    bench.take(propose(["12345"]));
+    expect(fireAt(bench, "leading.open", LATE_MS - 1)).toEqual([noTick, beacons(1, 1, 0, 5), tick]);
+    expect(bench.state).toBe("leading.open");
+  });
+
+  it("sends accepts again that have waited too long, and counts the time anew", () => {
+    const bench = leading();
+    bench.take(propose(["x"]));
+    bench.take(propose(["y"], g1, LATE_MS - 1));
+    expect(fireAt(bench, "leading.open", LATE_MS)).toEqual([
+      noTick,
+      proposes(1, 0, [x]),
+      beacons(1, 2),
+      tick,
+    ]);
+    const both = fireAt(bench, "leading.open", LATE_MS + limits.retryDelayMs);
+    expect(both).toContainEqual(proposes(1, 0, [x, y]));
+  });
+
+  it("refuses commands that its queue has no room for, and counts them", () => {
+    const bench = leading({ cluster: testCluster({ queueBytesMax: 4, pipelineSlotsMax: 1 }) });
+    const event = propose(["12", "34", "5", "6"]);
+    expect(bench.take(event)).toEqual([
+      proposes(1, 0, [batch("12", "34")]),
+      count("leader_overloaded", 2),
+    ]);
+    expect(bench.take(propose(["7"]))).toEqual([]);
+  });
+});
+
+describe("leading.full (PMS §3: α commands ahead)", () => {
+  const cluster = testCluster({ windowMax: 2, pipelineSlotsMax: 2 });
+  const credit = (queued: number, nextSlot: number, watermark: number) =>
+    beacons(1, nextSlot, watermark, queued);
+  const noFullTick = cancelled("beaconTime", "leading.full");
+  const fullTick = set("beaconTime", "leading.full");
+
+  function full(): Bench {
+    const bench = leading({ cluster });
+    bench.take(propose(["x"]));
+    bench.take(propose(["y"]));
+    return bench;
+  }
+
+  it("is entered with the last slot of the window", () => {
+    const bench = leading({ cluster });
+    bench.take(propose(["x"]));
+    expect(bench.take(propose(["y"]))).toEqual([
+      proposes(1, 1, [y]),
+      noTick,
+      credit(0, 2, 0),
+      fullTick,
+    ]);
+    expect(bench.state).toBe("leading.full");
+  });
+
+  it("lets commands wait, and is left when the first slot is chosen", () => {
+    const bench = full();
+    expect(bench.take(propose(["z"]))).toEqual([]);
+    bench.take(accepted(1, ours, [[1, y]]));
+    expect(bench.take(accepted(2, ours, [[1, y]]))).toEqual([
+      announces(chosenRange(1, 1, 2, ["a1", "a2"])),
+    ]);
+    expect(bench.state).toBe("leading.full");
+    bench.take(accepted(1, ours, [[0, x]]));
+    expect(bench.take(accepted(2, ours, [[0, x]]))).toEqual([
+      proposes(1, 2, [batch("z")], 2, [chosenRange(1, 0, 1, ["a1", "a2"])]),
+      noFullTick,
+      credit(0, 3, 2),
+      tick,
+    ]);
+    expect(bench.state).toBe("leading.open");
+  });
+
+  it("stays when the room is taken at once", () => {
+    const bench = full();
+    bench.take(propose(["z"]));
+    bench.take(accepted(1, ours, [[0, x]]));
+    const chosen = [chosenRange(1, 0, 1, ["a1", "a2"])];
+    expect(bench.take(accepted(2, ours, [[0, x]]))).toEqual([
+      proposes(1, 2, [batch("z")], 1, chosen),
+    ]);
+    expect(bench.state).toBe("leading.full");
+  });
+
+  it("shows itself each interval, and sends late accepts again", () => {
+    const bench = full();
+    bench.take(propose(["z"]));
+    expect(fireAt(bench, "leading.full", LATE_MS)).toEqual([
+      noFullTick,
+      proposes(1, 0, [x, y]),
+      credit(1, 2, 0),
+      fullTick,
+    ]);
+    expect(bench.state).toBe("leading.full");
+  });
+});
+
+describe("the end of leadership", () => {
+  const cluster = testCluster({ windowMax: 1, pipelineSlotsMax: 1 });
+  const open = () => {
+    const bench = leading();
+    bench.take(propose(["x"]));
+    return bench;
+  };
+  const full = () => {
+    const bench = leading({ cluster });
+    bench.take(propose(["x"]));
+    return bench;
+  };
+
+  it.each([
+    ["leading.open", open],
+    ["leading.full", full],
+  ])("comes from %s when no phase-2 quorum answers any more", (state, make) => {
+    const bench = make();
+    expect(bench.state).toBe(state);
+    fireAt(bench, state, LOST_MS - 1);
+    expect(bench.state).toBe(state);
+    expect(fireAt(bench, state, LOST_MS)).toEqual([cancelled("beaconTime", state)]);
+    expect([bench.state, bench.timers]).toEqual(["standby", []]);
+    expect(dataOf(bench).open.size).toBe(0);
+  });
+
+  it("does not come to one that is idle, however long", () => {
+    const bench = leading();
+    expect(fireAt(bench, "leading.open", LOST_MS * 9)).toEqual([noTick, beacons(1), tick]);
+  });
+
+  it.each([
+    ["leading.open", open],
+    ["leading.full", full],
+  ])("comes from %s by the beacon of a higher ballot", (state, make) => {
+    const bench = make();
+    bench.take(propose(["waits"]));
+    expect(bench.take(beaconOf(2))).toEqual([cancelled("beaconTime", state)]);
+    expect(bench.state).toBe("standby");
+    const { open: slots, queue, announcements } = dataOf(bench);
+    expect([slots.size, queue, announcements]).toEqual([0, [], []]);
+    expect(bench.take(propose(["z"]))).toEqual([turnsAway("g1", "p2")]);
+  });
+
+  it("does not come by its own beacon, nor by a lower ballot's", () => {
+    const bench = open();
+    const [received] = beaconOf(1).received;
+    const own = { ...received, message: { ...received?.message, ballot: ours } };
+    for (const event of [{ ...beaconOf(1), received: [own] }, beaconOf(0)]) {
+      expect(bench.take(event)).toEqual([]);
+      expect([bench.state, bench.heard]).toEqual(["leading.open", true]);
+    }
+  });
+
+  it("lets no vote of the old ballot count for the next one", () => {
+    const bench = open();
+    bench.take(beaconOf(2));
+    expect(bench.take(accepted(1, ours, [[0, x]]))).toEqual([]);
+    expect([bench.state, bench.heard]).toEqual(["standby", false]);
+  });
+});

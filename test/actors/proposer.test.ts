@@ -1,0 +1,392 @@
+/**
+ * Goal: the proposer's chart does what its picture says until phase 1 is won: for each transition,
+ * the next state and the exact effects.
+ * Method: the machine is stepped as the host does; phase 2 is in proposer-leading.test.ts.
+ */
+import { describe, expect, it } from "vitest";
+import { roles } from "../../actors/index.js";
+import type { ProposerContext } from "../../actors/proposer/context.js";
+import { drawBackoff } from "../../src/paxos/backoff.js";
+import type { QuorumSystem } from "../../src/paxos/quorum.js";
+import { type Bench, ballot, heardTogether, START_MS, testCluster } from "../support/steps.js";
+import {
+  asking,
+  asks,
+  beaconOf,
+  cancelled,
+  diskFailed,
+  fresh,
+  g1,
+  g2,
+  hint,
+  lastHeard,
+  leading,
+  limits,
+  nack,
+  prepares,
+  preparing,
+  promise,
+  propose,
+  set,
+  slotVote,
+  turnsAway,
+} from "./proposer-steps.js";
+
+const ours = ballot(1);
+const contextOf = (bench: Bench) => bench.snapshot.context as ProposerContext;
+const noQuestion = cancelled("beaconTime", "asking");
+const noRetry = cancelled("retryDelay", "preparing");
+
+describe("standby (PMS §2.4)", () => {
+  it("does nothing", () => {
+    const bench = fresh();
+    expect([bench.state, bench.effects]).toEqual(["standby", []]);
+  });
+
+  it("is left by a hint that names it: acceptors are asked first", () => {
+    const bench = fresh();
+    expect(bench.take(hint("p1"))).toEqual([asks(1), set("beaconTime", "asking")]);
+    expect(bench.state).toBe("asking");
+  });
+
+  it("hears no hint that names another", () => {
+    const bench = fresh();
+    expect(bench.take(hint("p2"))).toEqual([]);
+    expect([bench.state, bench.heard]).toEqual(["standby", false]);
+  });
+
+  it("follows the leader's watermark and round by its beacons", () => {
+    const bench = fresh();
+    expect(bench.take(beaconOf(4, { chosenWatermark: 7 }, START_MS + 5))).toEqual([]);
+    expect([bench.state, bench.heard]).toEqual(["standby", true]);
+    const { data, leader } = contextOf(bench);
+    expect([data.highestRound, data.chosenWatermark]).toEqual([4, 7]);
+    expect(leader).toEqual({ id: "p2", ballot: ballot(4, "p2"), heardMs: START_MS + 5 });
+  });
+
+  it("is not confused by a late beacon of a leader that was replaced", () => {
+    const bench = fresh();
+    bench.take(beaconOf(4));
+    bench.take(beaconOf(3, { chosenWatermark: 2 }));
+    expect(contextOf(bench).leader?.ballot).toEqual(ballot(4, "p2"));
+    expect(contextOf(bench).data.chosenWatermark).toBe(2);
+  });
+
+  it.each([
+    ["nobody, while one leads", null, false],
+    ["a ballot that was replaced", ballot(3, "p2"), false],
+    ["the leader it follows", ballot(4, "p2"), true],
+    ["a later ballot than it has heard", ballot(5, "p2"), true],
+  ])("takes a hint against %s as it is", (_, suspects, moves) => {
+    const bench = fresh();
+    bench.take(beaconOf(4));
+    expect(bench.take(hint("p1", suspects))).toHaveLength(moves ? 2 : 0);
+    expect(bench.state).toBe(moves ? "asking" : "standby");
+  });
+
+  it.each([null, "p2"])("turns proposals away, and says who leads: %s", (leader) => {
+    const bench = fresh();
+    if (leader !== null) bench.take(beaconOf(4));
+    const message = { type: "propose" as const, commands: [] };
+    const batch = heardTogether([
+      [g1, message],
+      [g2, message],
+    ]);
+    expect(bench.take(batch)).toEqual([turnsAway("g1", leader), turnsAway("g2", leader)]);
+  });
+});
+
+describe("asking", () => {
+  it("prepares when a phase-1 quorum has not heard the leader either: the round first", () => {
+    const bench = asking();
+    expect(bench.take(lastHeard(1, 1, null))).toEqual([]);
+    expect(bench.state).toBe("asking");
+    expect(bench.take(lastHeard(2, 1, limits.silenceMs))).toEqual([
+      noQuestion,
+      ...prepares(1),
+      set("retryDelay", "preparing"),
+    ]);
+    expect(bench.state).toBe("preparing");
+    expect(roles.proposer?.status(bench.snapshot)).toMatchObject({ elections: 1 });
+  });
+
+  it("goes on while acceptors hear the leader, anew at each interval", () => {
+    const bench = asking();
+    bench.take(lastHeard(1, 1, limits.silenceMs - 1));
+    bench.take(lastHeard(2, 1, 0));
+    bench.take(lastHeard(3, 1, null));
+    expect(bench.state).toBe("asking");
+    expect(bench.fire("beaconTime")).toEqual([noQuestion, asks(2), set("beaconTime", "asking")]);
+    bench.take(lastHeard(1, 2, null));
+    expect(bench.state).toBe("asking");
+  });
+
+  it("counts no answer to an earlier question, and of one acceptor only the last", () => {
+    const bench = asking();
+    bench.fire("beaconTime");
+    for (const event of [lastHeard(1, 1, null), lastHeard(2, 1, null), lastHeard(3, 2, null)]) {
+      bench.take(event);
+    }
+    expect(bench.state).toBe("asking");
+    bench.take(lastHeard(3, 2, 10));
+    bench.take(lastHeard(1, 2, null));
+    expect(bench.state).toBe("asking");
+    bench.take(lastHeard(2, 2, null));
+    expect(bench.state).toBe("preparing");
+  });
+
+  it("outbids every round that the answers show, and begins at their watermark", () => {
+    const bench = asking();
+    bench.take(lastHeard(1, 1, null, 8));
+    const late = lastHeard(2, 1, null, 5);
+    const [received] = late.received;
+    if (received === undefined) throw new Error("a batch is never empty");
+    const message = { ...received.message, chosenWatermark: 6 };
+    expect(bench.take({ ...late, received: [{ ...received, message }] })).toEqual([
+      noQuestion,
+      ...prepares(9, 6),
+      set("retryDelay", "preparing"),
+    ]);
+  });
+
+  it("ends when a leader shows", () => {
+    const bench = asking();
+    expect(bench.take(beaconOf(4))).toEqual([noQuestion]);
+    expect([bench.state, contextOf(bench).leader?.id]).toEqual(["standby", "p2"]);
+  });
+
+  it("ends when another is named, not when it is named again", () => {
+    const bench = asking();
+    expect(bench.take(hint("p1"))).toEqual([]);
+    expect([bench.state, bench.heard]).toEqual(["asking", false]);
+    expect(bench.take(hint("p2"))).toEqual([noQuestion]);
+    expect(bench.state).toBe("standby");
+  });
+});
+
+describe("preparing (PMS §3, phase 1 for all slots)", () => {
+  it("asks again after a silence, with the same ballot, and keeps what it counted", () => {
+    const bench = preparing();
+    bench.take(promise(1, ours));
+    expect(bench.fire("retryDelay")).toEqual([
+      noRetry,
+      ...prepares(1),
+      set("retryDelay", "preparing"),
+    ]);
+    bench.take(promise(2, ours));
+    expect(bench.state).toBe("leading.open");
+  });
+
+  it("counts an acceptor once, this ballot only, and no strangers", () => {
+    const bench = preparing();
+    const events = [1, 1, 7].map((n) => promise(n, ours));
+    for (const event of [...events, promise(2, ballot(1, "p2"))]) {
+      expect(bench.take(event)).toEqual([]);
+      expect([bench.state, bench.heard]).toEqual(["preparing", true]);
+    }
+  });
+
+  it("counts an answer in parts when it is complete, and never joins two answers", () => {
+    const bench = preparing();
+    bench.take(promise(1, ours));
+    const part = (at: number, answer: number) => promise(2, ours, { answer, part: at, parts: 2 });
+    for (const event of [part(0, 1), part(0, 2), part(1, 1)]) {
+      expect(bench.take(event)).toEqual([]);
+    }
+    expect(bench.state).toBe("preparing");
+    bench.take(part(1, 2));
+    expect(bench.state).toBe("leading.open");
+  });
+
+  it("ends by a higher ballot's beacon, not by a lower one's", () => {
+    const bench = preparing({ records: [{ kind: "round", round: 4 }] });
+    expect(bench.take(beaconOf(3))).toEqual([]);
+    expect(bench.state).toBe("preparing");
+    expect(bench.take(beaconOf(6))).toEqual([noRetry]);
+    expect(bench.state).toBe("standby");
+  });
+
+  it("turns proposals away", () => {
+    expect(preparing().take(propose(["x"]))).toEqual([turnsAway("g1", null)]);
+  });
+
+  it("begins above the round that its store kept: a ballot is used once", () => {
+    const bench = asking({ records: [{ kind: "round", round: 4 }] });
+    bench.take(lastHeard(1, 1, null));
+    expect(bench.take(lastHeard(2, 1, null))).toEqual(expect.arrayContaining([...prepares(5)]));
+  });
+});
+
+describe("preempted", () => {
+  const draws = (attempt: number, seed = 1) =>
+    drawBackoff(seed, attempt, limits.backoffMinMs, limits.backoffMaxMs);
+  const higher = { promised: ballot(7, "p2") };
+
+  it.each([
+    ["preparing", "retryDelay", preparing],
+    ["leading.open", "beaconTime", leading],
+  ])("comes from %s, by a nack with a higher ballot", (state, timer, make) => {
+    const bench = make();
+    expect(bench.state).toBe(state);
+    expect(bench.take(nack(2, ours, higher))).toEqual([
+      cancelled(timer, state),
+      set("backoff", "preempted", draws(1).delayMs),
+    ]);
+    expect(bench.state).toBe("preempted");
+    expect(roles.proposer?.status(bench.snapshot)).toMatchObject({ nacks: 1 });
+  });
+
+  it.each([
+    ["of another ballot", ballot(3), higher],
+    ["that shows no higher ballot", ours, { promised: ballot(0, "p2") }],
+    ["for a round far too high", ours, { reason: "round_jump" } as const],
+  ])("does not come from a nack %s", (_, at, rest) => {
+    for (const bench of [preparing(), leading()]) {
+      const { state } = bench;
+      expect(bench.take(nack(2, at, rest))).toEqual([]);
+      expect([bench.state, bench.heard]).toEqual([state, false]);
+    }
+  });
+
+  it("comes from the news that its slots are trimmed", () => {
+    const bench = leading();
+    bench.take(nack(2, ours, { promised: ours, reason: "trimmed", trimmed: 9, slot: 0 }));
+    expect(bench.state).toBe("preempted");
+  });
+
+  it("stands by after the wait; the next ballot is above the one that was refused for", () => {
+    const bench = preparing();
+    bench.take(nack(2, ours, higher));
+    expect(bench.fire("backoff")).toEqual([cancelled("backoff", "preempted")]);
+    expect(bench.state).toBe("standby");
+    bench.take(hint("p1"));
+    bench.take(lastHeard(1, 2, null));
+    expect(bench.take(lastHeard(2, 2, null))).toEqual(expect.arrayContaining([...prepares(8)]));
+  });
+
+  it("waits longer each time, until a ballot is won", () => {
+    const bench = preparing();
+    const again = () => {
+      bench.fire("backoff");
+      bench.take(hint("p1"));
+      const { question } = contextOf(bench);
+      for (const n of [1, 2]) bench.take(lastHeard(n, question, null));
+      return contextOf(bench).data.ballot ?? ours;
+    };
+    bench.take(nack(1, ours, higher));
+    const second = draws(2, draws(1).seed);
+    bench.take(nack(1, again(), { promised: ballot(20, "p2") }));
+    expect(contextOf(bench).backoffMs).toBe(second.delayMs);
+    const won = again();
+    for (const n of [1, 2]) bench.take(promise(n, won));
+    expect(bench.state).toBe("leading.open");
+    bench.take(nack(1, won, { promised: ballot(40, "p2") }));
+    expect(contextOf(bench).backoffMs).toBe(draws(1, second.seed).delayMs);
+  });
+
+  it("ends at once by the beacon of the higher ballot; no hint ends it", () => {
+    const bench = preparing();
+    bench.take(nack(2, ours, higher));
+    expect(bench.take(hint("p1"))).toEqual([]);
+    expect([bench.state, bench.heard]).toEqual(["preempted", false]);
+    expect(bench.take(beaconOf(7))).toEqual([cancelled("backoff", "preempted")]);
+    expect(bench.state).toBe("standby");
+  });
+
+  it("turns proposals away, and drops what waited", () => {
+    const bench = leading();
+    bench.take(propose(["x"]));
+    bench.take(nack(2, ours, higher));
+    expect(bench.take(propose(["y"]))).toEqual([turnsAway("g1", null)]);
+    const { open, queue, queueBytes } = contextOf(bench).data;
+    expect([open.size, queue, queueBytes]).toEqual([0, [], 0]);
+  });
+});
+
+describe("a failed disk", () => {
+  const halts = { kind: "halt", why: diskFailed.reason };
+
+  it.each([
+    ["standby", fresh, []],
+    ["asking", asking, [noQuestion]],
+    ["preparing", preparing, [noRetry]],
+    ["leading.open", leading, [cancelled("beaconTime", "leading.open")]],
+  ])("halts it while %s", (state, make, before) => {
+    const bench = make();
+    expect(bench.state).toBe(state);
+    expect(bench.take(diskFailed)).toEqual([...before, halts]);
+    expect([bench.state, bench.timers]).toEqual(["halted", []]);
+  });
+
+  it("is the end: neither a leader nor a gateway leads it out", () => {
+    const bench = fresh();
+    bench.take(diskFailed);
+    for (const event of [beaconOf(9), propose(["x"]), hint("p1"), diskFailed]) {
+      expect(bench.take(event)).toEqual([]);
+      expect(bench.state).toBe("halted");
+    }
+  });
+});
+
+describe("why", () => {
+  const GRID: QuorumSystem = {
+    kind: "grid",
+    rows: [
+      ["a1", "a2"],
+      ["a3", "a4"],
+    ],
+  };
+  const FLEXIBLE: QuorumSystem = { kind: "flexible", phase1: 3, phase2: 2 };
+  const cluster = (quorums: QuorumSystem) =>
+    testCluster(
+      {},
+      { quorums, acceptors: [1, 2, 3, 4].map((n) => ({ id: `a${n}`, storeId: `${n}` })) },
+    );
+  const why = (bench: Bench, nowMs = START_MS) => roles.proposer?.waits(bench.snapshot, nowMs)[0];
+
+  it("says nothing of a standby, and when an idle leader has nothing to wait for", () => {
+    expect([why(fresh()), why(leading())]).toEqual([undefined, undefined]);
+  });
+
+  it("counts as silent only acceptors that say so", () => {
+    const bench = asking();
+    bench.take(lastHeard(1, 1, 10));
+    bench.take(lastHeard(2, 1, null));
+    expect(why(bench, START_MS + 70)).toMatchObject({
+      from: ["a1", "a3"],
+      have: 1,
+      need: 2,
+      sinceMs: 70,
+    });
+  });
+
+  it.each([
+    ["majority", { kind: "majority" } as QuorumSystem, ["a2", "a4"], 2, 3],
+    ["flexible", FLEXIBLE, ["a2", "a4"], 2, 3],
+    ["grid: the row that lacks least", GRID, ["a2"], 1, 2],
+  ])("names the promises that phase 1 needs: %s", (_, quorums, from, have, need) => {
+    const bench = asking({ cluster: cluster(quorums) });
+    for (const n of [1, 2, 3, 4]) bench.take(lastHeard(n, 1, null));
+    for (const n of [1, 3, 9]) bench.take(promise(n, ours));
+    expect(bench.state).toBe("preparing");
+    expect(why(bench)).toMatchObject({ from, have, need });
+  });
+
+  it.each([
+    ["majority", { kind: "majority" } as QuorumSystem, ["a1", "a2", "a3", "a4"], 0, 3],
+    ["flexible", FLEXIBLE, ["a1", "a2", "a3", "a4"], 0, 2],
+    ["grid: one of each row", GRID, ["a1", "a2", "a3", "a4"], 0, 2],
+  ])("names the votes that phase 2 needs: %s", (_, quorums, from, have, need) => {
+    const bench = asking({ cluster: cluster(quorums) });
+    for (const n of [1, 2, 3, 4]) bench.take(lastHeard(n, 1, null));
+    for (const n of [1, 2, 3]) bench.take(promise(n, ours, { votes: [slotVote(0, 0, "x")] }));
+    expect(bench.state).toBe("adopting");
+    expect(why(bench)).toMatchObject({ from, have, need });
+  });
+
+  it("says how long a preempted one waits", () => {
+    const bench = preparing();
+    bench.take(nack(2, ours, { promised: ballot(7, "p2") }));
+    expect(why(bench)).toMatchObject({ for: "its turn", from: [], have: 0, need: 0 });
+  });
+});

@@ -1,0 +1,102 @@
+/**
+ * Goal: the death of a NATS server stops nothing for good: all lines are chosen, once, in order.
+ * Method: `up` on three clustered nats-servers of which one is killed amidst the lines, and on one
+ * that is killed and started again on its port.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { Processes, until } from "../cli/processes.js";
+import {
+  type NatsServerProcess,
+  startNatsCluster,
+  startNatsServer,
+} from "../support/nats-server.js";
+import { natsServerMissing, slowMs, Town } from "./cluster.js";
+
+const processes = new Processes();
+const servers: NatsServerProcess[] = [];
+afterEach(async () => {
+  await processes.clear();
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+});
+
+/** Brings a town up on the servers, and two subscribers. */
+async function settle() {
+  const urls = servers.map(({ url }) => url).join(",");
+  const cwd = await processes.folder();
+  const town = await Town.bringUp(processes, cwd, ["--exit", "--nats", urls]);
+  const subscribers = [town.start("chosen", "--follow"), town.start("chosen", "--follow")];
+  return { town, subscribers };
+}
+
+/** Feeds lines, and does something among them. */
+async function amidst(town: Town, act: () => Promise<void>): Promise<number> {
+  let isOver = false;
+  const feeding = town.feedWhile(() => !isOver);
+  let startMs = 0;
+  try {
+    await town.prints(300);
+    startMs = performance.now();
+    await act();
+    await town.prints(town.sent.length + 1);
+  } finally {
+    isOver = true;
+    await feeding;
+  }
+  return Math.round(performance.now() - startMs);
+}
+
+/** Says which processes have lost their server. */
+function losers(cwd: string): string[] {
+  const logs = join(cwd, ".synod", "logs");
+  return readdirSync(logs).filter((name) => {
+    return readFileSync(join(logs, name), "utf8").includes(": connecting again");
+  });
+}
+
+async function endsWithAllLines({ town, subscribers }: Awaited<ReturnType<typeof settle>>) {
+  await town.send(200);
+  await town.prints(town.sent.length);
+  const all = town.sent.join("");
+  await until(() => subscribers.every(({ stdout }) => stdout.length >= all.length), slowMs);
+  town.up.child.stdin?.end();
+  const { code, stdout } = await town.up.ended;
+  expect(stdout === all, "the bytes of the input, and no others").toBe(true);
+  for (const { stdout: seen } of subscribers) {
+    expect(seen === all, "the bytes of the input at a subscriber").toBe(true);
+  }
+  expect(code).toBe(0);
+}
+
+describe.skipIf(natsServerMissing !== undefined)(`NATS (${natsServerMissing ?? "found"})`, () => {
+  it(
+    "servers, three in a cluster: one is killed",
+    async () => {
+      servers.push(...(await startNatsCluster(3)));
+      const settled = await settle();
+      const gap = await amidst(settled.town, async () => servers[0]?.kill());
+      console.log("cluster", gap, losers(settled.town.cwd).length, settled.town.sent.length);
+      await endsWithAllLines(settled);
+    },
+    slowMs,
+  );
+
+  it(
+    "server, the only one: it is killed, and started again on its port",
+    async () => {
+      servers.push(await startNatsServer());
+      const settled = await settle();
+      const gap = await amidst(settled.town, async () => {
+        const [server] = servers;
+        server?.kill();
+        await until(() => losers(settled.town.cwd).length >= 8, slowMs);
+        await server?.stop();
+        servers.push(await startNatsServer({ port: server?.port ?? 0 }));
+      });
+      console.log("single", gap, losers(settled.town.cwd).length, settled.town.sent.length);
+      await endsWithAllLines(settled);
+    },
+    slowMs,
+  );
+});
