@@ -152,13 +152,12 @@ export const gatewayMachine = setup({
     }),
     settle: assign(({ context, event }) => {
       assertEvent(event, "outcomes");
-      const { data, cluster, id } = context;
+      const { data, cluster, id, nonce } = context;
       const outcomes = event.received.flatMap(({ message }) => message.outcomes);
       const settled = settle(data, outcomes, cluster.limits, event.nowMs);
       const told = tellSettled(context, settled);
       for (const { session, client } of settled.expired) {
-        // The old session stands for the nonce, so that no id is ever used for two sessions.
-        if (session === data.ownSession) openOwnSession(data, id, session);
+        if (session === data.ownSession) openOwnSession(data, id, nonce);
         else if (client !== null) {
           told.push(send("session", client, refusal("session_expired", session, 1)));
         }

@@ -159,12 +159,6 @@ export const proposerMachine = setup({
       adopt(context.data, nowMs);
       return { outgoing: takeAccepts(context.data, context.cluster, nowMs), attempts: 0 };
     }),
-    countVotes: assign(({ context, event }) => {
-      assertEvent(event, "accepted");
-      const { data, cluster } = context;
-      for (const { from, message } of event.received) countVotes(data, from.id, message, cluster);
-      return { outgoing: announcements(context) };
-    }),
     countVotesAndFill: assign(({ context, event }) => {
       assertEvent(event, "accepted");
       const { data, cluster } = context;
@@ -303,14 +297,14 @@ export const proposerMachine = setup({
     },
     adopting: {
       description:
-        "Proposes again what earlier ballots may have chosen, and no-ops in the holes. Left when " +
-        "all " +
-        "of it is chosen, or a higher ballot shows.",
+        "Proposes again what earlier ballots may have chosen, and no-ops in the holes; behind them " +
+        "what its beacon brings. Left when all of the first is chosen, or a higher ballot shows.",
       meta: { paper: "PMS §3" },
       tags: ["inPhase2"],
       entry: ["sendOutgoing", "sendBeacon"],
       on: {
-        accepted: { actions: ["countVotes", "sendOutgoing"] },
+        propose: { actions: ["queueCommands", "sendOutgoing", "countOverload"] },
+        accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
       },
       always: { guard: "adoptionIsDone", target: "leading" },

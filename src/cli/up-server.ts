@@ -99,7 +99,9 @@ async function startServer(request: ServerRequest): Promise<UpServer> {
     if (server.kind === "broker") closeSync(log);
   }
   await folder.keepPort(server.port);
-  const broker = isEmbedded ? "the embedded broker" : "the embedded broker: no nats-server was found";
+  const broker = isEmbedded
+    ? "the embedded broker"
+    : "the embedded broker: no nats-server was found";
   const what = server.kind === "broker" ? broker : "a nats-server, started for this cluster";
   const environment = withServer(process.env, server.url);
   return { nats: { servers: server.url }, url: server.url, what, connection: [], environment };

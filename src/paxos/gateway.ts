@@ -199,7 +199,7 @@ export function holdProposal(
     kind: "request",
     session: state.ownSession,
     number,
-    answeredBelow: oldest === undefined || oldest === 0 ? 1 : oldest,
+    answeredBelow: Math.max(oldest ?? number, 1),
     gateway,
     log: "",
     id: proposal.id,

@@ -8,14 +8,7 @@ import { roles } from "../../actors/index.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
 import { count } from "../../src/actor/effect.js";
 import { NOOP } from "../../src/paxos/value.js";
-import {
-  type Bench,
-  ballot,
-  heardTogether,
-  START_MS,
-  testCluster,
-  value,
-} from "../support/steps.js";
+import { type Bench, ballot, heardTogether, testCluster, value } from "../support/steps.js";
 import {
   accepted,
   acceptor,
@@ -26,8 +19,11 @@ import {
   beacons,
   cancelled,
   chosenRange,
+  fireAt,
   g1,
   g2,
+  LATE_MS,
+  LOST_MS,
   leading,
   limits,
   preparing,
@@ -36,7 +32,6 @@ import {
   proposes,
   set,
   slotVote,
-  turnsAway,
 } from "./proposer-steps.js";
 
 const ours = ballot(1);
@@ -46,16 +41,6 @@ const noTick = cancelled("beaconTime", "leading.open");
 const tick = set("beaconTime", "leading.open");
 const x = batch("x");
 const y = batch("y");
-/** Later than `retryDelayMs` and than what a leader without a quorum bears. */
-const LATE_MS = START_MS + limits.retryDelayMs;
-const LOST_MS = START_MS + 2 * limits.suspectMs;
-
-/** Fires the leader's clock at a time. */
-function fireAt(bench: Bench, state: string, nowMs: number) {
-  const id = `xstate.after.beaconTime.proposer.${state}`;
-  return bench.take({ type: id, nowMs });
-}
-
 describe("the end of phase 1 (PMS §3)", () => {
   it("with no vote reported leads at once, and shows itself", () => {
     const bench = preparing();
@@ -138,10 +123,36 @@ describe("adopting", () => {
     ]);
   });
 
-  it("turns proposals away as long as it does not lead", () => {
-    const bench = two();
-    expect(bench.take(propose(["x"]))).toEqual([turnsAway("g1", null)]);
+  it("proposes what its beacon brings behind what it adopted: phase 1 was for all slots", () => {
+    const bench = adopting([slotVote(0, 2, "u")]);
+    expect(bench.take(propose(["x"]))).toEqual([proposes(1, 1, [x])]);
+    bench.take(accepted(1, ours, [[1, x]]));
+    expect(bench.take(accepted(2, ours, [[1, x]]))).toEqual([
+      announces(chosenRange(1, 1, 2, ["a1", "a2"])),
+    ]);
     expect(bench.state).toBe("adopting");
+    bench.take(accepted(1, ours, [[0, u]]));
+    bench.take(accepted(2, ours, [[0, u]]));
+    expect([bench.state, dataOf(bench).chosenWatermark]).toEqual(["leading.open", 2]);
+  });
+
+  it("lets commands wait while too much is under way, and proposes them as votes come", () => {
+    const cluster = testCluster({ pipelineSlotsMax: 1 });
+    const bench = adopting([slotVote(0, 2, "u")], { cluster });
+    expect(bench.take(propose(["x"]))).toEqual([]);
+    bench.take(accepted(1, ours, [[0, u]]));
+    expect(bench.take(accepted(2, ours, [[0, u]]))).toEqual([
+      proposes(1, 1, [x], 1, [chosenRange(1, 0, 1, ["a1", "a2"])]),
+      noWatch,
+      beacons(1, 2, 1),
+      tick,
+    ]);
+  });
+
+  it("refuses commands that its queue has no room for, and counts them", () => {
+    const cluster = testCluster({ queueBytesMax: 1, pipelineSlotsMax: 1 });
+    const bench = adopting([slotVote(0, 2, "u")], { cluster });
+    expect(bench.take(propose(["x", "y"]))).toEqual([count("leader_overloaded", 1)]);
   });
 
   it("gives up when no quorum answers", () => {
@@ -339,67 +350,5 @@ describe("leading.full (PMS §3: α commands ahead)", () => {
       fullTick,
     ]);
     expect(bench.state).toBe("leading.full");
-  });
-});
-
-describe("the end of leadership", () => {
-  const cluster = testCluster({ windowMax: 1, pipelineSlotsMax: 1 });
-  const open = () => {
-    const bench = leading();
-    bench.take(propose(["x"]));
-    return bench;
-  };
-  const full = () => {
-    const bench = leading({ cluster });
-    bench.take(propose(["x"]));
-    return bench;
-  };
-
-  it.each([
-    ["leading.open", open],
-    ["leading.full", full],
-  ])("comes from %s when no phase-2 quorum answers any more", (state, make) => {
-    const bench = make();
-    expect(bench.state).toBe(state);
-    fireAt(bench, state, LOST_MS - 1);
-    expect(bench.state).toBe(state);
-    expect(fireAt(bench, state, LOST_MS)).toEqual([cancelled("beaconTime", state)]);
-    expect([bench.state, bench.timers]).toEqual(["standby", []]);
-    expect(dataOf(bench).open.size).toBe(0);
-  });
-
-  it("does not come to one that is idle, however long", () => {
-    const bench = leading();
-    expect(fireAt(bench, "leading.open", LOST_MS * 9)).toEqual([noTick, beacons(1), tick]);
-  });
-
-  it.each([
-    ["leading.open", open],
-    ["leading.full", full],
-  ])("comes from %s by the beacon of a higher ballot", (state, make) => {
-    const bench = make();
-    bench.take(propose(["waits"]));
-    expect(bench.take(beaconOf(2))).toEqual([cancelled("beaconTime", state)]);
-    expect(bench.state).toBe("standby");
-    const { open: slots, queue, announcements } = dataOf(bench);
-    expect([slots.size, queue, announcements]).toEqual([0, [], []]);
-    expect(bench.take(propose(["z"]))).toEqual([turnsAway("g1", "p2")]);
-  });
-
-  it("does not come by its own beacon, nor by a lower ballot's", () => {
-    const bench = open();
-    const [received] = beaconOf(1).received;
-    const own = { ...received, message: { ...received?.message, ballot: ours } };
-    for (const event of [{ ...beaconOf(1), received: [own] }, beaconOf(0)]) {
-      expect(bench.take(event)).toEqual([]);
-      expect([bench.state, bench.heard]).toEqual(["leading.open", true]);
-    }
-  });
-
-  it("lets no vote of the old ballot count for the next one", () => {
-    const bench = open();
-    bench.take(beaconOf(2));
-    expect(bench.take(accepted(1, ours, [[0, x]]))).toEqual([]);
-    expect([bench.state, bench.heard]).toEqual(["standby", false]);
   });
 });

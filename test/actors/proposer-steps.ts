@@ -155,6 +155,15 @@ export const set = (delay: string, state: string, delayMs = MS[delay] ?? 0): Eff
 export const cancelled = (delay: string, state: string): Effect =>
   timerCancelled(delay, `proposer.${state}`);
 
+/** Later than `retryDelayMs`, and than what a leader without a quorum bears. */
+export const LATE_MS = START_MS + limits.retryDelayMs;
+export const LOST_MS = START_MS + 2 * limits.suspectMs;
+
+/** Fires the leader's clock at a time. */
+export function fireAt(bench: Bench, state: string, nowMs: number): readonly Effect[] {
+  return bench.take({ type: `xstate.after.beaconTime.proposer.${state}`, nowMs });
+}
+
 // --- how it comes there -----------------------------------------------------------------------
 
 export const fresh = (rest: Partial<RoleInput> = {}) =>

@@ -9,7 +9,7 @@ import { connect, type NatsConnection } from "nats";
 import { afterEach, describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import { Processes, type Running, recordOf, until, whyNoMounts } from "../cli/processes.js";
-import { pidOf, type ShownStatus, slowMs, statusOf, Town } from "./cluster.js";
+import { pidOf, type ShownStatus, slowMs, statusOf, Town, testMs } from "./cluster.js";
 
 const processes = new Processes();
 const clients: NatsConnection[] = [];
@@ -111,7 +111,7 @@ describe("a server", () => {
       await startBroker("--port", new URL(url).port);
       await worker.says('"msg":"serving"', slowMs);
     },
-    slowMs,
+    testMs,
   );
 
   it(
@@ -128,7 +128,7 @@ describe("a server", () => {
       });
       expect(used).toMatchObject({ code: 0, stdout: "hello\n" });
     },
-    slowMs,
+    testMs,
   );
 });
 
@@ -159,7 +159,7 @@ describe("a disk", () => {
   it.skipIf(noMounts !== undefined)(
     `that is full silences its acceptor until there is room, and nobody else${why}`,
     async () => {
-      const disks = await Disks.start(1024);
+      const disks = await Disks.start(320);
       const value = "x".repeat(40_000);
       let proposed = 0;
       await until(async () => {
@@ -176,7 +176,7 @@ describe("a disk", () => {
       await until(async () => (await disks.a3())?.state === "serving", slowMs);
       await until(async () => (await disks.propose(["again"])).stdout.includes(" a3"), slowMs);
     },
-    slowMs,
+    testMs,
   );
 });
 
@@ -212,7 +212,7 @@ describe("a stranger on the server", () => {
       const { stdout } = await town.run("chosen");
       expect(stdout).toBe(town.sent.join(""));
     },
-    slowMs,
+    testMs,
   );
 
   it(
@@ -235,6 +235,6 @@ describe("a stranger on the server", () => {
       const { stdout } = await town.run("chosen");
       expect(stdout === `\n${"a".repeat(limit)}\n`).toBe(true);
     },
-    slowMs,
+    testMs,
   );
 });

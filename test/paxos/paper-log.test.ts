@@ -1,18 +1,34 @@
 /**
  * Goal: the sentences of Paxos Made Simple, section 3, hold for our rules.
- * Method: as in paper.test.ts, with the acceptor's rules for all slots of the log.
+ * Method: as in paper.test.ts, with the rules of acceptor, proposer and learner for all slots of the
+ * log.
  */
 import { describe, expect, it } from "vitest";
 import { AcceptorState, castVotes, judgeBallot, promise } from "../../src/paxos/acceptor.js";
+import type { Ballot } from "../../src/paxos/ballot.js";
 import { digest } from "../../src/paxos/digest.js";
 import type { CastVote, IssuedProposal } from "../../src/paxos/evidence.js";
 import { firstViolation } from "../../src/paxos/invariants.js";
+import { LearnerState, noteAccept, noteChosenRange, takeChosen } from "../../src/paxos/learner.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { Accept, Promise1b, SlotVote } from "../../src/paxos/messages.js";
+import {
+  addPromisePart,
+  adopt,
+  beginBallot,
+  countVotes,
+  enqueue,
+  fillWindow,
+  ProposerState,
+  promisesSuffice,
+  takeAccepts,
+  takeLateAccepts,
+} from "../../src/paxos/proposer.js";
 import { highestVote } from "../../src/paxos/synod.js";
 import { decodeValue, encodeBatch, NOOP } from "../../src/paxos/value.js";
 import { NaiveDisk } from "../support/naive.js";
 import { nothing, numbered } from "../support/paper.js";
+import { makeCluster } from "../support/synod-world.js";
 
 /** The value of a slot that holds one command. */
 function command(text: string): Uint8Array {
@@ -168,6 +184,170 @@ describe("3 Implementing a State Machine: the gap", () => {
     acceptor.accept(1, alpha, command("i + α")); // all between were lost
     const [low, high] = slotsOf(acceptor.reported(2, 0)) as [number, number];
     expect(high - low - 1).toBe(alpha - 1);
+  });
+});
+
+/** A new leader, server to instances 1–134, 138 and 139, as in the paper; 0 is chosen with them. */
+class PaperLeader {
+  readonly limits = { ...DEFAULT_LIMITS, windowMax: 5, batchCommandsMax: 1 };
+  readonly cluster = makeCluster(3, { kind: "majority" }, this.limits);
+  readonly state = new ProposerState();
+
+  constructor() {
+    this.state.chosenWatermark = 135;
+    beginBallot(this.state, "leader");
+  }
+
+  get n(): Ballot {
+    return this.state.ballot as Ballot;
+  }
+
+  /** Phase 1 with two acceptors, which report these votes. */
+  phase1(one: readonly SlotVote[], other: readonly SlotVote[]): void {
+    for (const [index, votes] of [one, other].entries()) {
+      const parts = { answer: 0, part: 0, parts: 1, trimmed: 0, chosenWatermark: 135 };
+      const promise = { type: "promise", ballot: this.n, ...parts, votes } as const;
+      addPromisePart(this.state, `a${index}`, 1, promise);
+    }
+    expect(promisesSuffice(this.state, this.cluster)).toBe(true);
+    adopt(this.state, 0);
+  }
+
+  /** Clients ask for these. */
+  ask(...texts: readonly string[]): void {
+    const commands = texts.map((text) => new TextEncoder().encode(text));
+    enqueue(this.state, commands, this.limits);
+    fillWindow(this.state, this.limits, 0);
+  }
+
+  /** What it proposes now: the slot and the value, a no-op as "no-op". */
+  proposes(nowMs = 0): [number, string][] {
+    const late = takeLateAccepts(this.state, this.cluster, nowMs);
+    return [...takeAccepts(this.state, this.cluster, nowMs), ...late].flatMap((accept) =>
+      accept.values.map((value, index): [number, string] => {
+        const opened = decodeValue(value);
+        const text =
+          opened.kind === "noop" ? "no-op" : new TextDecoder().decode(opened.commands[0]);
+        return [accept.firstSlot + index, text];
+      }),
+    );
+  }
+
+  /** A majority accepts what was proposed in these slots. */
+  chosen(...slots: readonly number[]): void {
+    const votes = slots.map((slot) => ({ slot, digest: this.state.open.get(slot)?.digest ?? "" }));
+    for (const acceptor of ["a0", "a1"]) {
+      countVotes(this.state, acceptor, { type: "accepted", ballot: this.n, votes }, this.cluster);
+    }
+  }
+}
+
+/** A vote of an earlier leader for one command. */
+function earlier(n: number, slot: number, text: string): SlotVote {
+  const value = command(text);
+  return { slot, ballot: { round: n, owner: "earlier" }, value, digest: digest(value) };
+}
+
+/** The paper's example: 135 and 140 are constrained, 136 to 139 are not. */
+function newLeader(): PaperLeader {
+  const leader = new PaperLeader();
+  leader.state.highestRound = 5;
+  beginBallot(leader.state, "leader");
+  leader.phase1([earlier(3, 135, "old"), earlier(4, 140, "z")], [earlier(4, 135, "x")]);
+  return leader;
+}
+
+describe("3 Implementing a State Machine: the new leader", () => {
+  it("executes phase 1 of instances 135–137 and of all instances greater than 139. Differs: all", () => {
+    // Ours asks from the first instance it does not know, 138 and 139 among them.
+    expect(newLeader().state.fromSlot).toBe(135);
+  });
+
+  it("then executes phase 2 for instances 135 and 140, thereby choosing commands", () => {
+    const adopted = newLeader().proposes();
+    expect(adopted.filter(([, text]) => text !== "no-op")).toEqual([
+      [135, "x"],
+      [140, "z"],
+    ]);
+  });
+
+  it("fill the gap immediately by proposing, as commands 136 and 137, a special “no-op”", () => {
+    const leader = newLeader();
+    const gap = [136, 137, 138, 139].map((slot) => [slot, "no-op"]);
+    expect(leader.proposes()).toEqual([[135, "x"], ...gap, [140, "z"]]);
+    leader.chosen(135, 140);
+    expect(leader.state.chosenWatermark).toBe(136); // 140 can't be executed: the gap is not filled
+    leader.chosen(136, 137, 138, 139);
+    expect(leader.state.chosenWatermark).toBe(141);
+  });
+
+  it("could take the next two commands requested by clients. Differs: no-ops only", () => {
+    const leader = newLeader();
+    leader.ask("next");
+    expect(leader.proposes().filter(([slot]) => slot < 141 && slot > 135)).toHaveLength(5);
+    leader.chosen(135, 136, 137, 138, 139, 140);
+    fillWindow(leader.state, leader.limits, 0);
+    expect(leader.proposes()).toEqual([[141, "next"]]);
+  });
+
+  it("commands 1–141 … chosen: it begins sending the next with the next number", () => {
+    const leader = newLeader();
+    leader.proposes();
+    leader.chosen(135, 136, 137, 138, 139, 140);
+    leader.ask("141", "142");
+    expect(leader.proposes()).toEqual([
+      [141, "141"],
+      [142, "142"],
+    ]);
+  });
+
+  it("It can propose command 142 before it learns that its proposed command 141 is chosen", () => {
+    const leader = newLeader();
+    leader.proposes();
+    leader.chosen(135, 136, 137, 138, 139, 140);
+    leader.ask("141");
+    expect(leader.proposes()).toEqual([[141, "141"]]);
+    leader.ask("142");
+    expect(leader.proposes()).toEqual([[142, "142"]]);
+    leader.chosen(142); // "all the messages it sent in proposing command 141" were lost
+    expect(leader.state.chosenWatermark).toBe(141);
+    const late = leader.limits.retryDelayMs;
+    expect(leader.proposes(late)).toEqual([[141, "141"]]); // "it will retransmit those messages"
+    leader.chosen(141);
+    expect(leader.state.chosenWatermark).toBe(143);
+  });
+
+  it("propose commands i + 1 through i + α after commands 1 through i are chosen", () => {
+    const leader = newLeader();
+    leader.proposes();
+    leader.chosen(135, 136, 137, 138, 139, 140);
+    const wide = { ...leader.limits, pipelineSlotsMax: 99 };
+    const commands = Array.from({ length: 9 }, (_, at) => new TextEncoder().encode(`${at}`));
+    enqueue(leader.state, commands, wide);
+    fillWindow(leader.state, wide, 0);
+    const alpha = leader.limits.windowMax;
+    expect(leader.proposes().map(([slot]) => slot)).toEqual([141, 142, 143, 144, 145]);
+    expect(leader.state.nextSlot).toBe(leader.state.chosenWatermark + alpha);
+    leader.chosen(142, 143, 144, 145); // "a gap of up to α − 1"
+    fillWindow(leader.state, wide, 0);
+    expect(leader.proposes()).toEqual([]);
+    leader.chosen(141);
+    fillWindow(leader.state, wide, 0);
+    expect(leader.proposes().map(([slot]) => slot)).toEqual([146, 147, 148, 149]);
+  });
+
+  it("can execute … once it has learned every command before: no learner executes over a gap", () => {
+    const learner = new LearnerState();
+    const { cluster } = new PaperLeader();
+    const ballot = numbered(1);
+    const learn = (slot: number, value: Uint8Array) => {
+      noteAccept(learner, acceptOf(1, slot, value), cluster);
+      noteChosenRange(learner, { ballot, from: slot, to: slot + 1, by: [] }, cluster);
+      return takeChosen(learner).map((entry) => entry.slot);
+    };
+    expect(learn(1, command("b"))).toEqual([]);
+    expect(learn(2, command("c"))).toEqual([]);
+    expect(learn(0, NOOP)).toEqual([0, 1, 2]);
   });
 });
 

@@ -1,0 +1,381 @@
+/**
+ * Goal: a gateway holds what it was asked, passes it on in order within its credit, and again when
+ * that may be needed, until every outcome is told; nothing is told that is not in the log.
+ * Method: the real gateway's rules against the real rules of the log; the test is the network. Any
+ * network at all is in gateway-network.test.ts.
+ */
+import { describe, expect, it } from "vitest";
+import { decodeCommand } from "../../src/paxos/command.js";
+import { attachSession, clientOf, forgetIdle } from "../../src/paxos/gateway.js";
+import type { Outcome, Propose } from "../../src/paxos/messages.js";
+import { GatewayBench, sessionId } from "../support/gateway-world.js";
+
+/** A bench with a session that is open. */
+function opened(bench = new GatewayBench()): { bench: GatewayBench; session: string } {
+  const session = bench.open("s");
+  bench.hear(...bench.choose(...bench.take()));
+  return { bench, session };
+}
+
+describe("holding and sending", () => {
+  it("sends the requests of a session in order, once", () => {
+    const { bench, session } = opened();
+    expect(bench.hold(session, 1, 2, 3)).toBeNull();
+    expect(bench.sent()).toEqual(["1", "2", "3"]);
+    expect(bench.sent()).toEqual([]);
+  });
+
+  it("holds a repeat once", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1, 2);
+    const { heldBytes } = bench.state;
+    bench.hold(session, 1, 2);
+    expect(bench.state.heldBytes).toBe(heldBytes);
+    expect(bench.sent()).toEqual(["1", "2"]);
+  });
+
+  it("sends the opening first, and requests only when it is settled", () => {
+    const bench = new GatewayBench();
+    const session = bench.open("s");
+    bench.hold(session, 1, 2);
+    const opening = bench.take();
+    expect(opening.flatMap(({ commands }) => commands)).toHaveLength(1);
+    expect(bench.sent()).toEqual([]);
+    expect(bench.hear(...bench.choose(...opening)).opened).toEqual([session]);
+    expect(bench.sent()).toEqual(["1", "2"]);
+  });
+
+  it("opens a session that was asked before its opening came", () => {
+    const bench = new GatewayBench();
+    const session = sessionId("s");
+    bench.hold(session, 1); // the opening is late
+    bench.open("s");
+    expect(bench.sent()).toEqual(["open"]);
+  });
+
+  it("opens no session twice at once", () => {
+    const bench = new GatewayBench();
+    bench.open("s");
+    bench.open("s");
+    expect(bench.sent()).toEqual(["open"]);
+  });
+
+  it("holds what came late in the order of the numbers", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 3, 4);
+    bench.take();
+    bench.hold(session, 1, 2);
+    bench.take();
+    bench.sendAllAgain();
+    expect(bench.sent()).toEqual(["1", "2", "3", "4"]);
+  });
+
+  it("cuts messages by bytes and by commands", () => {
+    const { bench, session } = opened(new GatewayBench({ batchCommandsMax: 2 }));
+    bench.hold(session, 1, 2, 3, 4, 5);
+    expect(bench.take().map(({ commands }) => commands.length)).toEqual([2, 2, 1]);
+    const small = opened(new GatewayBench({ partBytesMax: 80 }));
+    small.bench.hold(small.session, 1, 2, 3);
+    expect(small.bench.take().map(({ commands }) => commands.length)).toEqual([1, 1, 1]);
+  });
+
+  it("refuses from the first request there is no room for", () => {
+    const { bench, session } = opened(new GatewayBench({ holdBytesMax: 200 }));
+    const refused = bench.hold(session, 1, 2, 3, 4, 5, 6);
+    expect(refused).toBeGreaterThan(1);
+    const held = Array.from({ length: (refused ?? 0) - 1 }, (_, at) => `${at + 1}`);
+    expect(bench.sent()).toEqual(held);
+    expect(bench.holdDoor("door")).toBe(false);
+  });
+
+  it("has room again when outcomes come", () => {
+    const { bench, session } = opened(new GatewayBench({ holdBytesMax: 200 }));
+    const refused = bench.hold(session, 1, 2, 3, 4, 5, 6) as number;
+    bench.hear(...bench.choose(...bench.take()));
+    expect(bench.state.heldBytes).toBe(0);
+    expect(bench.hold(session, refused)).toBeNull();
+  });
+});
+
+describe("credit", () => {
+  it("sends no more than the leader has room for, but always one", () => {
+    const { bench, session } = opened();
+    bench.state.creditBytes = 0;
+    bench.hold(session, 1, 2, 3);
+    const first = bench.take();
+    expect(first.flatMap(({ commands }) => commands)).toHaveLength(1);
+    expect(bench.sent()).toEqual([]);
+    bench.hear(...bench.choose(...first));
+    expect(bench.sent()).toEqual(["2"]);
+  });
+
+  it("counts only what is under way", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1, 2);
+    const sent = bench.take();
+    const size = sent.flatMap(({ commands }) => commands).reduce((sum, one) => sum + one.length, 0);
+    expect(bench.state.underWayBytes).toBe(size);
+    bench.hear(...bench.choose(...sent));
+    expect(bench.state.underWayBytes).toBe(0);
+    bench.hold(session, 3);
+    bench.take();
+    bench.sendAllAgain();
+    expect(bench.state.underWayBytes).toBe(0);
+  });
+});
+
+describe("a lost message", () => {
+  /** Four are sent each in a message of its own; the first is lost. */
+  function lossy(): { bench: GatewayBench; early: Outcome[] } {
+    const { bench, session } = opened(new GatewayBench({ batchCommandsMax: 1 }));
+    bench.hold(session, 1, 2, 3, 4);
+    const [, ...rest] = bench.take();
+    const early = bench.choose(...rest);
+    expect(early.map(({ kind }) => kind)).toEqual(["early", "early", "early"]);
+    return { bench, early };
+  }
+
+  it("is sent again at the first early outcome, with everything after it, at once", () => {
+    const { bench, early } = lossy();
+    bench.hear(early[0] as Outcome);
+    const again = bench.take();
+    expect(again).toHaveLength(4);
+    expect(bench.isOverdue()).toBe(false); // no timer was needed
+    bench.hear(...early.slice(1));
+    expect(bench.take()).toEqual([]); // one gap, one answer
+    const { results } = bench.hear(...bench.choose(...again));
+    expect(results.get(sessionId("s"))?.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+    expect(bench.bodies()).toEqual(["7300/1", "7300/2", "7300/3", "7300/4"]);
+  });
+
+  it("is sent again even without credit for more", () => {
+    const { bench, early } = lossy();
+    bench.state.creditBytes = 1;
+    bench.hear(...early);
+    expect(bench.sent()).toEqual(["1"]);
+  });
+
+  it("goes before what the session asks later", () => {
+    const { bench, early } = lossy();
+    bench.hold(sessionId("s"), 5);
+    bench.hear(early[0] as Outcome);
+    expect(bench.sent()).toEqual(["1", "2", "3", "4", "5"]);
+  });
+
+  it("twice for one gap is answered again after a while", () => {
+    const { bench, early } = lossy();
+    bench.hear(early[0] as Outcome);
+    bench.take(); // lost again
+    bench.nowMs += bench.limits.retryDelayMs - 1;
+    bench.hear(early[1] as Outcome);
+    expect(bench.sent()).toEqual([]);
+    bench.nowMs += 1;
+    bench.hear(early[2] as Outcome);
+    expect(bench.sent()).toEqual(["1", "2", "3", "4"]);
+  });
+
+  it("for another gap is answered at once", () => {
+    const { bench, early } = lossy();
+    bench.hear(early[0] as Outcome);
+    const [first, , third, fourth] = bench.take();
+    const [done, ...late] = bench.choose(...[first, third, fourth].flatMap((one) => one ?? []));
+    bench.hear(done as Outcome, ...late); // now 2 is missing
+    expect(bench.sent()).toEqual(["2", "3", "4"]);
+  });
+
+  it("without a successor shows as overdue", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1);
+    bench.take();
+    bench.nowMs += 4 * bench.limits.retryDelayMs;
+    expect(bench.isOverdue()).toBe(true);
+    bench.sendAllAgain();
+    expect(bench.sent()).toEqual(["1"]);
+    expect(bench.isOverdue()).toBe(false);
+  });
+
+  it("of an opening shows as overdue, though a request was held before it", () => {
+    const bench = new GatewayBench();
+    bench.hold(sessionId("s"), 1);
+    bench.open("s");
+    expect(bench.sent()).toEqual(["open"]);
+    bench.nowMs += 4 * bench.limits.retryDelayMs;
+    expect(bench.isOverdue()).toBe(true);
+  });
+});
+
+describe("another leader", () => {
+  it("is sent everything that has no outcome, each session in order, the opening first", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1, 2, 3);
+    const [sent] = bench.take();
+    bench.open("t");
+    bench.hold(sessionId("t"), 1);
+    bench.take();
+    const [one] = bench.choose(...(sent === undefined ? [] : [sent]));
+    bench.hear(one as Outcome);
+    bench.sendAllAgain();
+    expect(bench.sent()).toEqual(["2", "3", "open"]);
+  });
+
+  it("makes nothing take effect twice", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1, 2);
+    const before = bench.take();
+    bench.sendAllAgain();
+    const outcomes = [...bench.choose(...before), ...bench.choose(...bench.take())];
+    const { results } = bench.hear(...outcomes);
+    expect(results.get(session)?.map(({ number, position }) => [number, position])).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    expect(bench.bodies()).toHaveLength(2);
+  });
+});
+
+describe("doors", () => {
+  /** A bench whose own session is open. */
+  function door(limits = {}): GatewayBench {
+    const bench = new GatewayBench(limits);
+    bench.openOwn();
+    bench.hear(...bench.choose(...bench.take()));
+    return bench;
+  }
+
+  it("get a receipt each, in order", () => {
+    const bench = door();
+    for (const token of ["t1", "t2"]) expect(bench.holdDoor(token)).toBe(true);
+    const { receipts, results } = bench.hear(...bench.choose(...bench.take()));
+    expect(receipts.map(({ token, outcome }) => [token, outcome.position])).toEqual([
+      ["t1", 1],
+      ["t2", 2],
+    ]);
+    expect(results.size).toBe(0);
+  });
+
+  it("with one id get one position", () => {
+    const bench = door();
+    bench.holdDoor("t1", "order-1");
+    bench.holdDoor("t2", "order-1");
+    const { receipts } = bench.hear(...bench.choose(...bench.take()));
+    expect(receipts.map(({ outcome }) => outcome.position)).toEqual([1, 1]);
+    expect(bench.bodies()).toEqual(["t1"]);
+  });
+
+  it("are refused before the gateway has a session", () => {
+    expect(new GatewayBench().holdDoor("t1")).toBe(false);
+  });
+
+  it("are lost with the gateway's session, and nobody is told that they took effect", () => {
+    const bench = door();
+    bench.holdDoor("t1");
+    const { lost, expired } = bench.hear({
+      kind: "expired",
+      session: bench.state.ownSession,
+      number: 1,
+    });
+    expect(lost).toEqual(["t1"]);
+    expect(expired).toEqual([{ session: bench.state.ownSession, client: null }]);
+    expect(bench.state.heldBytes).toBe(0);
+    expect(bench.state.underWayBytes).toBe(0);
+  });
+
+  it("never share a number of a session with those of an earlier one", () => {
+    const bench = door({ sessionsMax: 1 });
+    /** Another session comes, and the gateway's own is evicted; the door learns that it is. */
+    const evict = (token: string): Propose[] => {
+      bench.holdDoor(token);
+      const sent = bench.take();
+      const other = new GatewayBench();
+      other.open(token);
+      bench.choose(...other.take());
+      bench.hear(...bench.choose(...sent));
+      bench.openOwn();
+      bench.hear(...bench.choose(...bench.take()));
+      return sent;
+    };
+    evict("first");
+    const stray = evict("second"); // a copy of it is still under way
+    bench.holdDoor("third");
+    bench.choose(...stray);
+    const { receipts } = bench.hear(...bench.choose(...bench.take()));
+    expect(receipts.map(({ token }) => token)).toEqual(["third"]);
+    expect(bench.bodies()).toEqual(["third"]);
+  });
+
+  it("span no more than the results that the log keeps", () => {
+    const bench = door({ sessionResultsMax: 3 });
+    for (const token of ["t1", "t2", "t3"]) expect(bench.holdDoor(token)).toBe(true);
+    expect(bench.holdDoor("t4")).toBe(false);
+    bench.choose(...bench.take()); // applied, and every outcome is lost
+    bench.sendAllAgain();
+    const { receipts } = bench.hear(...bench.choose(...bench.take()));
+    expect(receipts.map(({ outcome }) => outcome.position)).toEqual([1, 2, 3]);
+    expect(bench.holdDoor("t4")).toBe(true);
+  });
+
+  it("say how far every outcome is known", () => {
+    const bench = door();
+    const answeredBelow = () => {
+      const blob = bench.take().flatMap(({ commands }) => commands)[0] as Uint8Array;
+      const command = decodeCommand(blob);
+      bench.hear(...bench.choose({ type: "propose", commands: [blob] }));
+      return command.kind === "request" ? command.answeredBelow : null;
+    };
+    bench.holdDoor("t1");
+    expect(answeredBelow()).toBe(1);
+    bench.holdDoor("t2");
+    expect(answeredBelow()).toBe(2);
+  });
+});
+
+describe("sessions come and go", () => {
+  it("forgets an expired one, and tells its client", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1, 2);
+    bench.take();
+    const { expired } = bench.hear({ kind: "expired", session, number: 1 });
+    expect(expired).toEqual([{ session, client: "client-s" }]);
+    expect(bench.state.heldBytes).toBe(0);
+    expect(bench.sent()).toEqual([]);
+    expect(bench.hear({ kind: "expired", session, number: 2 }).expired).toEqual([]);
+  });
+
+  it("serves one that was opened elsewhere", () => {
+    const { bench, session } = opened();
+    attachSession(bench.state, "client-2", session);
+    expect(clientOf(bench.state, session)).toBe("client-2");
+    bench.hold(session, 1);
+    expect(bench.hear(...bench.choose(...bench.take())).results.get(session)).toHaveLength(1);
+  });
+
+  it("tells the result of a request that comes again after it was told", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1);
+    bench.hear(...bench.choose(...bench.take()));
+    bench.hold(session, 1); // the answer to the client was lost
+    const told = bench.hear(...bench.choose(...bench.take())).results.get(session);
+    expect(told?.map(({ position }) => position)).toEqual([1]);
+  });
+
+  it("forgets idle ones beyond the table's bound, none that awaits something, not its own", () => {
+    const bench = new GatewayBench({ sessionsMax: 2 });
+    bench.openOwn();
+    const names = ["s", "t", "u", "v"];
+    for (const name of names) bench.open(name);
+    const outcomes = names.map((name) => ({ kind: "opened" as const, session: sessionId(name) }));
+    bench.hear(...outcomes.slice(1), { kind: "opened", session: bench.state.ownSession });
+    forgetIdle(bench.state, bench.limits);
+    expect([...bench.state.sessions.keys()]).toEqual([bench.state.ownSession, sessionId("s")]);
+    expect(clientOf(bench.state, sessionId("v"))).toBeNull();
+  });
+
+  it("passes over outcomes of what it does not hold", () => {
+    const { bench, session } = opened();
+    const before = structuredClone([...bench.state.sessions.keys()]);
+    bench.hear({ kind: "opened", session: sessionId("x") });
+    bench.hear({ kind: "early", session, number: 9, expected: 1 });
+    expect([...bench.state.sessions.keys()]).toEqual(before);
+    expect(bench.sent()).toEqual([]);
+  });
+});
