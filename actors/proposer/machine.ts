@@ -297,7 +297,8 @@ export const proposerMachine = setup({
     },
     adopting: {
       description:
-        "Proposes again what earlier ballots may have chosen, and no-ops in the holes; behind them " +
+        "Proposes again what earlier ballots may have chosen, and no-ops in the holes; behind " +
+        "them " +
         "what its beacon brings. Left when all of the first is chosen, or a higher ballot shows.",
       meta: { paper: "PMS §3" },
       tags: ["inPhase2"],

@@ -26,9 +26,9 @@ export const SESSION = "5e".repeat(16);
 const state = new GatewayState();
 openOwnSession(state, "g1", NONCE);
 export const OWN = state.ownSession;
-export const CREDIT = 1 << 20;
+const CREDIT = 1 << 20;
 
-export const c1 = sender("session", "c1");
+const c1 = sender("session", "c1");
 const { beaconMs } = limits;
 
 // --- what it hears ----------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-/** Steps of a learner of the log: slot n holds request n + 1 of one session, whose value is `v<n>`. */
+/**
+ * Steps of a learner of the log: slot n holds request n + 1 of one session, whose value is
+ * `v<n>`.
+ */
 import { learnerMachine } from "../../actors/learner/machine.js";
 import { broadcast, type Effect } from "../../src/actor/effect.js";
 import type { RoleInput } from "../../src/actor/role.js";
@@ -23,9 +26,9 @@ import {
 export const SESSION = "5e".repeat(16);
 export const { limits } = testCluster();
 export const at1 = ballot(1);
-export const p1 = sender("proposer", "p1");
-export const l2 = sender("learner", "l2");
-export const acceptor = (n: number) => sender("acceptor", `a${n}`);
+const p1 = sender("proposer", "p1");
+const l2 = sender("learner", "l2");
+const acceptor = (n: number) => sender("acceptor", `a${n}`);
 
 export const learner = (rest: Partial<RoleInput> = {}) =>
   new Bench(learnerMachine, roleInput({ id: "l1", ...rest }));

@@ -22,10 +22,10 @@ import {
 
 export const { limits } = testCluster();
 export const acceptor = (n: number) => sender("acceptor", `a${n}`);
-export const p2 = sender("proposer", "p2");
+const p2 = sender("proposer", "p2");
 export const g1 = sender("gateway", "g1");
 export const g2 = sender("gateway", "g2");
-export const elector = sender("elector", "e1");
+const elector = sender("elector", "e1");
 
 // --- what it hears ----------------------------------------------------------------------------
 

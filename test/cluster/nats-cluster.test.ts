@@ -72,7 +72,12 @@ async function endsWithAllLines({ town, subscribers }: Awaited<ReturnType<typeof
   await town.send(200);
   await town.prints(town.sent.length);
   const all = town.sent.join("");
-  await until(() => subscribers.every(({ stdout }) => stdout.length >= all.length), slowMs);
+  await until(() => subscribers.every(({ stdout }) => stdout.length >= all.length), slowMs).catch(
+    (error: Error) => {
+      const seen = subscribers.map(({ stdout, stderr }) => `${stdout.length} ${stderr}`);
+      throw new Error(`${error.message}: subscribers have ${seen} of ${all.length} characters`);
+    },
+  );
   town.up.child.stdin?.end();
   const { code, stdout } = await town.up.ended;
   expect(stdout === all, "the bytes of the input, and no others").toBe(true);
@@ -104,7 +109,9 @@ describe.skipIf(natsServerMissing !== undefined)(`NATS (${natsServerMissing ?? "
       await amidst(settled.town, async () => {
         const [server] = servers;
         server?.kill();
-        await until(() => losers(settled.town.cwd).length >= 8, slowMs);
+        await until(() => losers(settled.town.cwd).length >= 8, slowMs).catch((error: Error) => {
+          throw new Error(`${error.message}: only ${losers(settled.town.cwd)} lost their server`);
+        });
         await server?.stop();
         servers.push(await startNatsServer({ port: server?.port ?? 0 }));
       });

@@ -1,6 +1,7 @@
 /**
  * Goal: what took effect, its positions and its outcomes are a function of the log alone.
- * Method: the rules one by one; then any schedule of repeats, losses and reorderings, applied by two
+ * Method: the rules one by one; then any schedule of repeats, losses and reorderings, applied by
+ * two
  * learners and held against a model that remembers everything.
  */
 import fc from "fast-check";

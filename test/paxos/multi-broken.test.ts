@@ -1,6 +1,7 @@
 /**
  * Goal: a broken rule of the log is found out, by the invariant that names the fault.
- * Method: the world of multi-world.test.ts with one rule replaced by a wrong one; where chance meets
+ * Method: the world of multi-world.test.ts with one rule replaced by a wrong one; where chance
+ * meets
  * the fault too seldom, the schedule is written by hand.
  */
 import { describe, expect, it } from "vitest";

@@ -1,5 +1,6 @@
 /**
- * Goal: a request takes effect once, in the order of its session; what the table forgets, it forgets
+ * Goal: a request takes effect once, in the order of its session; what the table forgets, it
+ * forgets
  * by the content of the log alone.
  * Method: the table's rules one by one, with small bounds.
  */
@@ -52,7 +53,7 @@ describe("a session", () => {
     ]);
   });
 
-  it("tells an early one what is awaited, however often, and lets it take effect in its turn", () => {
+  it("tells an early one what is awaited, and lets it take effect in its turn", () => {
     const bench = new Bench({}, "s");
     expect([3, 3, 1, 3, 2, 3].map((number) => bench.take("s", number))).toEqual([
       "early 1",

@@ -1,4 +1,6 @@
-/** A gateway on a bench: clients, a leader that puts commands in a log, and the real rules of it. */
+/**
+ * A gateway on a bench: clients, a leader that puts commands in a log, and the real rules of it.
+ */
 import { type Command, decodeCommand } from "../../src/paxos/command.js";
 import {
   GatewayState,
@@ -26,11 +28,7 @@ export function sessionId(name: string): string {
 }
 
 /** A request of a client. */
-export function request(
-  session: string,
-  numbers: readonly number[],
-  answeredBelow = 1,
-): ClientRequests {
+function request(session: string, numbers: readonly number[], answeredBelow = 1): ClientRequests {
   return {
     type: "request",
     session,
@@ -46,7 +44,7 @@ export function request(
 }
 
 /** A command as a test reads it: `open`, or its number. */
-export function shortly(blob: Uint8Array): string {
+function shortly(blob: Uint8Array): string {
   const command: Command = decodeCommand(blob);
   return command.kind === "open" ? "open" : `${command.number}`;
 }

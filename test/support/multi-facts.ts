@@ -93,7 +93,10 @@ export class Facts {
     if (below > this.#chosenBelow) this.#claims.push({ who, below });
   }
 
-  /** Notes what a learner takes. A value learned from reports is chosen, perhaps at a lower ballot. */
+  /**
+   * Notes what a learner takes. A value learned from reports is chosen, perhaps at a lower
+   * ballot.
+   */
   learn(by: string, slot: number, value: BallotValue): void {
     const chosen = this.chosen(slot).find((one) => one.digest === value.digest);
     const { ballot } = chosen ?? value;

@@ -15,7 +15,7 @@ export interface LogShape {
 }
 
 /** Small bounds, so that a short run meets them: one vote a part, one slot a message, α of 3. */
-export const SMALL = {
+const SMALL = {
   windowMax: 3,
   pipelineSlotsMax: 3,
   batchCommandsMax: 1,

@@ -30,7 +30,8 @@ interface Letter {
 }
 
 /**
- * What may happen next; `pick` chooses among what there is. `write` delivers without a sync, `burst`
+ * What may happen next; `pick` chooses among what there is. `write` delivers without a sync,
+ * `burst`
  * delivers so many in order, `loseAll` loses every copy of a broadcast.
  */
 export interface LogStep {

@@ -1,4 +1,6 @@
-/** Goal: `.synod/` never loses stores by itself. Method: take parts of it away between two lives. */
+/**
+ * Goal: `.synod/` never loses stores by itself. Method: take parts of it away between two lives.
+ */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
