@@ -32,6 +32,7 @@ import {
   enqueue,
   fillWindow,
   isStalled,
+  noteWatermark,
   promisesSuffice,
   takeAccepts,
   takeAnnouncements,
@@ -121,7 +122,7 @@ export const proposerMachine = setup({
       const { ballot, chosenWatermark } = received.message;
       const { data } = context;
       data.highestRound = Math.max(data.highestRound, ballot.round);
-      data.chosenWatermark = Math.max(data.chosenWatermark, chosenWatermark);
+      noteWatermark(data, chosenWatermark);
       const known = context.leader;
       if (known !== null && isLower(ballot, known.ballot)) return {};
       return { leader: { id: received.from.id, ballot, heardMs: event.nowMs } };
@@ -139,7 +140,7 @@ export const proposerMachine = setup({
         answers.set(from.id, message);
         const { data } = context;
         data.highestRound = Math.max(data.highestRound, message.promised?.round ?? 0);
-        data.chosenWatermark = Math.max(data.chosenWatermark, message.chosenWatermark);
+        noteWatermark(data, message.chosenWatermark);
       }
       return { answers };
     }),

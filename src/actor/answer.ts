@@ -80,3 +80,12 @@ export function encodeAnswer(answer: DoorAnswer, pack?: Pack): PublicMessage {
 function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
+
+/** The answer to a request that found no room. */
+export const OVERLOADED: DoorAnswer = {
+  kind: "refused",
+  code: "overloaded",
+  message: "too many requests wait for an answer: ask again later",
+  mayHaveHappened: false,
+  retryAfterMs: 100,
+};

@@ -6,7 +6,7 @@
  */
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message } from "../paxos/messages.js";
-import { encodeAnswer, type Pack } from "./answer.js";
+import { encodeAnswer, OVERLOADED, type Pack } from "./answer.js";
 import type { DoorAnswer } from "./effect.js";
 import type { Clock, Incoming, StructuredCodec, Transport } from "./ports.js";
 import type { Door } from "./role.js";
@@ -140,11 +140,3 @@ function looksLikeJson(payload: Uint8Array): boolean {
   const first = payload[0];
   return first === undefined || first === 0x7b || first <= 0x20;
 }
-
-const OVERLOADED: DoorAnswer = {
-  kind: "refused",
-  code: "overloaded",
-  message: "too many requests wait for an answer: ask again later",
-  mayHaveHappened: false,
-  retryAfterMs: 100,
-};

@@ -7,6 +7,7 @@
  */
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message, RoleName } from "../paxos/messages.js";
+import { OVERLOADED } from "./answer.js";
 import { Doors } from "./doors.js";
 import type { Address, Effect, Settlement } from "./effect.js";
 import { Feed } from "./feed.js";
@@ -189,7 +190,10 @@ export class Host {
       incoming.reply === undefined ? message : this.#doors.withToken(message, incoming);
     if (carried === undefined) return;
     const bytes = incoming.payload.length;
-    for (const runner of listeners) runner.deliver({ from: sender, message: carried, bytes });
+    for (const runner of listeners) {
+      const isIn = runner.deliver({ from: sender, message: carried, bytes });
+      if (!isIn && carried.type === "decide") this.#doors.reply(carried.reply, OVERLOADED);
+    }
   }
 
   /** Hears whoever else speaks under a listed name that lives here. */

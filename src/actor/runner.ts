@@ -4,6 +4,7 @@
  */
 import type { Sender } from "../paxos/messages.js";
 import type { StoreRecord } from "../paxos/record.js";
+import { OVERLOADED } from "./answer.js";
 import type { Effect } from "./effect.js";
 import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
 import { Outbox } from "./outbox.js";
@@ -166,7 +167,10 @@ export class Runner {
       const key = instanceOf(received.message);
       if (key === undefined) continue;
       const event = { type: one.type, received: [received], nowMs };
-      this.#step(this.#instanceFor(key, one.type, effects), event, effects);
+      const instance = this.#instanceFor(key, one.type, effects);
+      if (instance === undefined && received.message.type === "decide") {
+        effects.push({ kind: "reply", token: received.message.reply, answer: OVERLOADED });
+      } else this.#step(instance, event, effects);
     }
   }
 

@@ -115,7 +115,7 @@ export function attachSession(state: GatewayState, client: string, session: stri
   serve(state, client, session);
 }
 
-/** Forgets the sessions longest unused that await nothing, beyond what the log's table holds. */
+/** Forgets the sessions known longest that await nothing, beyond what the log's table holds. */
 export function forgetIdle(state: GatewayState, limits: Limits): void {
   let surplus = state.sessions.size - limits.sessionsMax;
   for (const [id, session] of state.sessions) {

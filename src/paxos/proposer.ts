@@ -78,6 +78,18 @@ export class ProposerState {
   }
 }
 
+/**
+ * Notes that every slot below `watermark` is chosen, by the word of a leader or an acceptor. Slots of
+ * its own that are below need no more votes.
+ */
+export function noteWatermark(state: ProposerState, watermark: number): void {
+  if (watermark <= state.chosenWatermark) return;
+  state.chosenWatermark = watermark;
+  for (const slot of state.open.keys()) if (slot < watermark) state.open.delete(slot);
+  state.nextSlot = Math.max(state.nextSlot, watermark);
+  state.firstUnsent = Math.max(state.firstUnsent, watermark);
+}
+
 /** Begins phase 1 of a ballot above every round seen, from the chosen watermark on. */
 export function beginBallot(state: ProposerState, owner: string): void {
   state.highestRound += 1;

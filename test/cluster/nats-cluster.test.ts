@@ -28,6 +28,9 @@ async function settle() {
   const cwd = await processes.folder();
   const town = await Town.bringUp(processes, cwd, ["--exit", "--nats", urls]);
   const subscribers = [town.start("chosen", "--follow"), town.start("chosen", "--follow")];
+  // A command that finds no server at its start ends: both must be there before it is killed.
+  await town.send(1);
+  await until(() => subscribers.every(({ stdout }) => stdout !== ""), slowMs);
   return { town, subscribers };
 }
 

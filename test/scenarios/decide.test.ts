@@ -10,6 +10,7 @@ import type { Ballot } from "../../src/paxos/ballot.js";
 import { formatBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
+import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { Message, Sender } from "../../src/paxos/messages.js";
 import { type Member, SEPARATED, World, worldCluster } from "../support/world.js";
 
@@ -236,5 +237,17 @@ describe("forged messages about a key", () => {
     for (const learner of LEARNERS) expect(knownTo(world, learner)).toEqual({ k: "first" });
     expect(world.halts).toEqual([]);
     for (const name of LEARNERS) expect(world.hosts.get(name)?.dropped.get("second_value")).toBe(1);
+  });
+});
+
+describe("more keys at once than decideOpenMax", () => {
+  it("are refused at once, certainly not decided, and may be asked again", () => {
+    const limits = { ...DEFAULT_LIMITS, decideOpenMax: 2 };
+    const world = started(49, ["s1"], worldCluster({ limits }));
+    const asked = ["k1", "k2", "k3", "k4"].map((key) => world.decide(key, "mine"));
+    world.wait(1000);
+    const answers = asked.map(({ answer }) => answer ?? "none");
+    expect(answers.filter((answer) => answer === "mine")).toHaveLength(2);
+    expect(answers.filter((answer) => answer.includes('"code":"overloaded"'))).toHaveLength(2);
   });
 });

@@ -10,5 +10,9 @@ const unpackr = new Unpackr(options);
 /** Writes and reads plain data; `decode` throws on what is no MessagePack. */
 export const structured: StructuredCodec = {
   encode: (value) => packr.pack(value),
-  decode: (bytes): unknown => unpackr.unpack(bytes),
+  decode: (bytes): unknown => {
+    // 0xc1 is no MessagePack, but the library makes an object of it.
+    if (bytes[0] === 0xc1) throw new RangeError("byte 0xc1 begins no MessagePack");
+    return unpackr.unpack(bytes);
+  },
 };
