@@ -79,7 +79,8 @@ export class ProposerState {
 }
 
 /**
- * Notes that every slot below `watermark` is chosen, by the word of a leader or an acceptor. Slots of
+ * Notes that every slot below `watermark` is chosen, by the word of a leader or an acceptor. Slots
+ * of
  * its own that are below need no more votes.
  */
 export function noteWatermark(state: ProposerState, watermark: number): void {
