@@ -12,6 +12,8 @@ import { Doors } from "./doors.js";
 import type { Address, Effect, Settlement } from "./effect.js";
 import { Feed } from "./feed.js";
 import { Intake } from "./intake.js";
+import type { Observer } from "./observer.js";
+import type { Outbox } from "./outbox.js";
 import type {
   Clock,
   Codec,
@@ -42,6 +44,10 @@ export interface HostOptions {
   readonly registry: readonly RoleDefinition[];
   /** Called when a role stopped for good. */
   readonly onHalt: (role: RoleName, id: string, why: string, cause: "halt" | "threw") => void;
+  /** Sees what the roles do; nobody if left out. */
+  readonly observer?: Observer | undefined;
+  /** For the negative controls; the real outbox if left out. */
+  readonly createOutbox?: ((release: (effect: Effect) => void) => Outbox) | undefined;
   /** Called with what a session settled. */
   readonly onSettle?: (settlements: readonly Settlement[]) => void;
 }
@@ -101,8 +107,10 @@ export class Host {
 
   /** Adds a role and starts it. The transport must be connected. */
   add(definition: RoleDefinition, id: string, store: Store | null): Runner {
-    const { cluster, clock, random, logger } = this.#options;
+    const { cluster, clock, random, logger, observer, createOutbox } = this.#options;
     const runner = new Runner({
+      observer,
+      createOutbox,
       definition,
       id,
       cluster,

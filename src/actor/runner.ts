@@ -7,11 +7,12 @@ import type { StoreRecord } from "../paxos/record.js";
 import { OVERLOADED } from "./answer.js";
 import type { Effect } from "./effect.js";
 import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
+import type { Observer } from "./observer.js";
 import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
 import type { RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
 import type { Stepper } from "./step.js";
-import type { Store } from "./store.js";
+import type { Store, StoreBatch } from "./store.js";
 
 /** What a runner is built from. */
 export interface RunnerOptions {
@@ -25,6 +26,9 @@ export interface RunnerOptions {
   readonly logger: Logger;
   /** 16 hexadecimal digits drawn at the process's start. */
   readonly nonce: string;
+  readonly observer?: Observer | undefined;
+  /** Holds effects back until they may leave; the negative controls put a broken one here. */
+  readonly createOutbox?: ((release: (effect: Effect) => void) => Outbox) | undefined;
   /** Carries out what is not the runner's own business: messages, feeds, replies, pings. */
   readonly carryOut: (runner: Runner, effect: Effect) => void;
   readonly count: (reason: string, by?: number) => void;
@@ -68,7 +72,8 @@ export class Runner {
     this.#records = options.store?.records ?? [];
     const { inboxEventsMax, inboxBytesMax } = options.cluster.limits;
     this.inbox = new Inbox(inboxEventsMax, inboxBytesMax);
-    this.#outbox = new Outbox((effect) => this.#release(effect));
+    const release = (effect: Effect) => this.#release(effect);
+    this.#outbox = options.createOutbox?.(release) ?? new Outbox(release);
   }
 
   /** Why the role stopped for good; null while it runs. */
@@ -231,6 +236,7 @@ export class Runner {
         finished: false,
       };
       this.#instances.set(key, instance);
+      this.#options.observer?.stepped(this, key, null, step);
       this.#collect(instance, step.effects, made);
       this.#records = [];
       if (effects === undefined) this.#settle(made);
@@ -252,6 +258,7 @@ export class Runner {
       const step = this.#options.stepper.step(machine, instance.snapshot, event);
       instance.snapshot = step.snapshot;
       if (!step.heard) this.#options.count("unheard");
+      this.#options.observer?.stepped(this, instance.key, event, step);
       this.#collect(instance, step.effects, effects);
     } catch (error) {
       this.#threw(error, event.type, instance);
@@ -305,16 +312,19 @@ export class Runner {
     }
     const write = this.#outbox.beginWrite();
     this.#outbox.add(rest);
-    this.store.commit({ records, trimBelow }, (error) => this.#committed(write, error));
+    const batch = { records, trimBelow };
+    this.store.commit(batch, (error) => this.#committed(write, batch, error));
   }
 
-  #committed(write: number, error: DiskError | null): void {
+  #committed(write: number, batch: StoreBatch, error: DiskError | null): void {
     if (this.#halted !== null) return;
     if (error === null) {
+      this.#options.observer?.committed(this, batch);
       this.#outbox.written(write);
       return;
     }
     this.#outbox.discard();
+    this.#options.observer?.refused(this, error);
     this.#options.logger.error({ role: this.definition.name, id: this.id, error }, error.message);
     this.#options.count(`disk_${error.kind}`);
     if (error.kind === "full") this.#restartFromDisk(error.message);
@@ -338,6 +348,7 @@ export class Runner {
 
   #release(effect: Effect): void {
     if (this.#halted !== null) return;
+    this.#options.observer?.leaves(this, effect);
     if (effect.kind === "count") this.#options.count(effect.reason, effect.by);
     else if (effect.kind === "halt") this.halt(effect.why);
     else if (effect.kind === "log") {
