@@ -21,6 +21,7 @@ import {
   openSession,
   type Settled,
   sendAllAgain,
+  sendOverdueAgain,
   settle,
   takeProposals,
 } from "../../src/paxos/gateway.js";
@@ -114,8 +115,7 @@ export const gatewayMachine = setup({
     canRoute: ({ context }) => context.leader !== null && context.learner !== null,
     cannotRoute: ({ context }) => context.leader === null || context.learner === null,
     somethingIsOverdue: ({ context, event }) => {
-      const overdueMs = 4 * context.cluster.limits.retryDelayMs;
-      return isOverdue(context.data, nowOf(event, context.sinceMs), overdueMs);
+      return isOverdue(context.data, nowOf(event, context.sinceMs), overdueMs(context));
     },
   },
   actions: {
@@ -129,6 +129,10 @@ export const gatewayMachine = setup({
     }),
     sendAgain: assign(({ context }) => {
       sendAllAgain(context.data);
+      return {};
+    }),
+    sendOverdue: assign(({ context, event }) => {
+      sendOverdueAgain(context.data, nowOf(event, context.sinceMs), overdueMs(context));
       return {};
     }),
     takeProposals: assign(({ context, event }) => ({ proposals: proposals(context, event) })),
@@ -277,7 +281,7 @@ export const gatewayMachine = setup({
             guard: "somethingIsOverdue",
             target: "routing",
             reenter: true,
-            actions: ["forgetSilent", "sendAgain", "takeProposals", "sendProposals"],
+            actions: ["forgetSilent", "sendOverdue", "takeProposals", "sendProposals"],
           },
           {
             target: "routing",
@@ -297,6 +301,11 @@ export const gatewayMachine = setup({
     },
   },
 });
+
+/** How long commands may be on the way without an outcome. */
+function overdueMs({ cluster }: GatewayContext): number {
+  return 4 * cluster.limits.retryDelayMs;
+}
 
 function refuseProposal(token: string, code: string, message: string): Effect {
   const answer = { kind: "refused" as const, code, message, mayHaveHappened: false };

@@ -10,14 +10,21 @@ import { digest } from "./digest.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests, Outcome, Propose } from "./messages.js";
 
+/** Askers that are told of one request; of more only the latest, who still wait. */
+const TOKENS_MAX = 8;
+/** Most times the usual wait before what has no outcome is sent again. */
+const PATIENCE_MAX = 8;
+
 /** A command whose outcome is awaited. */
 interface Pending {
   readonly session: string;
   /** 0: the command that opens the session. */
   readonly number: number;
   readonly blob: Uint8Array;
-  /** Who asked through a door; "" for a session's request. */
-  readonly token: string;
+  /** Who asked through a door; several if a client asked again under its idempotency id. */
+  readonly tokens: string[];
+  /** The idempotency id of a door's request; "" for none, and for a session's request. */
+  readonly id: string;
   sentMs: number | null;
 }
 
@@ -30,6 +37,10 @@ interface ClientSession {
   highest: number;
   /** The last `early` that was answered by sending again. */
   resent: { readonly expected: number; readonly atMs: number } | null;
+  /** When an outcome came last. */
+  heardMs: number;
+  /** How many times the usual wait before all is sent again; grows while nothing comes. */
+  patience: number;
 }
 
 /** What a gateway holds. One owner; changed only by the functions below. */
@@ -44,6 +55,8 @@ export class GatewayState {
   /** Bytes on the way to the leader, without an outcome so far. */
   underWayBytes = 0;
   creditBytes = 0;
+  /** Requests through doors whose outcome is awaited, by idempotency id. */
+  byId = new Map<string, Pending>();
   /** In the order in which they are to be sent. */
   toSend: Pending[] = [];
 }
@@ -64,7 +77,14 @@ export interface Settled {
 function serve(state: GatewayState, client: string | null, id: string): ClientSession {
   const known = state.sessions.get(id);
   const pending = known?.pending ?? new Map<number, Pending>();
-  const session = { client, pending, highest: known?.highest ?? 0, resent: null };
+  const session = {
+    client,
+    pending,
+    highest: known?.highest ?? 0,
+    resent: null,
+    heardMs: known?.heardMs ?? 0,
+    patience: known?.patience ?? 1,
+  };
   state.sessions.set(id, session);
   return session;
 }
@@ -106,7 +126,7 @@ export function openSession(
   const held = serve(state, client, session);
   if (held.pending.has(0)) return;
   const blob = encodeCommand({ kind: "open", session, gateway });
-  add(state, held, { session, number: 0, blob, token: "", sentMs: null });
+  add(state, held, { session, number: 0, blob, tokens: [], id: "", sentMs: null });
   putInOrder(held);
 }
 
@@ -161,7 +181,8 @@ export function holdRequests(
       type,
       body,
     });
-    add(state, session, { session: message.session, number, blob, token: "", sentMs: null });
+    const pending = { session: message.session, number, blob, tokens: [], id: "", sentMs: null };
+    add(state, session, pending);
   }
   if (isLate) putInOrder(session);
   return refused;
@@ -187,6 +208,12 @@ export function holdProposal(
   gateway: string,
   limits: Limits,
 ): boolean {
+  const asked = proposal.id === "" ? undefined : state.byId.get(proposal.id);
+  if (asked !== undefined) {
+    asked.tokens.push(proposal.token);
+    if (asked.tokens.length > TOKENS_MAX) asked.tokens.shift();
+    return true;
+  }
   if (state.heldBytes + proposal.body.length > limits.holdBytesMax) return false;
   const session = state.sessions.get(state.ownSession);
   if (session === undefined) return false;
@@ -206,8 +233,10 @@ export function holdProposal(
     type: proposal.valueType,
     body: proposal.body.slice(),
   });
-  const { token } = proposal;
-  add(state, session, { session: state.ownSession, number, blob, token, sentMs: null });
+  const { id, token } = proposal;
+  const pending = { session: state.ownSession, number, blob, tokens: [token], id, sentMs: null };
+  add(state, session, pending);
+  if (id !== "") state.byId.set(id, pending);
   return true;
 }
 
@@ -261,19 +290,55 @@ export function sendAllAgain(state: GatewayState): void {
   }
 }
 
-/** Says whether a command has been on the way for `ms` without an outcome. */
+/** Says whether some session's commands have been on the way for `ms` without any outcome. */
 export function isOverdue(state: GatewayState, nowMs: number, ms: number): boolean {
   for (const session of state.sessions.values()) {
-    for (const { sentMs } of session.pending.values()) {
-      if (sentMs !== null && nowMs - sentMs >= ms) return true;
-      break; // the first of a session is its oldest
-    }
+    if (sessionIsOverdue(session, nowMs, ms)) return true;
   }
   return false;
 }
 
+/**
+ * Has the commands of overdue sessions sent again, in order.
+ *
+ * Why not while outcomes come, and ever more patiently: what waits in a slow leader's queue would
+ * be there twice, then three times, until the log held little else.
+ */
+export function sendOverdueAgain(state: GatewayState, nowMs: number, ms: number): void {
+  for (const session of state.sessions.values()) {
+    if (!sessionIsOverdue(session, nowMs, ms)) continue;
+    session.patience = Math.min(PATIENCE_MAX, 2 * session.patience);
+    takeBack(state, session, 0);
+  }
+}
+
+function sessionIsOverdue(
+  { pending, heardMs, patience }: ClientSession,
+  nowMs: number,
+  ms: number,
+) {
+  const [oldest] = pending.values();
+  if (oldest === undefined || oldest.sentMs === null) return false;
+  return nowMs - Math.max(oldest.sentMs, heardMs) >= ms * patience;
+}
+
+/** Puts the sent commands of a session back to be sent, from a number on. */
+function takeBack(state: GatewayState, session: ClientSession, from: number): void {
+  const numbers = [...session.pending.keys()].filter((number) => number >= from);
+  const again: Pending[] = [];
+  for (const number of numbers.sort((a, b) => a - b)) {
+    const pending = session.pending.get(number) as Pending;
+    if (pending.sentMs === null) continue; // stands in `toSend` already
+    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
+    pending.sentMs = null;
+    again.push(pending);
+  }
+  state.toSend = [...again, ...state.toSend]; // before what the session asked later
+}
+
 function forget(state: GatewayState, session: ClientSession, pending: Pending): void {
   session.pending.delete(pending.number);
+  if (state.byId.get(pending.id) === pending) state.byId.delete(pending.id);
   state.heldBytes -= pending.blob.length;
   if (pending.sentMs !== null) {
     state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
@@ -302,7 +367,7 @@ export function settle(
     }
     if (outcome.kind === "expired") {
       for (const pending of [...session.pending.values()]) {
-        if (pending.token !== "") lost.push(pending.token);
+        lost.push(...pending.tokens);
         forget(state, session, pending);
       }
       state.sessions.delete(outcome.session);
@@ -312,9 +377,14 @@ export function settle(
     const pending = session.pending.get(outcome.kind === "opened" ? 0 : outcome.number);
     if (pending === undefined) continue;
     forget(state, session, pending);
+    session.heardMs = nowMs;
+    session.patience = 1;
+    // The client has its result from another gateway: nobody here waits for it.
+    if (outcome.kind === "answered") continue;
     if (outcome.kind === "opened") opened.push(outcome.session);
-    else if (pending.token !== "") receipts.push({ token: pending.token, outcome });
-    else if (session.client !== null) {
+    else if (pending.tokens.length > 0) {
+      for (const token of pending.tokens) receipts.push({ token, outcome });
+    } else if (session.client !== null) {
       const told = results.get(outcome.session);
       if (told === undefined) results.set(outcome.session, [outcome]);
       else told.push(outcome);
@@ -334,16 +404,7 @@ function resendFrom(
   const isFresh = resent !== null && nowMs - resent.atMs < limits.retryDelayMs;
   if (isFresh && resent.expected === expected) return; // one gap makes many early outcomes
   session.resent = { expected, atMs: nowMs };
-  const numbers = [...session.pending.keys()].filter((number) => number >= expected);
-  const again: Pending[] = [];
-  for (const number of numbers.sort((a, b) => a - b)) {
-    const pending = session.pending.get(number) as Pending;
-    if (pending.sentMs === null) continue; // stands in `toSend` already
-    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
-    pending.sentMs = null;
-    again.push(pending);
-  }
-  state.toSend = [...again, ...state.toSend]; // before what the session asked later
+  takeBack(state, session, expected);
 }
 
 /** The client that a session is served for; null if none is known. */

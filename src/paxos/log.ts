@@ -19,8 +19,6 @@ export interface LogEntry extends Result {
   readonly type: BodyType;
   readonly log: string;
   readonly body: Uint8Array;
-  /** Acceptors known to have it synced. */
-  readonly by: readonly string[];
 }
 
 /** What a slot brought. */
@@ -69,7 +67,7 @@ export function applyEntry(state: LogState, entry: ChosenEntry): Applied {
       continue;
     }
     const outcome = applyRequest(state, command, entry, entries);
-    if (outcome !== null) outcomes.push({ gateway: command.gateway, outcome });
+    outcomes.push({ gateway: command.gateway, outcome });
   }
   return { entries, outcomes, unreadable };
 }
@@ -100,7 +98,7 @@ function applyRequest(
   request: Extract<Command, { kind: "request" }>,
   entry: ChosenEntry,
   entries: LogEntry[],
-): Outcome | null {
+): Outcome {
   const { session, number } = request;
   const verdict = state.sessions.judge(request);
   if (verdict.kind === "expired") return { kind: "expired", session, number };
@@ -108,13 +106,13 @@ function applyRequest(
     return { kind: "early", session, number, expected: verdict.expected };
   }
   if (verdict.kind === "repeat") {
-    if (verdict.result === null) return null; // the client has said that it knows the result
-    return { kind: "done", session, number, ...verdict.result, by: entry.by };
+    if (verdict.result === null) return { kind: "answered", session, number };
+    return { kind: "done", session, number, ...verdict.result };
   }
   const { slot, ballot, by } = entry;
-  const result = { position: ++state.position, slot, ballot };
+  const result = { position: ++state.position, slot, ballot, by };
   state.sessions.record(request, result);
   const { type, log, body } = request;
-  entries.push({ ...result, type, log, body, by });
-  return { kind: "done", session, number, ...result, by };
+  entries.push({ ...result, type, log, body });
+  return { kind: "done", session, number, ...result };
 }

@@ -354,7 +354,9 @@ export type Outcome =
       readonly number: number;
       readonly expected: number;
     }
-  | { readonly kind: "expired"; readonly session: string; readonly number: number };
+  | { readonly kind: "expired"; readonly session: string; readonly number: number }
+  /** A repeat of a request whose result the client has: whoever still holds it may let go. */
+  | { readonly kind: "answered"; readonly session: string; readonly number: number };
 
 /** Outcomes of a gateway's commands, in log order. learner → gateway. */
 export interface Outcomes {

@@ -17,6 +17,8 @@ export interface Result {
   readonly position: number;
   readonly slot: number;
   readonly ballot: Ballot;
+  /** Acceptors known to have it synced. */
+  readonly by: readonly string[];
 }
 
 /** What the table says of a request. */

@@ -212,11 +212,16 @@ export class FakeGateway {
       }
       if (verdict.kind === "effect") {
         bodies.push(body.slice());
-        const result = { position: bodies.length, slot: bodies.length - 1, ballot: ballot(1) };
+        const result = {
+          position: bodies.length,
+          slot: bodies.length - 1,
+          ballot: ballot(1),
+          by: ["a1", "a2"],
+        };
         table.record(whole, result);
-        told.push({ number, ...result, by: ["a1", "a2"] });
+        told.push({ number, ...result });
       } else if (verdict.kind === "repeat" && verdict.result !== null) {
-        told.push({ number, ...verdict.result, by: ["a1", "a2"] });
+        told.push({ number, ...verdict.result });
       }
     }
     if (told.length > 0) this.say(client, { type: "results", session, results: told });

@@ -5,7 +5,7 @@
  * network at all is in gateway-network.test.ts.
  */
 import { describe, expect, it } from "vitest";
-import { decodeCommand } from "../../src/paxos/command.js";
+import { decodeCommand, encodeCommand } from "../../src/paxos/command.js";
 import { attachSession, clientOf, forgetIdle } from "../../src/paxos/gateway.js";
 import type { Outcome, Propose } from "../../src/paxos/messages.js";
 import { GatewayBench, sessionId } from "../support/gateway-world.js";
@@ -194,6 +194,38 @@ describe("a lost message", () => {
     expect(bench.isOverdue()).toBe(false);
   });
 
+  it("is not overdue while outcomes of its session come", () => {
+    const { bench, session } = opened(new GatewayBench({ batchCommandsMax: 1 }));
+    bench.hold(session, 1, 2);
+    const [first] = bench.take();
+    bench.nowMs += 4 * bench.limits.retryDelayMs - 1;
+    bench.hear(...bench.choose(...(first === undefined ? [] : [first])));
+    bench.nowMs += 1;
+    expect(bench.isOverdue()).toBe(false); // the second waits in a slow leader's queue
+    bench.nowMs += 4 * bench.limits.retryDelayMs - 1;
+    expect(bench.isOverdue()).toBe(true);
+  });
+
+  it("is sent again ever more patiently, until an outcome comes", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1);
+    bench.take();
+    const waits: number[] = [];
+    for (let sent = 0; sent < 5; sent++) {
+      const from = bench.nowMs;
+      while (!bench.isOverdue()) bench.nowMs += bench.limits.retryDelayMs;
+      waits.push((bench.nowMs - from) / bench.limits.retryDelayMs);
+      bench.sendOverdueAgain();
+      const again = bench.take();
+      if (sent === 4) bench.hear(...bench.choose(...again));
+    }
+    expect(waits).toEqual([4, 8, 16, 32, 32]);
+    bench.hold(session, 2);
+    bench.take();
+    bench.nowMs += 4 * bench.limits.retryDelayMs;
+    expect(bench.isOverdue()).toBe(true);
+  });
+
   it("of an opening shows as overdue, though a request was held before it", () => {
     const bench = new GatewayBench();
     bench.hold(sessionId("s"), 1);
@@ -233,6 +265,23 @@ describe("another leader", () => {
   });
 });
 
+describe("a client that went to another gateway", () => {
+  it("and has its results leaves nothing behind that is sent for ever", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1, 2);
+    const sent = bench.take();
+    bench.choose(...sent); // the outcomes are told to the other gateway
+    const asked = { session, number: 3, answeredBelow: 3, gateway: "g2", log: "", id: "" };
+    const body = Uint8Array.of(1);
+    const blob = encodeCommand({ kind: "request", ...asked, type: "bytes", body });
+    bench.choose({ type: "propose", commands: [blob] }); // it has the results of 1 and 2
+    bench.sendAllAgain();
+    const { results } = bench.hear(...bench.choose(...bench.take()));
+    expect(results.size).toBe(0);
+    expect(bench.state.heldBytes).toBe(0);
+  });
+});
+
 describe("doors", () => {
   /** A bench whose own session is open. */
   function door(limits = {}): GatewayBench {
@@ -259,6 +308,27 @@ describe("doors", () => {
     bench.holdDoor("t2", "order-1");
     const { receipts } = bench.hear(...bench.choose(...bench.take()));
     expect(receipts.map(({ outcome }) => outcome.position)).toEqual([1, 1]);
+    expect(bench.bodies()).toEqual(["t1"]);
+  });
+
+  it("with one id are one request, of which the latest eight askers are told", () => {
+    const bench = door();
+    for (let n = 1; n <= 10; n++) bench.holdDoor(`t${n}`, "order-1");
+    const sent = bench.take();
+    expect(sent.flatMap(({ commands }) => commands)).toHaveLength(1);
+    const { receipts } = bench.hear(...bench.choose(...sent));
+    expect(receipts.map(({ token }) => token)).toEqual([
+      "t3",
+      "t4",
+      "t5",
+      "t6",
+      "t7",
+      "t8",
+      "t9",
+      "t10",
+    ]);
+    bench.holdDoor("t11", "order-1"); // it is not awaited any more: the log knows it
+    expect(bench.hear(...bench.choose(...bench.take())).receipts).toHaveLength(1);
     expect(bench.bodies()).toEqual(["t1"]);
   });
 

@@ -42,13 +42,15 @@ function asking(session: string, number: number, answeredBelow = 1, id = ""): Ui
 class Bench {
   readonly state: LogState;
   slot = 0;
+  voters: readonly string[] = ["a0", "a1"];
 
   constructor(limits: Limits = DEFAULT_LIMITS, state = new LogState(limits)) {
     this.state = state;
   }
 
   apply(value: Uint8Array): Applied {
-    return applyEntry(this.state, entryOf(this.slot++, value));
+    const entry = entryOf(this.slot++, value);
+    return applyEntry(this.state, { ...entry, by: this.voters });
   }
 
   batch(...commands: readonly Uint8Array[]): Applied {
@@ -99,10 +101,12 @@ describe("applying", () => {
     expect(told?.outcome).toMatchObject({ kind: "done", number: 1, position: 1, slot: 0 });
   });
 
-  it("says nothing of a result that the client has", () => {
+  it("says that the client has a result which is not kept any more", () => {
     const bench = new Bench();
     bench.batch(opening("s"), asking("s", 1), asking("s", 2, 2));
-    expect(bench.batch(asking("s", 1))).toEqual({ entries: [], outcomes: [], unreadable: 0 });
+    const { entries, outcomes } = bench.batch(asking("s", 1));
+    expect(entries).toEqual([]);
+    expect(outcomes.map(({ outcome }) => outcome)).toMatchObject([{ kind: "answered", number: 1 }]);
   });
 
   it("tells an id the position it has, under another session", () => {
@@ -111,6 +115,14 @@ describe("applying", () => {
     const applied = bench.batch(asking("t", 1, 1, "order"), asking("t", 2));
     expect(shortly(applied)).toEqual(["done 1", "done 2"]);
     expect(texts(applied)).toEqual(["t/2"]);
+  });
+
+  it("names the voters of the slot in which an id took effect, not of its repeat", () => {
+    const bench = new Bench();
+    bench.batch(opening("s"), asking("s", 1, 1, "order"));
+    bench.voters = ["a2", "a3"];
+    const [repeat] = bench.batch(asking("s", 2, 1, "order")).outcomes;
+    expect(repeat?.outcome).toMatchObject({ kind: "done", position: 1, by: ["a0", "a1"] });
   });
 
   it("does nothing for a no-op or an empty batch", () => {

@@ -15,7 +15,7 @@ function request(session: string, number: number, rest: Partial<Request> = {}): 
 }
 
 function resultAt(position: number): Result {
-  return { position, slot: position + 100, ballot: { round: 1, owner: "p" } };
+  return { position, slot: position + 100, ballot: { round: 1, owner: "p" }, by: ["a1"] };
 }
 
 /** A table, and the positions that were given out. */

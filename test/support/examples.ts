@@ -129,6 +129,7 @@ function clientExamples() {
         { kind: "opened", session: ours },
         { kind: "early", session: ours, number: 9, expected: 7 },
         { kind: "expired", session: ours, number: 10 },
+        { kind: "answered", session: ours, number: 2 },
       ],
     },
     "open-session": { type: "open-session", session: ours, fresh: true },

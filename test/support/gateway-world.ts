@@ -11,6 +11,7 @@ import {
   openSession,
   type Settled,
   sendAllAgain,
+  sendOverdueAgain,
   settle,
   takeProposals,
 } from "../../src/paxos/gateway.js";
@@ -114,6 +115,10 @@ export class GatewayBench {
 
   sendAllAgain(): void {
     sendAllAgain(this.state);
+  }
+
+  sendOverdueAgain(): void {
+    sendOverdueAgain(this.state, this.nowMs, 4 * this.limits.retryDelayMs);
   }
 
   /** What took effect, as `session/number` or the door's token. */

@@ -49,6 +49,7 @@ const outcome = Type.Union([
     expected: ordinal,
   }),
   Type.Object({ kind: Type.Literal("expired"), session, number: ordinal }),
+  Type.Object({ kind: Type.Literal("answered"), session, number: ordinal }),
 ]);
 
 /** The verbs of clients and their gateways. */
