@@ -12,6 +12,8 @@ import type { ClientRequests, Outcome, Propose } from "./messages.js";
 
 /** Askers that are told of one request; of more only the latest, who still wait. */
 const TOKENS_MAX = 8;
+/** Copies of a session's commands that may be on their way, in times its commands. */
+const COPIES_MAX = 2;
 /** Most times the usual wait before what has no outcome is sent again. */
 const PATIENCE_MAX = 8;
 
@@ -37,6 +39,8 @@ interface ClientSession {
   highest: number;
   /** The last `early` that was answered by sending again. */
   resent: { readonly expected: number; readonly atMs: number } | null;
+  /** Copies of its commands that were sent and made no outcome so far; lost ones among them. */
+  copies: number;
   /** When an outcome came last. */
   heardMs: number;
   /** How many times the usual wait before all is sent again; grows while nothing comes. */
@@ -82,6 +86,7 @@ function serve(state: GatewayState, client: string | null, id: string): ClientSe
     pending,
     highest: known?.highest ?? 0,
     resent: null,
+    copies: known?.copies ?? 0,
     heardMs: known?.heardMs ?? 0,
     patience: known?.patience ?? 1,
   };
@@ -255,6 +260,8 @@ export function takeProposals(state: GatewayState, limits: Limits, nowMs: number
       continue;
     }
     pending.sentMs = nowMs;
+    const session = state.sessions.get(pending.session);
+    if (session !== undefined) session.copies++;
     state.underWayBytes += size;
     const last = messages[messages.length - 1];
     const fits =
@@ -308,6 +315,7 @@ export function sendOverdueAgain(state: GatewayState, nowMs: number, ms: number)
   for (const session of state.sessions.values()) {
     if (!sessionIsOverdue(session, nowMs, ms)) continue;
     session.patience = Math.min(PATIENCE_MAX, 2 * session.patience);
+    session.copies = 0; // whatever was on its way has made no outcome for long
     takeBack(state, session, 0);
   }
 }
@@ -361,6 +369,7 @@ export function settle(
   for (const outcome of outcomes) {
     const session = state.sessions.get(outcome.session);
     if (session === undefined) continue;
+    session.copies = Math.max(0, session.copies - 1);
     if (outcome.kind === "early") {
       resendFrom(state, session, outcome.expected, limits, nowMs);
       continue;
@@ -403,6 +412,8 @@ function resendFrom(
   const { resent } = session;
   const isFresh = resent !== null && nowMs - resent.atMs < limits.retryDelayMs;
   if (isFresh && resent.expected === expected) return; // one gap makes many early outcomes
+  // Where messages overtake each other there is gap after gap: copies of copies must not pile up.
+  if (session.copies > COPIES_MAX * session.pending.size) return;
   session.resent = { expected, atMs: nowMs };
   takeBack(state, session, expected);
 }
