@@ -4,67 +4,138 @@ import { EXIT } from "../worker/exit.js";
 import type { OpenClient } from "./client.js";
 import { Failure } from "./failure.js";
 
-/** Milliseconds for one answer, to wait for a learner at all, and for all to be up to date. */
+/** Milliseconds for one answer, for a learner or a leader, and for learners that stand still. */
 const answerMsMax = 1000;
-const tailMsMax = 10_000;
-const settledMsMax = 3000;
+const learnerMsMax = 10_000;
+const leaderMsMax = 3000;
+const stillMsMax = 3000;
 const lookMs = 50;
 
 /**
- * Asks for the highest position there is.
+ * Asks for the highest position that is known now.
  *
- * Waits a while for learners that have just started: until they know what the leader knows.
- *
- * @param waitMsMax how long to wait for a learner at all
  * @throws Failure if no learner answers
  */
-export async function askTail(client: OpenClient, waitMsMax = tailMsMax): Promise<number> {
-  const startMs = performance.now();
-  const isOver = (ms: number) => performance.now() - startMs > ms;
-  while (!isOver(settledMsMax) && !(await areUpToDate(client))) await pause();
-  while (!isOver(waitMsMax)) {
-    const tail = await askLearner(client);
-    if (tail !== undefined) return tail;
-    await pause();
-  }
+export async function askTail(client: OpenClient): Promise<number> {
+  const slot = await askChosenSlot(client, leaderMsMax);
+  if (slot !== undefined) await untilLearned(client, slot);
+  const tail = (await askHistory(client, Number.MAX_SAFE_INTEGER, learnerMsMax))?.tail;
+  if (tail !== undefined) return tail;
   const { space, server } = client;
   const message = `no learner of cluster ${space.cluster} answers on ${server}: is one running?`;
   throw new Failure(EXIT.unreached, "unavailable", message);
+}
+
+/**
+ * Asks the leader up to which slot it knows all to be chosen.
+ *
+ * @returns undefined if nobody leads in time
+ */
+export async function askChosenSlot(
+  { synod }: OpenClient,
+  waitMsMax = leaderMsMax,
+): Promise<number | undefined> {
+  const startMs = performance.now();
+  do {
+    const { roles } = await synod.status();
+    const leader = roles.find((one) => one.role === "proposer" && one.state.startsWith("leading"));
+    const slot = leader?.chosenWatermark;
+    if (typeof slot === "number") return slot;
+    await pause();
+  } while (performance.now() - startMs <= waitMsMax);
+  return undefined;
+}
+
+/** Returns the last position below a slot. Waits for learners that have not come there yet. */
+export async function positionBelow(client: OpenClient, slot: number): Promise<number> {
+  if (slot === 0) return 0;
+  await untilLearned(client, slot);
+  const patienceMs = Number.POSITIVE_INFINITY;
+  let low = 0;
+  let high = (await askHistory(client, Number.MAX_SAFE_INTEGER, patienceMs))?.tail ?? 0;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const part = await askHistory(client, middle - 1, patienceMs);
+    // Who keeps it no longer says where its memory begins: that is older than what has just come.
+    if (part?.firstPosition !== undefined) low = Math.max(low, part.firstPosition - 1);
+    else if ((part?.slot ?? slot) < slot) low = middle;
+    else high = middle - 1;
+    high = Math.max(low, high);
+  }
+  return low;
 }
 
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, lookMs));
 }
 
-/** Says whether there is a leader, and every learner knows as much as it. */
-async function areUpToDate({ synod }: OpenClient): Promise<boolean> {
-  const { roles } = await synod.status();
-  const leader = roles.find(
-    ({ role, state }) => role === "proposer" && state.startsWith("leading"),
-  );
-  const learners = roles.filter(({ role }) => role === "learner");
-  if (leader === undefined || learners.length === 0) return false;
-  const known = leader.chosenWatermark ?? 0;
-  return learners.every(({ chosenWatermark }) => (chosenWatermark ?? 0) >= known);
+/**
+ * Waits until every learner has applied all below a slot. One that has just started reads the log
+ * anew, and would answer with the position it has come to: it is waited for as long as it gets on.
+ */
+async function untilLearned({ synod }: OpenClient, slot: number): Promise<void> {
+  let applied = 0;
+  let movedMs = performance.now();
+  while (performance.now() - movedMs <= stillMsMax) {
+    const { roles } = await synod.status();
+    const learners = roles.filter(({ role }) => role === "learner");
+    const marks = learners.map(({ appliedWatermark }) => appliedWatermark ?? 0);
+    if (marks.length > 0 && marks.every((mark) => mark >= slot)) return;
+    const sum = marks.reduce((all, mark) => all + mark, 0);
+    if (sum > applied) movedMs = performance.now();
+    applied = Math.max(applied, sum);
+    await pause();
+  }
 }
 
-const question = new TextEncoder().encode(
-  JSON.stringify({ after: Number.MAX_SAFE_INTEGER, max: 0 }),
-);
+/** What a learner says of one position. */
+interface HistoryPart {
+  readonly tail?: number | undefined;
+  /** The slot of the position asked for, if there is one. */
+  readonly slot?: number | undefined;
+  /** Set if it does not keep that position any more: the first that it keeps. */
+  readonly firstPosition?: number | undefined;
+}
 
-function askLearner({ transport, space }: OpenClient): Promise<number | undefined> {
+/** Asks any learner for the position after `after`, until one answers. */
+async function askHistory(
+  client: OpenClient,
+  after: number,
+  waitMsMax: number,
+): Promise<HistoryPart | undefined> {
+  const startMs = performance.now();
+  do {
+    const part = await askLearner(client, after);
+    if (part !== undefined) return part;
+    await pause();
+  } while (performance.now() - startMs <= waitMsMax);
+  return undefined;
+}
+
+function askLearner(
+  { transport, space }: OpenClient,
+  after: number,
+): Promise<HistoryPart | undefined> {
   const subject = doorSubject(space, "history");
+  const question = JSON.stringify({ after, max: after === Number.MAX_SAFE_INTEGER ? 0 : 1 });
+  const payload = new TextEncoder().encode(question);
   return new Promise((resolve) => {
-    transport.request(subject, question, { timeoutMs: answerMsMax }, (answer) => {
-      resolve(answer.kind === "answer" ? readTail(answer.message.payload) : undefined);
+    transport.request(subject, payload, { timeoutMs: answerMsMax }, (answer) => {
+      resolve(answer.kind === "answer" ? readPart(answer.message.payload) : undefined);
     });
   });
 }
 
-function readTail(payload: Uint8Array): number | undefined {
+function readPart(payload: Uint8Array): HistoryPart | undefined {
   try {
-    const { tail } = JSON.parse(new TextDecoder().decode(payload)) as { tail?: unknown };
-    return typeof tail === "number" ? tail : undefined;
+    const { tail, entries, error } = JSON.parse(new TextDecoder().decode(payload)) as {
+      tail?: number;
+      entries?: { slot?: number }[];
+      error?: { firstPosition?: number };
+    };
+    const firstPosition = error?.firstPosition;
+    if (typeof tail !== "number" && typeof firstPosition !== "number") return undefined;
+    return { tail, slot: entries?.[0]?.slot, firstPosition };
   } catch {
     return undefined;
   }

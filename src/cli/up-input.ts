@@ -9,7 +9,6 @@ import type { ChosenEvent } from "../client/synod.js";
 import type { OpenClient } from "./client.js";
 import { type Line, readLines, writeLine } from "./lines.js";
 import { Progress } from "./progress.js";
-import { askTail } from "./tail.js";
 import { say } from "./terminal.js";
 import { chosenText, type Printing, readValue } from "./value.js";
 
@@ -25,13 +24,13 @@ interface Open {
   readonly receipt: Promise<Receipt | undefined>;
 }
 
-/** Proposes every line, prints whatever is chosen, until `signal`. */
+/** Proposes every line, prints whatever is chosen after a position, until `signal`. */
 export async function shareInput(
   client: OpenClient,
+  after: number,
   printing: Printing,
   signal: AbortSignal,
 ): Promise<void> {
-  const after = await askTail(client, Number.POSITIVE_INFINITY);
   const proposals = new Proposals(client);
   const feed = async () => {
     for await (const entry of client.synod.chosen({ after, signal })) {
@@ -55,8 +54,11 @@ export interface InputSummary {
 }
 
 /** Proposes every line and prints each once it is chosen; ends with the input. */
-export async function runInput(client: OpenClient, printing: Printing): Promise<InputSummary> {
-  const after = await askTail(client, Number.POSITIVE_INFINITY);
+export async function runInput(
+  client: OpenClient,
+  after: number,
+  printing: Printing,
+): Promise<InputSummary> {
   const startMs = performance.now();
   const proposals = new Proposals(client);
   const progress = new Progress();

@@ -14,6 +14,7 @@ import { useClient } from "./client.js";
 import { type ConnectionFlags, type Place, withConnection } from "./connection.js";
 import { usage } from "./failure.js";
 import { wholeNumber } from "./format.js";
+import { askChosenSlot, positionBelow } from "./tail.js";
 import { commandName, duration, say, styled, table, terminalLogger } from "./terminal.js";
 import { runInput, shareInput } from "./up-input.js";
 import { findServer, refuseTwins, type UpServer } from "./up-server.js";
@@ -26,6 +27,12 @@ interface UpFlags extends ConnectionFlags {
   readonly exit?: boolean;
   readonly port?: string;
   readonly embedded?: boolean;
+}
+
+/** A cluster that runs, before others can find it. */
+interface Started {
+  readonly server: UpServer;
+  readonly space: Place["space"];
 }
 
 /** Milliseconds the processes have to end in good order. */
@@ -79,6 +86,9 @@ async function up(flags: UpFlags): Promise<void> {
       const workers = { folder, cluster, placement, supervisor, main, environment };
       const own = flags.prefix === undefined ? [] : ["--prefix", flags.prefix];
       await startWorkers({ ...workers, connection: [...connection, ...own] });
+      return { server, space };
+    };
+    const announce = async ({ server, space }: Started) => {
       await folder.announce({
         pid: process.pid,
         server: server.url,
@@ -88,9 +98,11 @@ async function up(flags: UpFlags): Promise<void> {
         processes: Object.fromEntries(supervisor.list().map(({ name, pid = 0 }) => [name, pid])),
       });
       sayBanner(cluster, server, supervisor, folder, flags.exit !== true);
-      return { nats: server.nats, space };
     };
-    const work = async () => runLines(await start(), flags, interrupted);
+    const work = async () => {
+      const started = await start();
+      return runLines(started, () => announce(started), flags, interrupted);
+    };
     process.exitCode = await Promise.race([work(), interrupted]);
   } finally {
     await supervisor.stop(stopMsMax);
@@ -140,21 +152,34 @@ async function continueOrCreate(
   return cluster;
 }
 
-/** Proposes the lines of the input and prints what is chosen. @returns the exit code */
+/**
+ * Announces the cluster, proposes the lines of the input and prints what is chosen.
+ *
+ * Why the leader is asked first: whoever reads the announcement may propose, and what is chosen
+ * from then on is to be printed, but nothing that was chosen in an earlier life.
+ *
+ * @returns the exit code
+ */
 async function runLines(
-  place: Pick<Place, "nats" | "space">,
+  { server, space }: Started,
+  announce: () => Promise<void>,
   flags: UpFlags,
   interrupted: Promise<number>,
 ): Promise<number> {
   const printing = printingOf(flags.json);
   const ending = new AbortController();
   void interrupted.then(() => ending.abort());
-  return useClient(place, async (client) => {
+  return useClient({ nats: server.nats, space }, async (client) => {
+    const known = await askChosenSlot(client);
+    // Without a leader it is announced all the same: then nothing is chosen, and `why` says why.
+    await announce();
+    const slot = known ?? (await askChosenSlot(client, Number.POSITIVE_INFINITY)) ?? 0;
+    const after = await positionBelow(client, slot);
     if (flags.exit !== true) {
-      await shareInput(client, printing, ending.signal);
+      await shareInput(client, after, printing, ending.signal);
       return interrupted;
     }
-    const { lines, failed, first, last, ms } = await runInput(client, printing);
+    const { lines, failed, first, last, ms } = await runInput(client, after, printing);
     const rate = Math.round(lines / Math.max(ms / 1000, 0.001)).toLocaleString("en");
     const where = first === undefined ? "" : `, positions ${first} to ${last}`;
     const missed = failed === 0 ? "" : `; ${failed} were not`;
