@@ -38,6 +38,8 @@ export interface LearnerContext {
   readonly id: string;
   readonly cluster: Cluster;
   readonly data: LearnerData;
+  /** It publishes what is chosen from this slot on; null until it hears of the log's tail. */
+  readonly feedFrom: number | null;
   /** Gateways that asked for outcomes, and when they asked last. */
   readonly followers: ReadonlyMap<string, number>;
   /** What the last rule made. */
@@ -58,6 +60,7 @@ export function learnerContext(input: RoleInput): LearnerContext {
     id: input.id,
     cluster: input.cluster,
     data: new LearnerData(input.cluster),
+    feedFrom: null,
     followers: new Map(),
     feed: [],
     outcomes: new Map(),
@@ -68,6 +71,16 @@ export function learnerContext(input: RoleInput): LearnerContext {
     repairs: 0,
     sinceMs: input.nowMs,
   };
+}
+
+/**
+ * Says from which slot on a learner publishes: a working window before the tail it heard of first.
+ *
+ * Why not from slot 0: it reads the whole log anew at its start, and whoever listens has had it.
+ */
+export function feedStart({ feedFrom, data, cluster }: LearnerContext): number | null {
+  if (feedFrom !== null || data.chosen.tail === 0) return feedFrom;
+  return Math.max(0, data.chosen.tail - cluster.limits.pipelineSlotsMax);
 }
 
 /** What `status` shows of a learner. */

@@ -44,7 +44,7 @@ import type {
   Repair,
   Votes,
 } from "../../src/paxos/messages.js";
-import { type HistoryAsk, type LearnerContext, learnerContext } from "./context.js";
+import { feedStart, type HistoryAsk, type LearnerContext, learnerContext } from "./context.js";
 
 /** Most entries of one answer to `history`. */
 const HISTORY_ENTRIES_MAX = 4096;
@@ -70,10 +70,12 @@ function apply(context: LearnerContext): Partial<LearnerContext> {
   const outcomes = new Map<string, Outcome[]>();
   let unreadable = 0;
   const taken = takeChosen(data.chosen);
+  const feedFrom = feedStart(context);
   for (const entry of taken) {
     const applied = applyEntry(data.log, entry);
     unreadable += applied.unreadable;
-    feed.push(...applied.entries);
+    data.history.push(...applied.entries);
+    if (feedFrom !== null && entry.slot >= feedFrom) feed.push(...applied.entries);
     for (const { gateway, outcome } of applied.outcomes) {
       if (!context.followers.has(gateway)) continue;
       const told = outcomes.get(gateway);
@@ -83,10 +85,9 @@ function apply(context: LearnerContext): Partial<LearnerContext> {
     data.values.push(entry);
     data.keptBytes += entry.value.length;
   }
-  data.history.push(...feed);
   forgetOld(context, cluster.limits.historyBytesMax);
   const attempts = taken.length > 0 ? 0 : context.attempts;
-  return { feed, outcomes, unreadable, taken, attempts };
+  return { feed, feedFrom, outcomes, unreadable, taken, attempts };
 }
 
 /** Drops the oldest values beyond what may be kept; a quarter at once, so that it is rare. */

@@ -113,6 +113,24 @@ describe("gateways that follow", () => {
   });
 });
 
+describe("those who listen to the feed", () => {
+  const published = (effects: readonly Effect[]) =>
+    effects.flatMap((effect) => (effect.kind === "publish" ? effect.entries : []));
+
+  it("do not hear the log again from one that starts late: only what may be under way", () => {
+    const bench = learner();
+    const count = limits.pipelineSlotsMax + 3;
+    bench.take(beacon(count));
+    expect(published(bench.take(accept(0, count)))).toEqual([]);
+    expect(published(bench.take(chosen(0, count)))).toEqual(
+      Array.from({ length: limits.pipelineSlotsMax }, (_, index) => feedEntry(index + 3)),
+    );
+    bench.take(accept(count, 1));
+    expect(published(bench.take(chosen(count, count + 1)))).toEqual([feedEntry(count)]);
+    expect(bench.take(history(0))).toMatchObject([{ answer: { tail: count + 1 } }]);
+  });
+});
+
 describe("other learners", () => {
   const answer = (from: number, to: number, slots: number[], trimmed = 0) => [
     send("learner", "l2", {
