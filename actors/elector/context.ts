@@ -51,9 +51,16 @@ export function electorStatus(context: ElectorContext): RoleStatus {
 
 /** What it waits for: a leader to show. */
 export function electorWaits(state: string, context: ElectorContext, nowMs: number): Wait[] {
-  if (state === "watching") return [];
-  const sinceMs = Math.max(0, Math.round(nowMs - context.suspectedMs));
   const from = context.leader === null ? [] : [context.leader.id];
+  if (state === "watching") {
+    const { beaconMs, suspectMs } = context.cluster.limits;
+    const silentMs = Math.round(nowMs - context.heardMs);
+    // A beacon or two may be late or lost.
+    if (silentMs < 3 * beaconMs) return [];
+    const reason = `none has come; the leader is suspected after ${suspectMs} ms of silence`;
+    return [{ for: "a leader's beacon", from, have: 0, need: 1, sinceMs: silentMs, reason }];
+  }
+  const sinceMs = Math.max(0, Math.round(nowMs - context.suspectedMs));
   const base = { have: 0, need: 1, sinceMs };
   if (state === "suspecting" || state === "confirming") {
     const reason = "the server knows of no subscriber for the leader; asked a second time";

@@ -130,7 +130,8 @@ export const proposerMachine = setup({
     beginQuestion: assign(({ context, event }) => ({
       question: context.question + 1,
       answers: new Map<string, LastHeard>(),
-      sinceMs: nowOf(event, context.sinceMs),
+      // It asks again and again, and has waited since it was named.
+      sinceMs: event.type === "hint" ? event.nowMs : context.sinceMs,
     })),
     noteAnswer: assign(({ context, event }) => {
       assertEvent(event, "last-heard");

@@ -268,6 +268,14 @@ describe("suspecting and confirming: two pings find nobody", () => {
     expect(why(confirming())).toMatchObject({ for: "a sign of the leader", from: ["p1"] });
     expect(why(presiding())).toMatchObject({ for: "a leader's beacon", from: ["p2"] });
   });
+
+  it("says that a leader is silent before it is suspected", () => {
+    const why = (ms: number) => roles.elector?.waits(watching().snapshot, START_MS + ms)[0];
+    const { beaconMs } = testCluster().limits;
+    expect(why(3 * beaconMs - 1)).toBeUndefined();
+    const silent = { for: "a leader's beacon", from: ["p1"], sinceMs: 3 * beaconMs };
+    expect(why(3 * beaconMs)).toMatchObject(silent);
+  });
 });
 
 describe("presiding", () => {

@@ -360,6 +360,13 @@ describe("why", () => {
     });
   });
 
+  it("has waited since it was named, however often it has asked", () => {
+    const bench = asking();
+    const type = "xstate.after.beaconTime.proposer.asking";
+    for (const nowMs of [START_MS + 100, START_MS + 200]) bench.take({ type, nowMs });
+    expect(why(bench, START_MS + 300)).toMatchObject({ need: 2, sinceMs: 300 });
+  });
+
   it.each([
     ["majority", { kind: "majority" } as QuorumSystem, ["a2", "a4"], 2, 3],
     ["flexible", FLEXIBLE, ["a2", "a4"], 2, 3],
