@@ -4,7 +4,7 @@ import type { Effect } from "../../src/actor/effect.js";
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import { GatewayState, openOwnSession } from "../../src/paxos/gateway.js";
+import { awaited, GatewayState, openOwnSession } from "../../src/paxos/gateway.js";
 import type { Propose } from "../../src/paxos/messages.js";
 
 /** The gateway's context. `data` is bulk and has one owner. */
@@ -23,6 +23,7 @@ export interface GatewayContext {
   readonly proposals: readonly Propose[];
   /** Answers that the last rule made. */
   readonly answers: readonly Effect[];
+  /** Since when no leader or no learner is known, if so. */
   readonly sinceMs: number;
 }
 
@@ -50,16 +51,17 @@ export function gatewayStatus(context: GatewayContext): RoleStatus {
 
 /** What it waits for: a leader, or the outcomes of what it passed on. */
 export function gatewayWaits(state: string, context: GatewayContext, nowMs: number): Wait[] {
-  const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
-  const base = { have: 0, need: 1, sinceMs };
+  const since = (ms: number) => Math.max(0, Math.round(nowMs - Math.min(ms, nowMs)));
   if (state === "holding") {
     const reason = "no leader and learner are known; commands are held";
-    return [{ ...base, for: "a leader's beacon and a learner", from: [], reason }];
+    const sinceMs = since(context.sinceMs);
+    const what = "a leader's beacon and a learner";
+    return [{ for: what, from: [], have: 0, need: 1, sinceMs, reason }];
   }
-  let pending = 0;
-  for (const session of context.data.sessions.values()) pending += session.pending.size;
-  if (pending === 0) return [];
+  const { count, sinceMs } = awaited(context.data);
+  if (count === 0) return [];
   const reason = "passed on to the leader; the learner has not told their outcome";
   const from = context.learner === null ? [] : [context.learner.id];
-  return [{ ...base, need: pending, for: "outcomes of commands", from, reason }];
+  const what = "outcomes of commands";
+  return [{ for: what, from, have: 0, need: count, sinceMs: since(sinceMs), reason }];
 }

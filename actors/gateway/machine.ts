@@ -16,15 +16,17 @@ import {
   forgetIdle,
   holdProposal,
   holdRequests,
-  isOverdue,
   openOwnSession,
   openSession,
   type Settled,
+  settle,
+} from "../../src/paxos/gateway.js";
+import {
+  isOverdue,
   sendAllAgain,
   sendOverdueAgain,
-  settle,
   takeProposals,
-} from "../../src/paxos/gateway.js";
+} from "../../src/paxos/gateway-sending.js";
 import type {
   Beacon,
   ClientRequests,
@@ -149,9 +151,16 @@ export const gatewayMachine = setup({
       const nowMs = nowOf(event, context.sinceMs);
       const { beaconMs, suspectMs } = context.cluster.limits;
       const { learner, leader } = context;
+      const noLearner = learner !== null && nowMs - learner.heardMs > 10 * beaconMs;
+      const noLeader = leader !== null && nowMs - leader.heardMs > 2 * suspectMs;
+      const heardMs = [
+        ...(noLearner ? [learner.heardMs] : []),
+        ...(noLeader ? [leader.heardMs] : []),
+      ];
       return {
-        learner: learner !== null && nowMs - learner.heardMs > 10 * beaconMs ? null : learner,
-        leader: leader !== null && nowMs - leader.heardMs > 2 * suspectMs ? null : leader,
+        learner: noLearner ? null : learner,
+        leader: noLeader ? null : leader,
+        sinceMs: heardMs.length === 0 ? context.sinceMs : Math.min(...heardMs),
       };
     }),
     settle: assign(({ context, event }) => {

@@ -7,18 +7,14 @@
  */
 import { encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
+import { resendFrom } from "./gateway-sending.js";
 import type { Limits } from "./limits.js";
-import type { ClientRequests, Outcome, Propose } from "./messages.js";
+import type { ClientRequests, Outcome } from "./messages.js";
 
 /** Askers that are told of one request; of more only the latest, who still wait. */
 const TOKENS_MAX = 8;
-/** Copies of a session's commands that may be on their way, in times its commands. */
-const COPIES_MAX = 2;
-/** Most times the usual wait before what has no outcome is sent again. */
-const PATIENCE_MAX = 8;
-
 /** A command whose outcome is awaited. */
-interface Pending {
+export interface Pending {
   readonly session: string;
   /** 0: the command that opens the session. */
   readonly number: number;
@@ -28,9 +24,12 @@ interface Pending {
   /** The idempotency id of a door's request; "" for none, and for a session's request. */
   readonly id: string;
   sentMs: number | null;
+  /** When it could first have been sent, for `why`. */
+  dueMs: number | null;
 }
 
-interface ClientSession {
+/** A session served here, with what it awaits. */
+export interface ClientSession {
   /** The client it is served for; null for the gateway's own. */
   readonly client: string | null;
   /** In order of number. */
@@ -94,11 +93,17 @@ function serve(state: GatewayState, client: string | null, id: string): ClientSe
   return session;
 }
 
-function add(state: GatewayState, session: ClientSession, pending: Pending): void {
+function add(
+  state: GatewayState,
+  session: ClientSession,
+  command: Omit<Pending, "sentMs" | "dueMs">,
+): Pending {
+  const pending: Pending = { ...command, sentMs: null, dueMs: null };
   session.pending.set(pending.number, pending);
   session.highest = Math.max(session.highest, pending.number);
   state.heldBytes += pending.blob.length;
   state.toSend.push(pending);
+  return pending;
 }
 
 /** Puts what was held late in its place. */
@@ -131,7 +136,7 @@ export function openSession(
   const held = serve(state, client, session);
   if (held.pending.has(0)) return;
   const blob = encodeCommand({ kind: "open", session, gateway });
-  add(state, held, { session, number: 0, blob, tokens: [], id: "", sentMs: null });
+  add(state, held, { session, number: 0, blob, tokens: [], id: "" });
   putInOrder(held);
 }
 
@@ -186,8 +191,7 @@ export function holdRequests(
       type,
       body,
     });
-    const pending = { session: message.session, number, blob, tokens: [], id: "", sentMs: null };
-    add(state, session, pending);
+    add(state, session, { session: message.session, number, blob, tokens: [], id: "" });
   }
   if (isLate) putInOrder(session);
   return refused;
@@ -239,109 +243,10 @@ export function holdProposal(
     body: proposal.body.slice(),
   });
   const { id, token } = proposal;
-  const pending = { session: state.ownSession, number, blob, tokens: [token], id, sentMs: null };
-  add(state, session, pending);
+  const command = { session: state.ownSession, number, blob, tokens: [token], id };
+  const pending = add(state, session, command);
   if (id !== "") state.byId.set(id, pending);
   return true;
-}
-
-/** Takes what may go to the leader now, in order, within its credit. */
-export function takeProposals(state: GatewayState, limits: Limits, nowMs: number): Propose[] {
-  const messages: { type: "propose"; commands: Uint8Array[] }[] = [];
-  const kept: Pending[] = [];
-  let bytes = 0;
-  let full = false;
-  for (const pending of state.toSend) {
-    if (pending.sentMs !== null) continue; // sent meanwhile, or settled
-    const size = pending.blob.length;
-    full ||= state.underWayBytes > 0 && state.underWayBytes + size > state.creditBytes;
-    if (full || waitsForOpening(state, pending)) {
-      kept.push(pending);
-      continue;
-    }
-    pending.sentMs = nowMs;
-    const session = state.sessions.get(pending.session);
-    if (session !== undefined) session.copies++;
-    state.underWayBytes += size;
-    const last = messages[messages.length - 1];
-    const fits =
-      last !== undefined &&
-      bytes + size <= limits.partBytesMax &&
-      last.commands.length < limits.batchCommandsMax;
-    if (fits) {
-      last.commands.push(pending.blob);
-      bytes += size;
-    } else {
-      messages.push({ type: "propose", commands: [pending.blob] });
-      bytes = size;
-    }
-  }
-  state.toSend = kept;
-  return messages;
-}
-
-/** A request that overtook its session's opening would be told that the session is unknown. */
-function waitsForOpening(state: GatewayState, pending: Pending): boolean {
-  return pending.number > 0 && state.sessions.get(pending.session)?.pending.has(0) === true;
-}
-
-/** Has everything sent again, in order: another leads, or a silence was too long. */
-export function sendAllAgain(state: GatewayState): void {
-  state.toSend = [];
-  state.underWayBytes = 0;
-  for (const session of state.sessions.values()) {
-    for (const pending of session.pending.values()) {
-      pending.sentMs = null;
-      state.toSend.push(pending);
-    }
-  }
-}
-
-/** Says whether some session's commands have been on the way for `ms` without any outcome. */
-export function isOverdue(state: GatewayState, nowMs: number, ms: number): boolean {
-  for (const session of state.sessions.values()) {
-    if (sessionIsOverdue(session, nowMs, ms)) return true;
-  }
-  return false;
-}
-
-/**
- * Has the commands of overdue sessions sent again, in order.
- *
- * Why not while outcomes come, and ever more patiently: what waits in a slow leader's queue would
- * be there twice, then three times, until the log held little else.
- */
-export function sendOverdueAgain(state: GatewayState, nowMs: number, ms: number): void {
-  for (const session of state.sessions.values()) {
-    if (!sessionIsOverdue(session, nowMs, ms)) continue;
-    session.patience = Math.min(PATIENCE_MAX, 2 * session.patience);
-    session.copies = 0; // whatever was on its way has made no outcome for long
-    takeBack(state, session, 0);
-  }
-}
-
-function sessionIsOverdue(
-  { pending, heardMs, patience }: ClientSession,
-  nowMs: number,
-  ms: number,
-) {
-  const [oldest] = pending.values();
-  if (oldest === undefined || oldest.sentMs === null) return false;
-  return nowMs - Math.max(oldest.sentMs, heardMs) >= ms * patience;
-}
-
-/** Puts the sent commands of a session back to be sent, from a number on. */
-function takeBack(state: GatewayState, session: ClientSession, from: number): void {
-  const numbers = [...session.pending.keys()].filter((number) => number >= from);
-  const again: Pending[] = [];
-  for (const number of numbers.sort((a, b) => a - b)) {
-    const pending = session.pending.get(number) as Pending;
-    if (pending.sentMs === null) continue; // stands in `toSend` already
-    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
-    pending.sentMs = null;
-    again.push(pending);
-  }
-  state.toSend = [...again, ...state.toSend]; // before what the session asked later
 }
 
 function forget(state: GatewayState, session: ClientSession, pending: Pending): void {
@@ -402,20 +307,16 @@ export function settle(
   return { results, opened, expired, receipts, lost };
 }
 
-function resendFrom(
-  state: GatewayState,
-  session: ClientSession,
-  expected: number,
-  limits: Limits,
-  nowMs: number,
-): void {
-  const { resent } = session;
-  const isFresh = resent !== null && nowMs - resent.atMs < limits.retryDelayMs;
-  if (isFresh && resent.expected === expected) return; // one gap makes many early outcomes
-  // Where messages overtake each other there is gap after gap: copies of copies must not pile up.
-  if (session.copies > COPIES_MAX * session.pending.size) return;
-  session.resent = { expected, atMs: nowMs };
-  takeBack(state, session, expected);
+/** Says how many outcomes are awaited, and since when the one awaited longest. */
+export function awaited(state: GatewayState): { readonly count: number; readonly sinceMs: number } {
+  let count = 0;
+  let sinceMs = Number.POSITIVE_INFINITY;
+  for (const { pending } of state.sessions.values()) {
+    count += pending.size;
+    const [oldest] = pending.values();
+    sinceMs = Math.min(sinceMs, oldest?.dueMs ?? sinceMs);
+  }
+  return { count, sinceMs };
 }
 
 /** The client that a session is served for; null if none is known. */

@@ -98,6 +98,19 @@ describe("holding", () => {
     bench.take(door("t1"));
     expect(why(bench)).toMatchObject([{ for: "outcomes of commands", from: ["l1"], need: 1 }]);
   });
+
+  it("says since when: the command awaited longest, the leader or learner heard last", () => {
+    const why = (bench: Bench, nowMs: number) => roles.gateway?.waits(bench.snapshot, nowMs)[0];
+    const bench = routing();
+    bench.take(door("t1", "d", START_MS + 70));
+    bench.take(door("t2", "e", START_MS + 90));
+    bench.take(outcomes([], "l1", START_MS + 80));
+    expect(why(bench, START_MS + 100)).toMatchObject({ need: 2, sinceMs: 30 });
+    bench.take(beacon(1, "p1", START_MS + 2000));
+    bench.take(tick("routing", START_MS + 2000));
+    expect(bench.state).toBe("holding");
+    expect(why(bench, START_MS + 2100)?.sinceMs).toBe(2020);
+  });
 });
 
 describe("routing", () => {

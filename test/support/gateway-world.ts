@@ -6,15 +6,17 @@ import {
   GatewayState,
   holdProposal,
   holdRequests,
-  isOverdue,
   openOwnSession,
   openSession,
   type Settled,
+  settle,
+} from "../../src/paxos/gateway.js";
+import {
+  isOverdue,
   sendAllAgain,
   sendOverdueAgain,
-  settle,
   takeProposals,
-} from "../../src/paxos/gateway.js";
+} from "../../src/paxos/gateway-sending.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
 import { applyEntry, type LogEntry, LogState } from "../../src/paxos/log.js";
 import type { ClientRequests, Outcome, Propose } from "../../src/paxos/messages.js";

@@ -1,0 +1,131 @@
+/**
+ * The gateway's sending: what goes to the leader, in which order, and when it goes again.
+ *
+ * Nothing is sent again while it may be on its way: a slow leader would be sent all of it again
+ * while it works on it, every copy would be chosen, and it would be slower still.
+ */
+import type { ClientSession, GatewayState, Pending } from "./gateway.js";
+import type { Limits } from "./limits.js";
+import type { Propose } from "./messages.js";
+
+/** Copies of a session's commands that may be on their way, in times its commands. */
+const COPIES_MAX = 2;
+/** Most times the usual wait before what has no outcome is sent again. */
+const PATIENCE_MAX = 8;
+
+/** Takes what may go to the leader now, in order, within its credit. */
+export function takeProposals(state: GatewayState, limits: Limits, nowMs: number): Propose[] {
+  const messages: { type: "propose"; commands: Uint8Array[] }[] = [];
+  const kept: Pending[] = [];
+  let bytes = 0;
+  let full = false;
+  for (const pending of state.toSend) {
+    if (pending.sentMs !== null) continue; // sent meanwhile, or settled
+    pending.dueMs ??= nowMs;
+    const size = pending.blob.length;
+    full ||= state.underWayBytes > 0 && state.underWayBytes + size > state.creditBytes;
+    if (full || waitsForOpening(state, pending)) {
+      kept.push(pending);
+      continue;
+    }
+    pending.sentMs = nowMs;
+    const session = state.sessions.get(pending.session);
+    if (session !== undefined) session.copies++;
+    state.underWayBytes += size;
+    const last = messages[messages.length - 1];
+    const fits =
+      last !== undefined &&
+      bytes + size <= limits.partBytesMax &&
+      last.commands.length < limits.batchCommandsMax;
+    if (fits) {
+      last.commands.push(pending.blob);
+      bytes += size;
+    } else {
+      messages.push({ type: "propose", commands: [pending.blob] });
+      bytes = size;
+    }
+  }
+  state.toSend = kept;
+  return messages;
+}
+
+/** A request that overtook its session's opening would be told that the session is unknown. */
+function waitsForOpening(state: GatewayState, pending: Pending): boolean {
+  return pending.number > 0 && state.sessions.get(pending.session)?.pending.has(0) === true;
+}
+
+/** Has everything sent again, in order: another leads, or a silence was too long. */
+export function sendAllAgain(state: GatewayState): void {
+  state.toSend = [];
+  state.underWayBytes = 0;
+  for (const session of state.sessions.values()) {
+    for (const pending of session.pending.values()) {
+      pending.sentMs = null;
+      state.toSend.push(pending);
+    }
+  }
+}
+
+/** Says whether some session's commands have been on the way for `ms` without any outcome. */
+export function isOverdue(state: GatewayState, nowMs: number, ms: number): boolean {
+  for (const session of state.sessions.values()) {
+    if (sessionIsOverdue(session, nowMs, ms)) return true;
+  }
+  return false;
+}
+
+/**
+ * Has the commands of overdue sessions sent again, in order.
+ *
+ * Why not while outcomes come, and ever more patiently: what waits in a slow leader's queue would
+ * be there twice, then three times, until the log held little else.
+ */
+export function sendOverdueAgain(state: GatewayState, nowMs: number, ms: number): void {
+  for (const session of state.sessions.values()) {
+    if (!sessionIsOverdue(session, nowMs, ms)) continue;
+    session.patience = Math.min(PATIENCE_MAX, 2 * session.patience);
+    session.copies = 0; // whatever was on its way has made no outcome for long
+    takeBack(state, session, 0);
+  }
+}
+
+function sessionIsOverdue(
+  { pending, heardMs, patience }: ClientSession,
+  nowMs: number,
+  ms: number,
+) {
+  const [oldest] = pending.values();
+  if (oldest === undefined || oldest.sentMs === null) return false;
+  return nowMs - Math.max(oldest.sentMs, heardMs) >= ms * patience;
+}
+
+/** Puts the sent commands of a session back to be sent, from a number on. */
+function takeBack(state: GatewayState, session: ClientSession, from: number): void {
+  const numbers = [...session.pending.keys()].filter((number) => number >= from);
+  const again: Pending[] = [];
+  for (const number of numbers.sort((a, b) => a - b)) {
+    const pending = session.pending.get(number) as Pending;
+    if (pending.sentMs === null) continue; // stands in `toSend` already
+    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
+    pending.sentMs = null;
+    again.push(pending);
+  }
+  state.toSend = [...again, ...state.toSend]; // before what the session asked later
+}
+
+/** Answers an `early` outcome: everything from the number awaited is sent again. */
+export function resendFrom(
+  state: GatewayState,
+  session: ClientSession,
+  expected: number,
+  limits: Limits,
+  nowMs: number,
+): void {
+  const { resent } = session;
+  const isFresh = resent !== null && nowMs - resent.atMs < limits.retryDelayMs;
+  if (isFresh && resent.expected === expected) return; // one gap makes many early outcomes
+  // Where messages overtake each other there is gap after gap: copies of copies must not pile up.
+  if (session.copies > COPIES_MAX * session.pending.size) return;
+  session.resent = { expected, atMs: nowMs };
+  takeBack(state, session, expected);
+}
