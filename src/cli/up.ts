@@ -35,6 +35,8 @@ interface Started {
   readonly space: Place["space"];
 }
 
+/** Milliseconds between two looks at the length of the logs. */
+const logLookMs = 5000;
 /** Milliseconds the processes have to end in good order. */
 const stopMsMax = 8000;
 
@@ -73,6 +75,7 @@ async function up(flags: UpFlags): Promise<void> {
     random: createRandom(),
   });
   const interrupted = interruption();
+  const looking = setInterval(() => void folder.boundLogs(), logLookMs);
   try {
     const cluster = await continueOrCreate(folder, flags, placement);
     const main = fileURLToPath(new URL("./main.js", import.meta.url));
@@ -105,6 +108,7 @@ async function up(flags: UpFlags): Promise<void> {
     };
     process.exitCode = await Promise.race([work(), interrupted]);
   } finally {
+    clearInterval(looking);
     await supervisor.stop(stopMsMax);
     await folder.close();
   }

@@ -3,11 +3,21 @@
  *
  *   cluster.yaml   the descriptor; it is there only once every store is formatted
  *   data/          the stores, one folder each
- *   logs/          one file a process, and the one before it
+ *   logs/          one file a process, and what came before it; about 16 MiB a process
  *   server.json    the port of the server that `up` started last
  *   up.json        who is up now: read by the other commands
  */
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { claimDirectory } from "../adapters/lmdb/lock.js";
 import type { Cluster } from "../paxos/cluster.js";
@@ -43,6 +53,8 @@ class FolderInUseError extends Error {
 }
 
 const folderName = ".synod";
+/** Bytes of one log before it is moved aside. */
+const logBytesMax = 8 * 1024 * 1024;
 /** What `--fresh` removes: nothing that is not ours. */
 const ours = ["cluster.yaml", "cluster.yaml.new", "data", "logs", "server.json", "up.json"];
 
@@ -122,6 +134,23 @@ export class ClusterFolder {
     const path = join(logs, `${name.replaceAll(/[^a-z0-9_-]+/g, "-")}.log`);
     await rename(path, `${path}.old`).catch(() => {});
     return path;
+  }
+
+  /** Moves what is in a log beside it once it is long: two such files a process, at most. */
+  async boundLogs(bytesMax = logBytesMax): Promise<void> {
+    const logs = join(this.path, "logs");
+    for (const name of await readdir(logs).catch(() => [])) {
+      if (!name.endsWith(".log")) continue;
+      const path = join(logs, name);
+      const length = await stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      );
+      if (length <= bytesMax) continue;
+      // Not renamed: the process goes on writing to the file that it has open, at its end.
+      await copyFile(path, `${path}.old`).catch(() => {});
+      await truncate(path).catch(() => {});
+    }
   }
 
   /** The port of the server that was started here last. */

@@ -1,7 +1,17 @@
 /**
  * Goal: `.synod/` never loses stores by itself. Method: take parts of it away between two lives.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -39,5 +49,20 @@ it("makes a cluster anew whose making was interrupted", async () => {
   await folder.create(exampleCluster(), format);
   expect(existsSync(join(folder.dataPath, "half"))).toBe(false);
   expect(await folder.cluster()).toBeDefined();
+  await folder.close();
+});
+
+it("keeps the end of a log that grows, and what came before it", async () => {
+  const folder = await ClusterFolder.open(base);
+  const path = await folder.logPath("acceptor a1");
+  const file = openSync(path, "a");
+  const read = (name: string) => readFileSync(name, "utf8");
+  for (const part of ["first ".repeat(20), "second ".repeat(20), "end"]) {
+    writeSync(file, part);
+    await folder.boundLogs(100);
+  }
+  closeSync(file);
+  expect(read(path)).toBe("end");
+  expect(read(`${path}.old`)).toBe("second ".repeat(20));
   await folder.close();
 });
