@@ -37,14 +37,14 @@ async function buildProgram(): Promise<Command> {
   program
     .description(description)
     .version(await version(), "--version", "print the version")
-    .helpOption("--help", "how to use it")
+    .helpOption("-h, --help", "how to use it")
     .helpCommand("help [command]", "how to use a command")
     .configureHelp({ showGlobalOptions: false })
     .showHelpAfterError("(add --help for how to use it)")
     .showSuggestionAfterError();
   await addCommands(program);
   for (const command of program.commands) {
-    command.helpOption("--help", "how to use it").exitOverride();
+    command.helpOption("-h, --help", "how to use it").exitOverride();
   }
   return program.exitOverride();
 }

@@ -200,9 +200,10 @@ export class Session {
       );
     }
     const { transport, host } = this.#ports;
+    const nobody = `no gateway of cluster ${host.space.cluster} took the value ${waited}`;
     return new UnavailableError(
       transport.connected
-        ? `no gateway of cluster ${host.space.cluster} took the value ${waited}: it was not sent`
+        ? `${nobody}: it was not sent (synod why says what is awaited)`
         : `there was no connection to the server ${waited}: the value was not sent`,
     );
   }

@@ -23,6 +23,7 @@ describe("the command line", () => {
 
   it("has help with examples for each command, and lists no others", async () => {
     const { code, stdout } = await run("--help");
+    expect(await run("-h")).toMatchObject({ code, stdout });
     expect(code).toBe(0);
     const listed = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<|[A-Z ])/gm)].map(([, name]) => name);
     const commands = ["up", "propose", "chosen", "decide", "status", "why", "chart", "format"];

@@ -30,7 +30,9 @@ it(
     await town.send(100);
     const lonely = await town.run("propose", "lonely", "--timeout", "1500");
     expect(lonely).toMatchObject({ code: 3, stdout: "" });
-    expect(lonely.stderr).toMatch(/^synod: .+ within 1500 ms.*\n$/);
+    expect(lonely.stderr).toMatch(
+      /^synod: .+ within 1500 ms: .+\(synod why says what is awaited\)\n$/,
+    );
     let told = "";
     await until(async () => {
       const waits = (await town.why()).flatMap(({ waits, role }) =>
