@@ -13,7 +13,8 @@ function hasColour(stream: NodeJS.WriteStream): boolean {
 
 /** Styles a text for a stream. */
 export function styled(stream: NodeJS.WriteStream, style: Style, text: string): string {
-  return hasColour(stream) ? styleText(style, text) : text;
+  // Node would look at standard output, whichever stream this is for.
+  return hasColour(stream) ? styleText(style, text, { validateStream: false }) : text;
 }
 
 /** Says something to the person at the terminal; never a result. */
