@@ -54,6 +54,8 @@ export class ProposerState {
   adoptedBelow = 0;
   queue: Uint8Array[] = [];
   queueBytes = 0;
+  /** Length of the queue at which it is searched for copies the next time; 0 if it was empty. */
+  searchAt = 0;
   /** Newly opened slots that are still to be sent: firstUnsent ≤ slot < nextSlot. */
   firstUnsent = 0;
   /** Chosen and not yet announced. */
@@ -106,6 +108,7 @@ export function dropOpen(state: ProposerState): void {
   state.open.clear();
   state.queue = [];
   state.queueBytes = 0;
+  state.searchAt = 0;
   state.announcements = [];
 }
 
@@ -210,7 +213,26 @@ export function enqueue(
     state.queue.push(command);
     state.queueBytes += command.length;
   }
+  dropCopies(state, limits);
   return 0;
+}
+
+/**
+ * Drops later copies of commands from a queue that does not fit into the next batch.
+ *
+ * Why: gateways ask again after a silence, and a leader that is slow would otherwise have little
+ * but copies to propose, and be slower still. Why the earlier one stays: what is asked again and
+ * again would else never come to the front. Cost: O(queue), each time it has doubled.
+ */
+function dropCopies(state: ProposerState, limits: Limits): void {
+  if (state.queue.length <= Math.max(limits.batchCommandsMax, state.searchAt)) return;
+  const seen = new Set<string>();
+  state.queue = state.queue.filter((command) => {
+    const name = digest(command);
+    if (seen.has(name)) state.queueBytes -= command.length;
+    return seen.size < seen.add(name).size;
+  });
+  state.searchAt = 2 * state.queue.length;
 }
 
 /** Says whether the window is full: Lamport's α (PMS §3: a leader may be α − 1 commands ahead). */
@@ -242,6 +264,7 @@ export function fillWindow(state: ProposerState, limits: Limits, nowMs: number):
     state.nextSlot++;
   }
   if (taken > 0) state.queue = state.queue.slice(taken);
+  if (state.queue.length === 0) state.searchAt = 0;
 }
 
 function openCount(state: ProposerState): number {

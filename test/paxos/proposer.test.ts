@@ -48,6 +48,20 @@ function voteFor(state: ProposerState, acceptors: readonly string[], ...slots: n
 }
 
 describe("the window and the queue", () => {
+  it("keeps the earlier copy of what was asked again, once it is more than a batch", () => {
+    const limits = { ...cluster.limits, batchCommandsMax: 4 };
+    const state = leading();
+    enqueue(state, ["a", "b", "a", "b"].map(bytes), limits);
+    expect(state.queue).toHaveLength(4); // the next batch takes them all: not worth a look
+    enqueue(state, ["c", "a", "d"].map(bytes), limits);
+    expect(state.queue.map((command) => texts.decode(command))).toEqual(["a", "b", "c", "d"]);
+    expect(state.queueBytes).toBe(4);
+    enqueue(state, ["a", "b", "c", "d"].map(bytes), limits);
+    expect(state.queue).toHaveLength(8); // the next look is when it has doubled
+    enqueue(state, ["e"].map(bytes), limits);
+    expect(state.queue).toHaveLength(5);
+  });
+
   it("opens no slot at or above the watermark + α", () => {
     const state = proposing("a", "b", "c", "d", "e", "f");
     expect([...state.open.keys()]).toEqual([0, 1, 2, 3]);

@@ -1,0 +1,37 @@
+/** A liar: signs as an elector, and names candidates at random. Election is only a hint. */
+import type { Codec } from "../actor/ports.js";
+import { subjectOf } from "../actor/subject.js";
+import type { SeededRandom } from "../adapters/memory/random.js";
+import type { Sender } from "../paxos/messages.js";
+import type { Coverage } from "./coverage.js";
+import { pick } from "./setup.js";
+import type { World } from "./world.js";
+
+/** Starts it. @returns ends it */
+export function startLiar(
+  world: World,
+  codec: Codec,
+  random: SeededRandom,
+  everyMs: number,
+  coverage: Coverage,
+): () => void {
+  const { cluster, clock, bus } = world;
+  const link = bus.connect("liar");
+  const nobody = { storeId: null, incarnation: 0, writeNumber: 0 };
+  const sender: Sender = { role: "elector", id: "liar", ...nobody, process: random.hex(8) };
+  const space = { prefix: "synod", cluster: cluster.name };
+  const subject = subjectOf(space, "proposer", "hint", "all", "liar");
+  let isOver = false;
+  const say = () => {
+    if (isOver) return;
+    const candidate = pick(random, cluster.proposers).id;
+    link.publish(subject, codec.encode(sender, 1, { type: "hint", candidate, suspects: null }));
+    coverage.count("lying hints");
+    clock.setTimer(everyMs, say);
+  };
+  say();
+  return () => {
+    isOver = true;
+    link.vanish();
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * The network of a run: what becomes of each message, by weather, partitions and chance.
+ */
+import type { Codec } from "../actor/ports.js";
+import type { Delivery } from "../adapters/memory/bus.js";
+import type { SeededRandom } from "../adapters/memory/random.js";
+import type { Coverage } from "./coverage.js";
+import { CALM, type Weather } from "./plan.js";
+
+/** Longest that an overtaken message takes, and one that is late. */
+const REORDER_MS = 40;
+const LATE_MS = 4000;
+
+interface Late {
+  readonly from: string;
+  readonly untilMs: number;
+}
+
+/** Loses, repeats, delays and blocks messages. */
+export class Network {
+  weather: Weather;
+  /** Set while nothing may go wrong with messages. */
+  isHeld = false;
+  /** Says which subjects nothing passes on. */
+  isCut: (subject: string) => boolean = () => false;
+  /** Told of each message that is not lost, and when it arrives. */
+  onCarried: ((delivery: Delivery, delayMs: number) => void) | null = null;
+  readonly #random: SeededRandom;
+  readonly #latencyMs: number;
+  readonly #coverage: Coverage;
+  readonly #codec: Codec;
+  readonly #nowMs: () => number;
+  readonly #muffled = new Set<string>();
+  readonly #blocked = new Map<string, number>();
+  /** When the last message of each pair arrives: a connection keeps their order. */
+  readonly #arrivals = new Map<string, number>();
+  #late: Late[] = [];
+
+  constructor(options: {
+    readonly weather: Weather;
+    readonly latencyMs: number;
+    readonly random: SeededRandom;
+    readonly coverage: Coverage;
+    readonly codec: Codec;
+    readonly nowMs: () => number;
+  }) {
+    this.weather = options.weather;
+    this.#latencyMs = options.latencyMs;
+    this.#random = options.random;
+    this.#coverage = options.coverage;
+    this.#codec = options.codec;
+    this.#nowMs = options.nowMs;
+  }
+
+  /** Blocks messages of these pairs until the block is lifted. @returns lifts it */
+  block(pairs: readonly (readonly [string, string])[]): () => void {
+    const names = pairs.map(([from, to]) => `${from}>${to}`);
+    for (const name of names) this.#blocked.set(name, (this.#blocked.get(name) ?? 0) + 1);
+    return () => {
+      for (const name of names) this.#blocked.set(name, (this.#blocked.get(name) ?? 1) - 1);
+    };
+  }
+
+  /** Loses half of what a process says. @returns ends it */
+  muffle(process: string): () => void {
+    this.#muffled.add(process);
+    return () => void this.#muffled.delete(process);
+  }
+
+  /** Lifts all blocks and calms the weather, for good. */
+  heal(): void {
+    this.#blocked.clear();
+    this.#muffled.clear();
+    this.weather = CALM;
+  }
+
+  /** Notes that a process died: what it said and has not arrived comes from the dead. */
+  died(process: string): void {
+    const nowMs = this.#nowMs();
+    this.#late = this.#late.filter(({ untilMs }) => untilMs > nowMs);
+    const dead = this.#late.filter(({ from }) => from === process).length;
+    if (dead > 0) this.#coverage.count("messages of dead lives", dead);
+  }
+
+  /** Says when the copies of a message arrive; in milliseconds from now. */
+  decide(delivery: Delivery): readonly number[] {
+    const copies = this.#copies(delivery);
+    if (copies[0] !== undefined) this.onCarried?.(delivery, copies[0]);
+    return copies;
+  }
+
+  #copies({ from, to, message }: Delivery): readonly number[] {
+    const random = this.#random;
+    const usual = this.#inOrder(from, to, (0.05 + random.next() * 0.95) * this.#latencyMs);
+    if (from === undefined || this.isHeld) return [usual];
+    const isBlocked = from !== to && (this.#blocked.get(`${from}>${to}`) ?? 0) > 0;
+    if (isBlocked || this.isCut(message.subject)) {
+      this.#coverage.count("messages blocked");
+      return [];
+    }
+    const { loss, repeat, reorder, late } = this.weather;
+    const lost = this.#muffled.has(from) ? Math.max(loss, 0.5) : loss;
+    if (lost > 0 && random.next() < lost) {
+      this.#coverage.count("messages lost");
+      if (this.#isPartOfPromise(message.subject, message.payload)) {
+        this.#coverage.count("promise parts lost");
+      }
+      return [];
+    }
+    const copies = [this.#delay(usual, reorder, late, from)];
+    if (repeat > 0 && random.next() < repeat) {
+      this.#coverage.count("messages repeated");
+      copies.push(usual + random.next() * REORDER_MS);
+    }
+    return copies;
+  }
+
+  #inOrder(from: string | undefined, to: string, latencyMs: number): number {
+    const pair = `${from}>${to}`;
+    const nowMs = this.#nowMs();
+    const atMs = Math.max(nowMs + latencyMs, this.#arrivals.get(pair) ?? 0);
+    this.#arrivals.set(pair, atMs);
+    return atMs - nowMs;
+  }
+
+  #delay(usual: number, reorder: number, late: number, from: string): number {
+    if (late > 0 && this.#random.next() < late) {
+      this.#coverage.count("messages late");
+      const delayMs = usual + this.#random.next() * LATE_MS;
+      this.#late.push({ from, untilMs: this.#nowMs() + delayMs });
+      return delayMs;
+    }
+    if (reorder > 0 && this.#random.next() < reorder) {
+      return usual + this.#random.next() * REORDER_MS;
+    }
+    return usual;
+  }
+
+  #isPartOfPromise(subject: string, payload: Uint8Array): boolean {
+    if (!subject.includes(".promise.")) return false;
+    const read = this.#codec.decode("promise", payload);
+    return "message" in read && read.message.type === "promise" && read.message.parts > 1;
+  }
+}

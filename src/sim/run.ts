@@ -1,0 +1,180 @@
+/**
+ * A run: a plan, carried out on the world, watched by the monitor, and asked in the end whether
+ * the cluster is alive.
+ */
+
+import { createSeededRandom } from "../adapters/memory/random.js";
+import { createCodec } from "../adapters/msgpackr/codec.js";
+import type { Cluster } from "../paxos/cluster.js";
+import { type CallRecorder, Clients } from "./clients.js";
+import { Coverage } from "./coverage.js";
+import { Faults } from "./faults.js";
+import type { Violation } from "./ledger.js";
+import { endFaults, whatIsMissing } from "./liveness.js";
+import { Monitor } from "./monitor.js";
+import { Network } from "./network.js";
+import { CALM, type Plan } from "./plan.js";
+import { clusterOf, placesOf } from "./setup.js";
+import { type Parts, World } from "./world.js";
+
+/** Virtual time after faults in which everything must be answered and learned. */
+const LIVENESS_MS = 60_000;
+/** After that, time for what was late, so that it can still do harm. */
+const AFTERMATH_MS = 300;
+
+/** What a run may be given beside its plan. */
+export interface RunOptions {
+  /** Broken parts, for the negative controls. */
+  readonly parts?: Parts | undefined;
+  /** Changes the cluster: quorums that miss each other. */
+  readonly cluster?: ((cluster: Cluster) => Cluster) | undefined;
+  readonly recorder?: ((nowNs: () => number) => CallRecorder) | undefined;
+  /** Sees the run before it begins, to look on. */
+  readonly onReady?: ((run: Run) => void) | undefined;
+}
+
+/** How a run ended. */
+export interface RunResult {
+  readonly plan: Plan;
+  readonly violation: Violation | null;
+  readonly coverage: Coverage;
+  /** Milliseconds of the world. */
+  readonly virtualMs: number;
+}
+
+/** A run and its parts, while it lasts. */
+export class Run {
+  readonly plan: Plan;
+  readonly world: World;
+  readonly monitor: Monitor;
+  readonly coverage = new Coverage();
+  readonly network: Network;
+  readonly faults: Faults;
+  readonly clients: Clients;
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.plan = plan;
+    const { setup, seed } = plan;
+    const drawn = clusterOf(setup);
+    const cluster = options.cluster?.(drawn) ?? drawn;
+    const codec = createCodec(cluster);
+    const random = createSeededRandom(`run ${seed}`);
+    const { coverage } = this;
+    const disks = random.fork("disks");
+    this.world = new World({
+      ...options.parts,
+      cluster,
+      seed: `world ${seed}`,
+      syncMs: (file) => (0.05 + disks.next()) * plan.syncMs + this.faults.slowness(file),
+      observe: (process) => this.monitor.observe(process),
+      onHalt: (process, { role, id, why, cause }) => {
+        coverage.count(`halted: ${role}`);
+        if (cause === "threw") this.monitor.ledger.break("noRoleThrows", `${role} ${id}: ${why}`);
+        this.faults.halted(process);
+      },
+      onRefused: (process, _role, _id, { code }) => {
+        coverage.count(`store refused: ${code}`);
+        this.faults.halted(process);
+      },
+    });
+    const pairs = (id: string) => this.world.files.get(`acceptor ${id}`)?.pairs() ?? [];
+    this.monitor = new Monitor(cluster, coverage, pairs);
+    this.network = new Network({
+      weather: plan.weather,
+      latencyMs: plan.latencyMs,
+      random: random.fork("network"),
+      coverage,
+      codec,
+      nowMs: () => this.world.clock.nowMs(),
+    });
+    this.world.bus.intercept((delivery) => this.network.decide(delivery));
+    this.faults = new Faults({
+      world: this.world,
+      network: this.network,
+      coverage,
+      codec,
+      random: random.fork("faults"),
+      places: new Map(placesOf(setup).map(({ name, members }) => [name, members])),
+      rates: setup.rates,
+      onOlderCopy: (acceptor, what) => this.#olderCopy(acceptor, what),
+    });
+    const nowNs = () => Math.round(this.world.clock.nowMs() * 1e6);
+    const recorder = options.recorder?.(nowNs);
+    this.clients = new Clients(this.world, this.monitor, coverage, codec, recorder);
+  }
+
+  /** The first violation, if there is one by now. */
+  get violation(): Violation | null {
+    return this.monitor.ledger.violation;
+  }
+
+  /** Carries the plan out. */
+  go(): Violation | null {
+    const { plan, world } = this;
+    const { clock } = world;
+    this.faults.startAll();
+    for (const { atMs, fault } of plan.faults) {
+      clock.setTimer(atMs, () => this.faults.strike(fault));
+    }
+    for (const { atMs, client, request } of plan.requests) {
+      clock.setTimer(atMs, () => this.clients.make(client, request));
+    }
+    const isBroken = () => this.violation !== null;
+    clock.runUntil(isBroken, plan.calmMs);
+    if (isBroken()) return this.violation;
+    endFaults(this);
+    clock.runUntil(() => isBroken() || this.#isDone(), LIVENESS_MS);
+    if (isBroken()) return this.violation;
+    const missing = whatIsMissing(this);
+    if (missing !== null) {
+      this.monitor.ledger.break("liveness", `${plan.ending}: ${missing}`);
+      return this.violation;
+    }
+    clock.runUntil(isBroken, AFTERMATH_MS);
+    this.#judgeEnd();
+    return this.violation;
+  }
+
+  #isDone(): boolean {
+    return this.clients.open === 0 && whatIsMissing(this) === null;
+  }
+
+  #judgeEnd(): void {
+    const { ledger } = this.monitor;
+    const [lie] = this.clients.lies();
+    if (lie !== undefined) {
+      ledger.break(
+        "failedMeansNever",
+        `${lie} was refused as certainly not chosen, and stands in the log`,
+      );
+    }
+    this.coverage.count("values chosen", ledger.chosenCount);
+    const { weather, faults, setup } = this.plan;
+    const isQuiet =
+      faults.length === 0 && Object.keys(setup.rates).length === 0 && sameWeather(weather, CALM);
+    const elections = this.coverage.counts.get("elections") ?? 0;
+    if (isQuiet) this.coverage.count("runs without faults");
+    if (isQuiet && elections > 1) {
+      ledger.break("quietLeader", `${elections} elections although nothing went wrong`);
+    }
+  }
+
+  #olderCopy(acceptor: string, what: "tried" | "served" | "gone"): void {
+    if (what === "served") {
+      const sentence = `${acceptor} serves on an older copy of its store, though a witness lives`;
+      this.monitor.ledger.break("olderCopyIsSilent", sentence);
+    } else this.monitor.mute(acceptor, what === "tried");
+  }
+}
+
+/** Runs a plan to its end, or to the first violation. */
+export function runPlan(plan: Plan, options: RunOptions = {}): RunResult {
+  const run = new Run(plan, options);
+  options.onReady?.(run);
+  const violation = run.go();
+  return { plan, violation, coverage: run.coverage, virtualMs: run.world.clock.nowMs() };
+}
+
+function sameWeather(a: Plan["weather"], b: Plan["weather"]): boolean {
+  return a.loss === b.loss && a.repeat === b.repeat && a.reorder === b.reorder && a.late === b.late;
+}

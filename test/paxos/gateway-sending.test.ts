@@ -1,0 +1,146 @@
+/**
+ * Goal: what was lost is sent again, at the right time and no more often than it helps: copies of
+ * what a slow leader still has would only make it slower.
+ * Method: the real gateway's rules against the real rules of the log, with a clock of our own.
+ */
+import { describe, expect, it } from "vitest";
+import { createSeededRandom } from "../../src/adapters/memory/random.js";
+import type { Outcome } from "../../src/paxos/messages.js";
+import { GatewayBench, sessionId } from "../support/gateway-world.js";
+
+/** A bench with a session that is open. */
+function opened(bench = new GatewayBench()): { bench: GatewayBench; session: string } {
+  const session = bench.open("s");
+  bench.hear(...bench.choose(...bench.take()));
+  return { bench, session };
+}
+
+describe("a lost message", () => {
+  /** Four are sent each in a message of its own; the first is lost. */
+  function lossy(): { bench: GatewayBench; early: Outcome[] } {
+    const { bench, session } = opened(new GatewayBench({ batchCommandsMax: 1 }));
+    bench.hold(session, 1, 2, 3, 4);
+    const [, ...rest] = bench.take();
+    const early = bench.choose(...rest);
+    expect(early.map(({ kind }) => kind)).toEqual(["early", "early", "early"]);
+    return { bench, early };
+  }
+
+  it("is sent again at the first early outcome, with everything after it, at once", () => {
+    const { bench, early } = lossy();
+    bench.hear(early[0] as Outcome);
+    const again = bench.take();
+    expect(again).toHaveLength(4);
+    expect(bench.isOverdue()).toBe(false); // no timer was needed
+    bench.hear(...early.slice(1));
+    expect(bench.take()).toEqual([]); // one gap, one answer
+    const { results } = bench.hear(...bench.choose(...again));
+    expect(results.get(sessionId("s"))?.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+    expect(bench.bodies()).toEqual(["7300/1", "7300/2", "7300/3", "7300/4"]);
+  });
+
+  it("is sent again even without credit for more", () => {
+    const { bench, early } = lossy();
+    bench.state.creditBytes = 1;
+    bench.hear(...early);
+    expect(bench.sent()).toEqual(["1"]);
+  });
+
+  it("goes before what the session asks later", () => {
+    const { bench, early } = lossy();
+    bench.hold(sessionId("s"), 5);
+    bench.hear(early[0] as Outcome);
+    expect(bench.sent()).toEqual(["1", "2", "3", "4", "5"]);
+  });
+
+  it("twice for one gap is answered again after a while", () => {
+    const { bench, early } = lossy();
+    bench.hear(early[0] as Outcome);
+    bench.take(); // lost again
+    bench.nowMs += bench.limits.retryDelayMs - 1;
+    bench.hear(early[1] as Outcome);
+    expect(bench.sent()).toEqual([]);
+    bench.nowMs += 1;
+    bench.hear(early[2] as Outcome);
+    expect(bench.sent()).toEqual(["1", "2", "3", "4"]);
+  });
+
+  it("for another gap is answered at once", () => {
+    const { bench, early } = lossy();
+    bench.hear(early[0] as Outcome);
+    const [first, , third, fourth] = bench.take();
+    const [done, ...late] = bench.choose(...[first, third, fourth].flatMap((one) => one ?? []));
+    bench.hear(done as Outcome, ...late); // now 2 is missing
+    expect(bench.sent()).toEqual(["2", "3", "4"]);
+  });
+
+  it("without a successor shows as overdue", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1);
+    bench.take();
+    bench.nowMs += 4 * bench.limits.retryDelayMs;
+    expect(bench.isOverdue()).toBe(true);
+    bench.sendAllAgain();
+    expect(bench.sent()).toEqual(["1"]);
+    expect(bench.isOverdue()).toBe(false);
+  });
+
+  it("is not overdue while outcomes of its session come", () => {
+    const { bench, session } = opened(new GatewayBench({ batchCommandsMax: 1 }));
+    bench.hold(session, 1, 2);
+    const [first] = bench.take();
+    bench.nowMs += 4 * bench.limits.retryDelayMs - 1;
+    bench.hear(...bench.choose(...(first === undefined ? [] : [first])));
+    bench.nowMs += 1;
+    expect(bench.isOverdue()).toBe(false); // the second waits in a slow leader's queue
+    bench.nowMs += 4 * bench.limits.retryDelayMs - 1;
+    expect(bench.isOverdue()).toBe(true);
+  });
+
+  it("is sent again ever more patiently, until an outcome comes", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 1);
+    bench.take();
+    const waits: number[] = [];
+    for (let sent = 0; sent < 5; sent++) {
+      const from = bench.nowMs;
+      while (!bench.isOverdue()) bench.nowMs += bench.limits.retryDelayMs;
+      waits.push((bench.nowMs - from) / bench.limits.retryDelayMs);
+      bench.sendOverdueAgain();
+      const again = bench.take();
+      if (sent === 4) bench.hear(...bench.choose(...again));
+    }
+    expect(waits).toEqual([4, 8, 16, 32, 32]);
+    bench.hold(session, 2);
+    bench.take();
+    bench.nowMs += 4 * bench.limits.retryDelayMs;
+    expect(bench.isOverdue()).toBe(true);
+  });
+
+  it("of an opening shows as overdue, though a request was held before it", () => {
+    const bench = new GatewayBench();
+    bench.hold(sessionId("s"), 1);
+    bench.open("s");
+    expect(bench.sent()).toEqual(["open"]);
+    bench.nowMs += 4 * bench.limits.retryDelayMs;
+    expect(bench.isOverdue()).toBe(true);
+  });
+
+  it("is not answered by copy after copy where messages overtake each other", () => {
+    const { bench, session } = opened(new GatewayBench({ batchCommandsMax: 1 }));
+    bench.hold(session, ...Array.from({ length: 40 }, (_, at) => at + 1));
+    const random = createSeededRandom(1);
+    const pool = bench.take();
+    let sent = pool.length;
+    while (bench.bodies().length < 40) {
+      bench.nowMs += 5;
+      if (bench.isOverdue()) bench.sendOverdueAgain();
+      const [message] = pool.splice(random.integer(Math.max(1, pool.length)), 1);
+      if (message !== undefined) bench.hear(...bench.choose(message));
+      const again = bench.take();
+      sent += again.length;
+      pool.push(...again);
+    }
+    expect(sent).toBeLessThan(850); // 714; without the bound 981
+  });
+});
