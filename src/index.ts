@@ -36,10 +36,17 @@ export {
   UnavailableError,
   WrongClusterError,
 } from "./client/errors.js";
+export {
+  History,
+  type HistoryModel,
+  type HistoryOptions,
+  type OpenCall,
+} from "./client/history.js";
 export type { Receipt } from "./client/session.js";
 export type { ChosenEvent, ChosenOptions, ProposeOptions, Synod } from "./client/synod.js";
 export type { Value, ValueCodec } from "./client/values.js";
 export type { Ballot } from "./paxos/ballot.js";
+export { HistoryFile } from "./worker/history-file.js";
 
 /** How to find a cluster. */
 export interface ConnectOptions extends OpenOptions {

@@ -12,6 +12,8 @@ import { checkKey, decide } from "./decide.js";
 import { aborted, type Call, closed, timeoutOf } from "./ending.js";
 import type { RawEntry } from "./entries.js";
 import { InvalidError, NotPermittedError, UnavailableError } from "./errors.js";
+import type { History } from "./history.js";
+import { Recorder, showBody } from "./recorder.js";
 import { type Receipt, SESSION_ROLE, Session } from "./session.js";
 import type { ChosenEvent, ChosenOptions, ProposeOptions, Synod } from "./synod.js";
 import {
@@ -34,6 +36,8 @@ export interface ClientPorts {
   readonly logger: Logger;
   readonly values: ValueCodec;
   readonly pendingMax: number;
+  /** Hear the calls of their models. */
+  readonly histories: readonly History[];
 }
 
 /** How long `close` waits for what the session still has to say. */
@@ -48,6 +52,7 @@ export class Client implements Synod {
   readonly #host: Host;
   readonly #asker: Asker;
   readonly #session: Session;
+  readonly #recorder: Recorder;
   /** The name under which it signs decisions. */
   readonly #id: string;
   readonly #feeds = new Set<ChosenFeed>();
@@ -62,6 +67,7 @@ export class Client implements Synod {
     this.cluster = cluster;
     this.#ports = ports;
     this.#id = random.hex(16);
+    this.#recorder = new Recorder(ports.histories);
     this.#host = new Host({
       ...ports,
       registry: [SESSION_ROLE],
@@ -104,7 +110,12 @@ export class Client implements Synod {
     if (typeof id !== "string" || new TextEncoder().encode(id).length > 255) {
       throw new InvalidError("an id is a string of at most 255 bytes of UTF-8");
     }
-    return this.#session.submit(value, id, call);
+    return this.#recorder.record(
+      "propose",
+      () => ({ op: "propose", value: showBody(value) }),
+      () => this.#session.submit(value, id, call),
+      ({ position, slot }) => ({ position, slot }),
+    );
   }
 
   chosen(options: ChosenOptions = {}): AsyncIterableIterator<ChosenEvent, undefined> {
@@ -144,10 +155,21 @@ export class Client implements Synod {
   decide(key: string, value: unknown, call?: Call): Promise<Value>;
   decide(key: string, value?: undefined, call?: Call): Promise<Value | null>;
   async decide(key: string, value?: unknown, call: Call = {}): Promise<Value | null> {
-    const { cluster, clock, codec, values } = this.#ports;
+    const { cluster, values } = this.#ports;
     if (this.#closing !== null) throw closed();
     checkKey(key, cluster.limits.keyBytesMax);
     const wish = value === undefined ? null : encodeValue(value, this.#valueBytesMax, values);
+    const held = await this.#recorder.record(
+      "decide",
+      () => (wish === null ? { op: "get", key } : { op: "decide", key, value: showBody(wish) }),
+      () => this.#decide(key, wish, call),
+      (held) => (held === null ? null : showBody(held)),
+    );
+    return held === null ? null : decodeValue(held, values);
+  }
+
+  #decide(key: string, wish: TypedBody | null, call: Call): Promise<TypedBody | null> {
+    const { cluster, clock, codec } = this.#ports;
     const message = {
       type: "decide" as const,
       key,
@@ -155,7 +177,7 @@ export class Client implements Synod {
       valueType: wish?.type ?? ("bytes" as const),
       reply: "",
     };
-    const held = await decide(
+    return decide(
       {
         asker: this.#asker,
         clock,
@@ -177,7 +199,6 @@ export class Client implements Synod {
       },
       call,
     );
-    return held === null ? null : decodeValue(held, values);
   }
 
   async status(call: Call = {}): Promise<Status> {

@@ -7,6 +7,7 @@ import { Client } from "./client.js";
 import { aborted, type Call, type Ended, timeoutOf, watchEnd } from "./ending.js";
 import { readJson } from "./entries.js";
 import { InvalidError, type SynodError, UnavailableError, WrongClusterError } from "./errors.js";
+import { historiesOf, type RecorderOption } from "./recorder.js";
 import { EXACT, type ValueCodec } from "./values.js";
 
 /** What does not depend on how the server is reached. */
@@ -20,6 +21,11 @@ export interface OpenOptions extends Call {
   readonly session?: SessionOptions | undefined;
   /** Hears what the client has to say; nobody if left out. */
   readonly logger?: Logger | undefined;
+  /**
+   * Hears the calls of `propose` and of `decide`, for judges of histories; nobody if left out. A
+   * history may serve several clients; the values of them all must be unique.
+   */
+  readonly recorder?: RecorderOption;
 }
 
 /** Bounds of the session. */
@@ -55,6 +61,7 @@ export function checkOptions(options: OpenOptions): void {
   if (!Number.isInteger(pendingMax) || pendingMax < 1 || pendingMax > PENDING_LIMIT) {
     throw new InvalidError(`session.pendingMax must be a whole number of 1 to ${PENDING_LIMIT}`);
   }
+  historiesOf(options.recorder);
   timeoutOf(options);
 }
 
@@ -74,6 +81,7 @@ export async function openClient(ports: OpenPorts, options: OpenOptions): Promis
     logger,
     values: codec,
     pendingMax: session?.pendingMax ?? PENDING_MAX,
+    histories: historiesOf(options.recorder),
   });
 }
 
