@@ -82,6 +82,11 @@ judge<"lock">("lock", {
     "a release that was never answered": [
       ...[ok(1, 2, acquire("a"), won(3)), info(3, release("a")), ok(4, 5, acquire("b"), won(5))],
     ],
+    "one of two unanswered acquires that kept others out, the other came later": [
+      ...[info(1, acquire("a")), info(2, acquire("b")), ok(3, 4, acquire("c"), { ok: false })],
+      ...[info(5, release("a")), info(6, release("b")), ok(7, 8, acquire("c"), won(4))],
+      ...[ok(9, 10, release("c"), true), ok(11, 12, release("a"), true)],
+    ],
     "nothing to release": [ok(1, 2, release("a"), false)],
     "another one's to release": [ok(1, 2, acquire("a"), won(1)), ok(3, 4, release("b"), false)],
     "an old token": [ok(1, 2, acquire("a"), won(5)), ok(3, 4, release("a", 4), false)],
