@@ -54,7 +54,7 @@ export class Clients {
   readonly #monitor: Monitor;
   readonly #coverage: Coverage;
   readonly #codec: Codec;
-  readonly #recorder: CallRecorder | undefined;
+  readonly #recorder: CallRecorder;
   readonly #sessions = new Map<string, SessionClient>();
   readonly #links = new Map<string, MemoryTransport>();
   readonly #denied = new Set<string>();
@@ -66,7 +66,7 @@ export class Clients {
     monitor: Monitor,
     coverage: Coverage,
     codec: Codec,
-    recorder: CallRecorder | undefined,
+    recorder: CallRecorder,
   ) {
     this.#world = world;
     this.#monitor = monitor;
@@ -89,7 +89,7 @@ export class Clients {
   make(client: string, request: Request): void {
     const call = { id: ++this.#calls, client, request };
     this.#open++;
-    this.#recorder?.called(call);
+    this.#recorder.called(call);
     if (request.kind === "submit") this.#submit(call, request.value);
     else if (request.kind === "propose") this.#propose(call, request, 1);
     else this.#decide(call, request, 1);
@@ -97,7 +97,7 @@ export class Clients {
 
   #end(call: Call, outcome: Outcome): void {
     this.#open--;
-    this.#recorder?.ended(call, outcome);
+    this.#recorder.ended(call, outcome);
     if (outcome.kind === "ok") this.#coverage.count("requests acknowledged");
     if (outcome.kind === "decided") this.#coverage.count("keys decided");
     if (outcome.kind === "fail") {

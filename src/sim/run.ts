@@ -6,9 +6,10 @@
 import { createSeededRandom } from "../adapters/memory/random.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
 import type { Cluster } from "../paxos/cluster.js";
-import { type CallRecorder, Clients } from "./clients.js";
+import { Clients } from "./clients.js";
 import { Coverage } from "./coverage.js";
 import { Faults } from "./faults.js";
+import { Histories } from "./histories.js";
 import type { Violation } from "./ledger.js";
 import { endFaults, whatIsMissing } from "./liveness.js";
 import { Monitor } from "./monitor.js";
@@ -28,7 +29,6 @@ export interface RunOptions {
   readonly parts?: Parts | undefined;
   /** Changes the cluster: quorums that miss each other. */
   readonly cluster?: ((cluster: Cluster) => Cluster) | undefined;
-  readonly recorder?: ((nowNs: () => number) => CallRecorder) | undefined;
   /** Sees the run before it begins, to look on. */
   readonly onReady?: ((run: Run) => void) | undefined;
 }
@@ -38,6 +38,7 @@ export interface RunResult {
   readonly plan: Plan;
   readonly violation: Violation | null;
   readonly coverage: Coverage;
+  readonly histories: Histories;
   /** Milliseconds of the world. */
   readonly virtualMs: number;
 }
@@ -51,6 +52,7 @@ export class Run {
   readonly network: Network;
   readonly faults: Faults;
   readonly clients: Clients;
+  readonly histories: Histories;
 
   constructor(plan: Plan, options: RunOptions) {
     this.plan = plan;
@@ -98,9 +100,8 @@ export class Run {
       rates: setup.rates,
       onOlderCopy: (acceptor, what) => this.#olderCopy(acceptor, what),
     });
-    const nowNs = () => Math.round(this.world.clock.nowMs() * 1e6);
-    const recorder = options.recorder?.(nowNs);
-    this.clients = new Clients(this.world, this.monitor, coverage, codec, recorder);
+    this.histories = new Histories(() => this.world.clock.nowMs());
+    this.clients = new Clients(this.world, this.monitor, coverage, codec, this.histories);
   }
 
   /** The first violation, if there is one by now. */
@@ -148,6 +149,8 @@ export class Run {
         `${lie} was refused as certainly not chosen, and stands in the log`,
       );
     }
+    const disorder = this.histories.judge();
+    if (disorder !== null) ledger.break(disorder.invariant, disorder.sentence);
     this.coverage.count("values chosen", ledger.chosenCount);
     const { weather, faults, setup } = this.plan;
     const isQuiet =
@@ -172,7 +175,8 @@ export function runPlan(plan: Plan, options: RunOptions = {}): RunResult {
   const run = new Run(plan, options);
   options.onReady?.(run);
   const violation = run.go();
-  return { plan, violation, coverage: run.coverage, virtualMs: run.world.clock.nowMs() };
+  const { coverage, histories, world } = run;
+  return { plan, violation, coverage, histories, virtualMs: world.clock.nowMs() };
 }
 
 function sameWeather(a: Plan["weather"], b: Plan["weather"]): boolean {

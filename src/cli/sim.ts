@@ -1,0 +1,216 @@
+/** `synod sim`: whole clusters in a seeded world, by the thousand, judged at every step. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { Command } from "commander";
+import { Coverage, notSeen } from "../sim/coverage.js";
+import type { Catch } from "../sim/hunt.js";
+import type { Violation } from "../sim/ledger.js";
+import { checkHistory } from "../sim/linearizability/check.js";
+import { explainVerdict } from "../sim/linearizability/explain.js";
+import { drawPlan, type Plan } from "../sim/plan.js";
+import { runPlan } from "../sim/run.js";
+import { EXIT } from "../worker/exit.js";
+import { usage } from "./failure.js";
+import { wholeNumber } from "./format.js";
+import type { Errand } from "./sim-hunter.js";
+import { duration, result, say, styled, table } from "./terminal.js";
+
+interface SimFlags {
+  readonly seeds: string;
+  readonly from: string;
+  readonly seed?: string;
+  readonly threads?: string;
+  readonly history?: string;
+  readonly check?: string;
+  readonly json?: boolean;
+}
+
+/** Seeds that a thread hunts before it reports. */
+const ERRAND_SEEDS = 20;
+/** Batches of fewer seeds are not asked whether they have seen everything. */
+const COVERED_SEEDS = 500;
+
+const examples = `
+A seed is a cluster of the real roles, its faults, its clients and its luck. Every seed is run twice
+alike, and judged by the invariants of the paper at every step; in the end all that was asked must be
+answered, and every learner must have the same log.
+
+Examples:
+  synod sim                          500 seeds: what happened in them, and what was found
+  synod sim --seeds 100000           a long hunt
+  synod sim --seed 4711              one seed again
+  synod sim --seed 4711 --history h  what its clients did and were told (hist/1)
+  synod sim --check h                is there an order that explains a history?`;
+
+/** Adds the command. */
+export function addSim(program: Command): void {
+  program
+    .command("sim")
+    .description("hunt for bugs in simulated clusters, by seed")
+    .option("--seeds <n>", "how many seeds", "500")
+    .option("--from <seed>", "the first of them", "1")
+    .option("--seed <n>", "one seed only")
+    .option("--threads <n>", "how many at once; as many as there are cores if left out")
+    .option("--history <file>", "write what the clients of --seed did and were told")
+    .option("--check <file>", "judge a history instead: is it linearizable?")
+    .option("--json", "print one JSON object a line")
+    .addHelpText("after", examples)
+    .action(sim);
+}
+
+async function sim(flags: SimFlags): Promise<void> {
+  if (flags.check !== undefined) check(flags.check);
+  else if (flags.seed !== undefined) one(wholeNumber(flags.seed, "--seed", 0, 2 ** 31), flags);
+  else if (flags.history !== undefined) throw usage("--history needs --seed: a file has one run");
+  else await many(flags);
+}
+
+/** Judges a file. */
+function check(file: string): void {
+  const verdict = checkHistory(readFileSync(file, "utf8"));
+  result(explainVerdict(verdict));
+  if (verdict.kind !== "linearizable") process.exitCode = EXIT.failed;
+}
+
+/** Runs one seed. */
+function one(seed: number, { history, json }: SimFlags): void {
+  const plan = drawPlan(seed);
+  const { violation, coverage, virtualMs, histories } = runPlan(plan);
+  if (history !== undefined) writeHistories(history, histories.lines);
+  if (json === true) {
+    const counts = Object.fromEntries(coverage.counts);
+    result(JSON.stringify({ seed, violation, virtualMs: Math.round(virtualMs), counts }));
+  } else {
+    describe(plan);
+    for (const line of countLines(coverage)) result(line);
+    if (violation === null) result("no violation");
+    else tellViolation(plan, violation);
+  }
+  if (violation !== null) process.exitCode = EXIT.failed;
+}
+
+/** One file has one model: the log's calls; those about keys beside them if there are both. */
+function writeHistories(
+  file: string,
+  { propose, decide }: { readonly propose: readonly string[]; readonly decide: readonly string[] },
+): void {
+  const both = propose.length > 0 && decide.length > 0;
+  const text = (lines: readonly string[]) => `${lines.join("\n")}\n`;
+  writeFileSync(file, text(propose.length > 0 ? propose : decide));
+  if (both) writeFileSync(`${file}.decide`, text(decide));
+}
+
+/** Runs many seeds on all cores. */
+async function many(flags: SimFlags): Promise<void> {
+  const seeds = wholeNumber(flags.seeds, "--seeds", 1, 2 ** 31);
+  const from = wholeNumber(flags.from, "--from", 0, 2 ** 31);
+  const threads =
+    flags.threads === undefined
+      ? availableParallelism()
+      : wholeNumber(flags.threads, "--threads", 1, 64);
+  const startMs = performance.now();
+  const coverage = new Coverage();
+  let done = 0;
+  let virtualMs = 0;
+  let found: Catch["found"] = null;
+  await inThreads(threads, from, from + seeds, (caught) => {
+    done += caught.to - caught.from;
+    virtualMs += caught.virtualMs;
+    coverage.add(caught.counts);
+    if (caught.found !== null && (found === null || caught.found.plan.seed < found.plan.seed)) {
+      found = caught.found;
+    }
+    showProgress(done, seeds);
+    return found === null;
+  });
+  if (process.stderr.isTTY === true) process.stderr.write("\r\u001b[K");
+  const missing = found === null && done >= COVERED_SEEDS ? notSeen(coverage) : [];
+  const ms = performance.now() - startMs;
+  if (flags.json === true) {
+    const counts = Object.fromEntries(coverage.counts);
+    result(JSON.stringify({ seeds: done, from, ms, virtualMs, counts, missing, found }));
+  } else report({ done, ms, virtualMs, coverage, missing, found });
+  if (found !== null || missing.length > 0) process.exitCode = EXIT.failed;
+}
+
+interface Report {
+  readonly done: number;
+  readonly ms: number;
+  readonly virtualMs: number;
+  readonly coverage: Coverage;
+  readonly missing: readonly string[];
+  readonly found: Catch["found"];
+}
+
+function report({ done, ms, virtualMs, coverage, missing, found }: Report): void {
+  for (const line of countLines(coverage)) result(line);
+  result("");
+  const minutes = ms / 60_000;
+  const hours = (virtualMs / 3_600_000 / minutes).toFixed(1);
+  const rate = Math.round(done / minutes).toLocaleString("en");
+  const whole = `${done.toLocaleString("en")} seeds in ${duration(ms)}`;
+  result(`${whole}: ${rate} seeds and ${hours} simulated hours a minute`);
+  if (found !== null) tellViolation(found.plan, found.violation);
+  else if (missing.length > 0) {
+    result(styled(process.stdout, "red", `never seen: ${missing.join(", ")}`));
+  } else result("no violation");
+}
+
+/** Gives errands to threads until there are none left, or `take` has enough. */
+async function inThreads(
+  threads: number,
+  from: number,
+  to: number,
+  take: (caught: Catch) => boolean,
+): Promise<void> {
+  let next = from;
+  let goesOn = true;
+  const work = () =>
+    new Promise<void>((resolve, reject) => {
+      const thread = new Worker(new URL("./sim-hunter.js", import.meta.url));
+      const send = () => {
+        if (!goesOn || next >= to) {
+          void thread.terminate().then(() => resolve());
+          return;
+        }
+        const errand: Errand = { from: next, to: Math.min(to, next + ERRAND_SEEDS) };
+        next = errand.to;
+        thread.postMessage(errand);
+      };
+      thread.on("message", (caught: Catch) => {
+        if (!take(caught)) goesOn = false;
+        send();
+      });
+      thread.on("error", reject);
+      send();
+    });
+  await Promise.all(Array.from({ length: Math.min(threads, to - from) }, work));
+}
+
+function showProgress(done: number, seeds: number): void {
+  if (process.stderr.isTTY !== true) return;
+  const part = Math.floor((done / seeds) * 100);
+  process.stderr.write(`\r${part} %, ${done.toLocaleString("en")} seeds`);
+}
+
+function countLines(coverage: Coverage): string[] {
+  const rows = [...coverage.counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([what, count]) => [what, count.toLocaleString("en")]);
+  return table([["what happened", "times"], ...rows]);
+}
+
+function describe({ seed, setup, faults, requests, ending }: Plan): void {
+  const { acceptors, proposers, quorums, learn, placement, family } = setup;
+  say(
+    `seed ${seed}: ${family}, ${acceptors} acceptors (${quorums.kind}), ${proposers} proposers, ` +
+      `learn ${learn.kind}, ${placement}; ${faults.length} faults, ${requests.length} requests; ` +
+      `then ${ending}`,
+  );
+}
+
+function tellViolation(plan: Plan, violation: Violation): void {
+  result(styled(process.stdout, "red", `violated: ${violation.invariant}, seed ${plan.seed}`));
+  result(violation.sentence);
+}

@@ -1,0 +1,40 @@
+/** A hunt: many seeds, one after the other, and what they saw together. */
+import type { Violation } from "./ledger.js";
+import { drawPlan, type Plan } from "./plan.js";
+import { type RunOptions, runPlan } from "./run.js";
+
+/** What some seeds came to. Plain data, so that it can cross from one thread to another. */
+export interface Catch {
+  readonly from: number;
+  /** Exclusive; below what was asked for if a violation ended it. */
+  readonly to: number;
+  readonly counts: readonly (readonly [string, number])[];
+  readonly virtualMs: number;
+  readonly found: { readonly plan: Plan; readonly violation: Violation } | null;
+}
+
+/** Something that a hunt does differently: a negative control. */
+export interface HuntOptions extends RunOptions {
+  /** Changes each plan, so that what is hunted can show itself. */
+  readonly narrow?: ((plan: Plan) => Plan) | undefined;
+}
+
+/** Runs the seeds from ≤ seed < to, up to the first violation. */
+export function hunt(from: number, to: number, options: HuntOptions = {}): Catch {
+  const counts = new Map<string, number>();
+  let virtualMs = 0;
+  for (let seed = from; seed < to; seed++) {
+    const drawn = drawPlan(seed);
+    const plan = options.narrow?.(drawn) ?? drawn;
+    const result = runPlan(plan, options);
+    virtualMs += result.virtualMs;
+    for (const [what, by] of result.coverage.counts) {
+      counts.set(what, (counts.get(what) ?? 0) + by);
+    }
+    const { violation } = result;
+    if (violation !== null) {
+      return { from, to: seed + 1, counts: [...counts], virtualMs, found: { plan, violation } };
+    }
+  }
+  return { from, to, counts: [...counts], virtualMs, found: null };
+}
