@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   chart: async () => (await import("./chart.js")).addChart,
   format: async () => (await import("./format.js")).addFormat,
   worker: async () => (await import("./worker.js")).addWorker,
+  sim: async () => (await import("./sim.js")).addSim,
   broker: async () => (await import("./broker.js")).addBroker,
 };
 

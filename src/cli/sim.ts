@@ -32,9 +32,9 @@ const ERRAND_SEEDS = 20;
 const COVERED_SEEDS = 500;
 
 const examples = `
-A seed is a cluster of the real roles, its faults, its clients and its luck. Every seed is run twice
-alike, and judged by the invariants of the paper at every step; in the end all that was asked must be
-answered, and every learner must have the same log.
+A seed is a cluster of the real roles, its clients, its faults and its luck; the same seed is always
+the same run. It is judged by the invariants of the paper at every step; in the end all that was asked
+must be answered, and every learner must have the same log.
 
 Examples:
   synod sim                          500 seeds: what happened in them, and what was found
@@ -69,6 +69,7 @@ async function sim(flags: SimFlags): Promise<void> {
 /** Judges a file. */
 function check(file: string): void {
   const verdict = checkHistory(readFileSync(file, "utf8"));
+  if (verdict.kind === "malformed") throw usage(`${file}: ${explainVerdict(verdict)}`);
   result(explainVerdict(verdict));
   if (verdict.kind !== "linearizable") process.exitCode = EXIT.failed;
 }

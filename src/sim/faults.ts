@@ -114,7 +114,8 @@ export class Faults {
     for (const { transport } of this.#world.processes.values()) transport.spare();
     for (const name of this.places.keys()) {
       const node = this.#world.processes.get(name);
-      const isWell = node?.host?.runners.every(({ halted }) => halted === null) === true;
+      const hasAll = node?.host?.runners.every(({ halted }) => halted === null) === true;
+      const isWell = hasAll && node?.gate.isDead === false;
       if (!isWell || node?.host?.runners.length !== node?.members.length) {
         this.#world.kill(name);
         this.start(name);

@@ -50,11 +50,16 @@ export class Histories implements CallRecorder {
     else call?.info(outcome.code);
   }
 
-  /** Judges them. @returns the first that has no order */
-  judge(): Violation | null {
+  /**
+   * Judges them.
+   *
+   * @param isComplete every position of the log is some call's, once
+   * @returns the first that has no order
+   */
+  judge(isComplete: boolean): Violation | null {
     for (const lines of [this.lines.propose, this.lines.decide]) {
       if (lines.length === 0) continue;
-      const verdict = checkHistory(lines, { statesMax: STATES_MAX });
+      const verdict = checkHistory(lines, { statesMax: STATES_MAX, isComplete });
       if (verdict.kind === "linearizable" || verdict.kind === "undecided") continue;
       return { invariant: "linearizable", sentence: explainVerdict(verdict) };
     }

@@ -145,7 +145,7 @@ const BEGIN_MS = 600;
 export function drawPlan(seed: number): Plan {
   const random = createSeededRandom(seed);
   const setup = drawSetup(random);
-  const calmMs = 2000 + random.integer(4000);
+  const calmMs = BEGIN_MS + 600 + random.integer(pick(random, [1000, 2000, 5000]));
   return {
     seed,
     setup,
@@ -290,6 +290,7 @@ function drawRequests(random: SeededRandom, setup: Setup, calmMs: number): Timed
   const requests: TimedRequest[] = [];
   const clients = 1 + random.integer(3);
   const keys = 1 + random.integer(3);
+  const most = pick(random, [15, 40, 150]);
   for (let client = 1; client <= clients; client++) {
     const everyMs = pick(random, [15, 60, 250]);
     const burst = pick(random, [1, 1, 3, 10]);
@@ -308,7 +309,7 @@ function drawRequests(random: SeededRandom, setup: Setup, calmMs: number): Timed
         });
       }
       atMs += 1 + random.integer(2 * everyMs);
-      if (requests.length > 150) break;
+      if (requests.length > most) break;
     }
   }
   return requests.sort((a, b) => a.atMs - b.atMs);

@@ -14,7 +14,7 @@ import type { Violation } from "./ledger.js";
 import { endFaults, whatIsMissing } from "./liveness.js";
 import { Monitor } from "./monitor.js";
 import { Network } from "./network.js";
-import { CALM, type Plan } from "./plan.js";
+import { CALM, type Plan, type TimedRequest } from "./plan.js";
 import { clusterOf, placesOf } from "./setup.js";
 import { type Parts, World } from "./world.js";
 
@@ -149,7 +149,9 @@ export class Run {
         `${lie} was refused as certainly not chosen, and stands in the log`,
       );
     }
-    const disorder = this.histories.judge();
+    // A request without identity may be brought in twice by a repeated message.
+    const isOnce = ({ request }: TimedRequest) => request.kind !== "propose" || request.hasId;
+    const disorder = this.histories.judge(this.plan.requests.every(isOnce));
     if (disorder !== null) ledger.break(disorder.invariant, disorder.sentence);
     this.coverage.count("values chosen", ledger.chosenCount);
     const { weather, faults, setup } = this.plan;
