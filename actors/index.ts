@@ -13,7 +13,7 @@ import { electorStatus, electorWaits } from "./elector/context.js";
 import { electorMachine } from "./elector/machine.js";
 import { gatewayStatus, gatewayWaits } from "./gateway/context.js";
 import { gatewayMachine } from "./gateway/machine.js";
-import { learnerStatus, learnerWaits } from "./learner/context.js";
+import { learnerLearned, learnerStatus, learnerWaits } from "./learner/context.js";
 import { learnerMachine } from "./learner/machine.js";
 import { proposerStatus, proposerWaits } from "./proposer/context.js";
 import { proposerMachine } from "./proposer/machine.js";
@@ -108,6 +108,7 @@ const learner: RoleDefinition = {
   doors: [
     { subject: "history", queue: "learner", isStructured: true, toEvent: readHistoryRequest },
   ],
+  learned: learnerLearned,
   status: (snapshot) => learnerStatus(snapshot.context),
   waits: (snapshot, nowMs) => learnerWaits(stateName(snapshot), snapshot.context, nowMs),
 };

@@ -1,7 +1,7 @@
 /** What a learner knows, keeps for those who come late, and shows. */
 
 import type { FeedEntry } from "../../src/actor/effect.js";
-import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import type { Learned, RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { KeyLearnerState, type KeyNews } from "../../src/paxos/key-learner.js";
 import { LearnerState } from "../../src/paxos/learner.js";
@@ -82,6 +82,12 @@ export function feedStart({ feedFrom, data, cluster }: LearnerContext): number |
   if (feedFrom !== null || data.chosen.tail === 0) return feedFrom;
   return Math.max(0, data.chosen.tail - cluster.limits.pipelineSlotsMax);
 }
+
+/** What an observer reads of a learner. */
+export const learnerLearned: Learned = {
+  entries: ({ context }) => (context as LearnerContext).taken,
+  key: ({ context }, key) => (context as LearnerContext).data.keys.decided.get(key)?.digest ?? null,
+};
 
 /** What `status` shows of a learner. */
 export function learnerStatus(context: LearnerContext): RoleStatus {

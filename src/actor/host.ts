@@ -12,6 +12,7 @@ import { Doors } from "./doors.js";
 import type { Address, Effect, Settlement } from "./effect.js";
 import { Feed } from "./feed.js";
 import { Intake } from "./intake.js";
+import type { LamportClock } from "./lamport.js";
 import type { Observer } from "./observer.js";
 import type { Outbox } from "./outbox.js";
 import type {
@@ -46,6 +47,8 @@ export interface HostOptions {
   readonly onHalt: (role: RoleName, id: string, why: string, cause: "halt" | "threw") => void;
   /** Sees what the roles do; nobody if left out. */
   readonly observer?: Observer | undefined;
+  /** The Lamport clock of the process, if an observer reads it; one of its own if left out. */
+  readonly lamport?: LamportClock | undefined;
   /** For the negative controls; the real outbox if left out. */
   readonly createOutbox?: ((release: (effect: Effect) => void) => Outbox) | undefined;
   /** Called with what a session settled. */

@@ -6,6 +6,7 @@
 import { type Cluster, storeIdOf } from "../paxos/cluster.js";
 import type { Message, Sender } from "../paxos/messages.js";
 import { LISTED_ROLES, SENDERS } from "../paxos/verbs.js";
+import { LamportClock } from "./lamport.js";
 import type { Codec, Envelope, Incoming, Logger, Transport } from "./ports.js";
 import type { Runner } from "./runner.js";
 import { parseSubject, type Space, subjectOf } from "./subject.js";
@@ -24,21 +25,24 @@ export interface IntakeOptions {
   /** This process, as it signs. */
   readonly nonce: string;
   readonly count: (reason: string) => number;
+  /** The clock of the process, if others read it too. */
+  readonly lamport?: LamportClock | undefined;
 }
 
 /** Reads and checks messages; keeps the process's Lamport clock and its witness. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #witness = new Witness();
-  #lc = 0;
+  readonly #lamport: LamportClock;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#lamport = options.lamport ?? new LamportClock();
   }
 
   /** The Lamport clock for a message that leaves now. */
   nextClock(): number {
-    return ++this.#lc;
+    return this.#lamport.tick();
   }
 
   /** Reads a message; undefined if it is dropped, or a hello, which is dealt with here. */
@@ -57,7 +61,8 @@ export class Intake {
       if (storeId === undefined) return this.#drop("unknown_member", incoming);
       if (storeId !== sender.storeId) return this.#drop("wrong_store", incoming);
     }
-    this.#lc = Math.max(this.#lc, decoded.lc) + 1;
+    this.#lamport.note(decoded.lc);
+    this.#lamport.tick();
     if (message.type === "hello") {
       const objection = this.#witness.object(sender, message);
       if (objection !== null) this.object(sender, objection);

@@ -4,7 +4,7 @@
 import type { AnyMachineSnapshot, AnyStateMachine } from "xstate";
 import type { Cluster } from "../paxos/cluster.js";
 import type { Limits } from "../paxos/limits.js";
-import type { Message, RoleName, Sender, Verb } from "../paxos/messages.js";
+import type { ChosenEntry, Message, RoleName, Sender, Verb } from "../paxos/messages.js";
 import type { StoreRecord } from "../paxos/record.js";
 import type { DoorAnswer } from "./effect.js";
 import type { Incoming } from "./ports.js";
@@ -129,6 +129,14 @@ export interface Door {
   ) => { readonly event: { readonly type: string } } | { readonly refused: DoorAnswer };
 }
 
+/** How an observer reads what a learner holds. */
+export interface Learned {
+  /** Chosen values of the log that it took last, in order of slot; some may be of earlier steps. */
+  readonly entries: (snapshot: RoleSnapshot) => readonly ChosenEntry[];
+  /** The digest of what a single-decree key holds; null as long as it is not known. */
+  readonly key: (snapshot: RoleSnapshot, key: string) => string | null;
+}
+
 /** A role as the registry lists it. */
 export interface RoleDefinition {
   readonly name: RoleName;
@@ -139,6 +147,8 @@ export interface RoleDefinition {
   /** Several instances in one process, told apart by this key of a message; absent for one. */
   readonly instanceOf?: (message: Message) => string | undefined;
   readonly doors?: readonly Door[];
+  /** Present for a role that learns what is chosen. */
+  readonly learned?: Learned;
   readonly status: (snapshot: RoleSnapshot) => RoleStatus;
   readonly waits: (snapshot: RoleSnapshot, nowMs: number) => readonly Wait[];
 }

@@ -27,6 +27,9 @@ Examples:
   synod worker acceptor proposer elector learner gateway --id n1 --data data
   synod worker learner --nats nats://10.0.0.7:4222
 
+With SYNOD_TRACE=FOLDER in the environment, what the roles do is traced there (ptrace/1), a file
+a role: see src/actor/README.md.
+
 Exit code ${EXIT.refused} means: do not start it again before you have read why.`;
 
 /** Adds the command. */
@@ -57,6 +60,7 @@ async function work(roles: readonly string[], flags: WorkerFlags): Promise<void>
     pretty: process.stderr.isTTY === true,
   });
   const stop = stopSignal();
+  const { SYNOD_TRACE: trace } = process.env;
   let worker: Worker;
   try {
     worker = await startWorker({
@@ -67,6 +71,7 @@ async function work(roles: readonly string[], flags: WorkerFlags): Promise<void>
       data: flags.data,
       prefix: place.space.prefix,
       logger,
+      trace: trace === "" ? undefined : trace,
       signal: stop,
       onHalt: (role, id, why) => void tellSupervisor({ kind: "halted", role, id, why }),
     });

@@ -40,6 +40,8 @@ export interface ClusterOptions {
   /** Where the stores are; a temporary folder, removed at the end, if left out. */
   readonly data?: string | undefined;
   readonly logger?: Logger | undefined;
+  /** The folder into which what the roles do is traced (ptrace/1); no trace if left out. */
+  readonly trace?: string | undefined;
 }
 
 /** A running cluster. */
@@ -121,7 +123,8 @@ interface Setting {
 
 function startPlaced({ name, roles }: PlacedProcess, setting: Setting): Promise<Worker> {
   const { options, cluster, data, clock, random, wire } = setting;
-  const worker = { roles, cluster, data, logger: options.logger };
+  const { logger, trace } = options;
+  const worker = { roles, cluster, data, logger, trace };
   const connect = async () => {
     if (wire.nats === undefined) return { transport: await wire.connect(name), server: "memory" };
     return connectPatiently({ ...worker, nats: wire.nats });

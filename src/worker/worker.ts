@@ -4,6 +4,7 @@
 
 import { roles as registry } from "../../actors/index.js";
 import { Host } from "../actor/host.js";
+import { LamportClock } from "../actor/lamport.js";
 import type { Clock, Logger, Random, Transport } from "../actor/ports.js";
 import { StoreRefused } from "../actor/refusal.js";
 import type { Store } from "../actor/store.js";
@@ -28,6 +29,7 @@ import {
 } from "./report.js";
 import { type RoleToRun, readRoles, WorkerOptionsError } from "./roles.js";
 import { openRoleStore, storeFolder } from "./stores.js";
+import { type RunningTrace, traceInto } from "./trace-files.js";
 
 /** What a worker runs, and where. */
 export interface WorkerOptions {
@@ -45,6 +47,8 @@ export interface WorkerOptions {
   readonly prefix?: string | undefined;
   /** Nothing is logged if left out. */
   readonly logger?: Logger | undefined;
+  /** The folder into which what the roles do is traced (ptrace/1); no trace if left out. */
+  readonly trace?: string | undefined;
   /** Ends the start as well as a worker that runs. */
   readonly signal?: AbortSignal | undefined;
   /** Called when a role stopped for good while others go on. */
@@ -214,6 +218,7 @@ class RunningWorker implements Worker {
   readonly ended: Promise<Ending>;
   readonly #parts: Parts;
   readonly #host: Host;
+  readonly #trace: RunningTrace | undefined;
   readonly #folders = new Map<string, string | null>();
   readonly #endings: (() => void)[] = [];
   #server: string;
@@ -229,14 +234,22 @@ class RunningWorker implements Worker {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+    const logger = options.logger ?? silent;
+    // Above everything this process can have heard before it was killed (README, "Traces").
+    const lamport = options.trace === undefined ? undefined : new LamportClock(Date.now() * 1000);
+    if (options.trace !== undefined && lamport !== undefined) {
+      this.#trace = traceInto(options.trace, { cluster, lamport, logger });
+    }
     this.#host = new Host({
+      observer: this.#trace?.observer,
+      lamport,
       cluster,
       prefix: options.prefix ?? "synod",
       transport,
       codec: createCodec(cluster),
       clock: ports.clock,
       random: ports.random,
-      logger: options.logger ?? silent,
+      logger,
       structured,
       registry: Object.values(registry),
       onHalt: (role, id, why, cause) => this.#halted(role, id, why, cause),
@@ -328,6 +341,7 @@ class RunningWorker implements Worker {
     await this.#parts.transport.drain();
     this.#isOver = true;
     for (const runner of this.#host.runners) runner.halt("stopped");
+    this.#trace?.close();
     await closeAll(this.#parts.opened);
     this.#end({ exitCode: EXIT.done, why: "stopped" });
   }

@@ -5,6 +5,7 @@
 import { roles, stateName } from "../../actors/index.js";
 import type { LearnerContext } from "../../actors/learner/context.js";
 import { Host } from "../../src/actor/host.js";
+import type { Observer } from "../../src/actor/observer.js";
 import type { Logger } from "../../src/actor/ports.js";
 import type { RoleDefinition } from "../../src/actor/role.js";
 import type { Runner } from "../../src/actor/runner.js";
@@ -92,9 +93,11 @@ export class World {
   readonly #client = this.bus.connect("client");
 
   readonly #codec;
+  readonly #observer: Observer | undefined;
 
-  constructor(seed: number, cluster: Cluster = worldCluster()) {
+  constructor(seed: number, cluster: Cluster = worldCluster(), observer?: Observer) {
     this.cluster = cluster;
+    this.#observer = observer;
     this.#codec = createCodec(cluster);
     this.#random = createSeededRandom(seed);
   }
@@ -114,6 +117,7 @@ export class World {
       logger: quiet,
       structured,
       registry,
+      observer: this.#observer,
       onHalt: (role, id, why) => {
         if (why !== KILLED) this.halts.push(`${role} ${id}: ${why}`);
       },
