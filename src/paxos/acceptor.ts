@@ -46,6 +46,8 @@ export class AcceptorState {
   votes = new Map<number, Vote>();
   votesFrom = 0;
   chosenWatermark = 0;
+  /** The chosen watermark that is on disk, or on the way there. */
+  markedWatermark = 0;
   trimmed = 0;
   highestVoted = -1;
   keys = new Map<string, KeyState>();
@@ -72,6 +74,7 @@ export function recoverAcceptor(records: readonly StoreRecord[]): AcceptorState 
       state.keys.set(record.key, { promised: record.promised, vote: record.vote });
     } else if (record.kind === "marks") {
       state.chosenWatermark = record.chosenWatermark;
+      state.markedWatermark = record.chosenWatermark;
       state.votesFrom = record.chosenWatermark;
       state.trimmed = record.trimmed;
       state.highestVoted = record.highestVoted;
@@ -209,7 +212,12 @@ export function castVotes(
     }
   }
   const watermark = accepts.reduce((high, accept) => Math.max(high, accept.chosenWatermark), 0);
-  if (noteChosen(state, watermark, limits) && records.length > 0) records.push(marks(state));
+  noteChosen(state, watermark, limits);
+  // Also what a beacon said before: at a low rate each watermark comes with one first.
+  if (records.length > 0 && state.chosenWatermark > state.markedWatermark) {
+    state.markedWatermark = state.chosenWatermark;
+    records.push(marks(state));
+  }
   return { records, voted, refused };
 }
 
