@@ -34,7 +34,7 @@ async function showStatus(flags: ConnectionFlags & { watch?: boolean }): Promise
     for (;;) {
       const status = await synod.status();
       const rows = rowsOf(synod.cluster, status.roles);
-      if (flags.json === true) result(JSON.stringify({ ...status, server, roles: rows }));
+      if (flags.json === true) result(JSON.stringify(plainStatus(status, rows, server)));
       else for (const line of draw(status, rows, server)) result(line);
       if (flags.watch !== true) return;
       await new Promise((resolve) => setTimeout(resolve, watchMs));
@@ -54,6 +54,30 @@ function rowsOf(cluster: Cluster, running: readonly RoleReport[]): RoleRow[] {
   return [...running, ...missing.map(gone)].sort(
     (a, b) => order.indexOf(a.role) - order.indexOf(b.role) || (a.id < b.id ? -1 : 1),
   );
+}
+
+/** The contract of `--json`: every field in its place, null where it does not apply. */
+function plainStatus(
+  { cluster, leader, dropped }: Status,
+  rows: readonly RoleRow[],
+  server: string,
+) {
+  const roles = rows.map((row) => {
+    const { role, id, pid, data, incarnation, state, syncs, why, ...of } = row;
+    return {
+      ...{ role, id, pid, data, incarnation, state, promised: of.promised ?? null },
+      chosenWatermark: of.chosenWatermark ?? null,
+      appliedWatermark: of.appliedWatermark ?? null,
+      firstRetained: of.firstRetained ?? null,
+      stateHash: of.stateHash ?? null,
+      elections: of.elections ?? null,
+      nacks: of.nacks ?? null,
+      ...{ syncs, dropped: of.dropped },
+      // Beside the contract.
+      ...{ ballot: of.ballot ?? null, leader: of.leader ?? null, keys: of.keys ?? null, why },
+    };
+  });
+  return { cluster, server, leader, roles, dropped };
 }
 
 function gone({ role, id }: { readonly role: string; readonly id: string }): RoleRow {
