@@ -43,7 +43,13 @@ export {
   type OpenCall,
 } from "./client/history.js";
 export type { Receipt } from "./client/session.js";
-export type { ChosenEvent, ChosenOptions, ProposeOptions, Synod } from "./client/synod.js";
+export type {
+  ChosenEvent,
+  ChosenOptions,
+  ChosenProof,
+  ProposeOptions,
+  Synod,
+} from "./client/synod.js";
 export type { Value, ValueCodec } from "./client/values.js";
 export type { Ballot } from "./paxos/ballot.js";
 export { HistoryFile } from "./worker/history-file.js";

@@ -2,6 +2,7 @@
 
 import type { FeedEntry } from "../../src/actor/effect.js";
 import type { Learned, RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import type { Bases } from "../../src/paxos/basis.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { KeyLearnerState, type KeyNews } from "../../src/paxos/key-learner.js";
 import { LearnerState } from "../../src/paxos/learner.js";
@@ -20,6 +21,8 @@ export class LearnerData {
   readonly chosen = new LearnerState();
   readonly keys = new KeyLearnerState();
   readonly log: LogState;
+  /** What ballots rest on, for `prove`. */
+  readonly bases: Bases = new Map();
   /** Entries by position, from {@link firstPosition} on. */
   readonly history: FeedEntry[] = [];
   firstPosition = 1;

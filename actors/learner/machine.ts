@@ -17,6 +17,7 @@ import {
 } from "../../src/actor/effect.js";
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
 import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
+import { hasBasis, noteBasis } from "../../src/paxos/basis.js";
 import { noteKeyChosen, noteKeyValue, noteKeyVote } from "../../src/paxos/key-learner.js";
 import {
   missingRange,
@@ -32,6 +33,7 @@ import { applyEntry } from "../../src/paxos/log.js";
 import type {
   Accept,
   Accepted,
+  Basis,
   Beacon,
   Chosen,
   ChosenEntry,
@@ -57,7 +59,7 @@ const FOLLOWERS_MAX = 1024;
 export type HistoryEvent = { readonly type: "history"; readonly nowMs: number } & HistoryAsk;
 
 type LearnerEvent =
-  | InboundOf<Accept | Chosen | Accepted | Beacon | Votes | Entries | Repair | Follow>
+  | InboundOf<Accept | Chosen | Accepted | Beacon | Basis | Votes | Entries | Repair | Follow>
   | InboundOf<KeyAccept | KeyAccepted | KeyChosen>
   | HistoryEvent
   | HostEvent;
@@ -205,6 +207,13 @@ export const learnerMachine = setup({
       });
       return { keyNews };
     }),
+    keepBasis: assign(({ context, event }) => {
+      assertEvent(event, "basis");
+      for (const { from, message } of event.received) {
+        noteBasis(context.data.bases, from.id, message);
+      }
+      return {};
+    }),
     beginRepair: assign(({ context, event }) => {
       const sinceMs = "nowMs" in event ? (event.nowMs ?? context.sinceMs) : context.sinceMs;
       return { attempts: context.attempts + 1, repairs: context.repairs + 1, sinceMs };
@@ -269,6 +278,14 @@ export const learnerMachine = setup({
       // Acceptors first; every other try asks the learners, who know more than votes.
       const asked = context.attempts % 2 === 1 ? "acceptor" : "learner";
       return [broadcast(asked, { type: "repair", ...range, bytesMax })];
+    }),
+    askForBasis: effects(({ context, event }: Args) => {
+      assertEvent(event, "beacon");
+      return event.received
+        .filter(({ message }) => !hasBasis(context.data.bases, message.ballot))
+        .map(({ from, message: { ballot } }) =>
+          send("proposer", from.id, { type: "ask-basis", ballot }),
+        );
     }),
     sendEntries: effects(({ context, event }: Args) => {
       assertEvent(event, "repair");
@@ -341,7 +358,8 @@ export const learnerMachine = setup({
       { guard: "everyLearnerCounts", actions: ["learnKey", "countOddKey"] },
     ],
     "key-chosen": { actions: ["learnKey", "countOddKey"] },
-    beacon: { actions: ["learnFromBeacon", "tell"] },
+    beacon: { actions: ["learnFromBeacon", "tell", "askForBasis"] },
+    basis: { actions: "keepBasis" },
     votes: { actions: ["learnFromRepair", "tell"] },
     entries: { actions: ["learnFromRepair", "tell"] },
     repair: { actions: "sendEntries" },

@@ -9,10 +9,11 @@ import { assertEvent, assign, setup } from "xstate";
 import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
-import { isLower } from "../../src/paxos/ballot.js";
+import { isLower, sameBallot } from "../../src/paxos/ballot.js";
 import { acceptorIds } from "../../src/paxos/cluster.js";
 import type {
   Accepted,
+  AskBasis,
   Beacon,
   Hint,
   LastHeard,
@@ -43,7 +44,7 @@ import { isPhase1Quorum } from "../../src/paxos/quorum.js";
 import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 
 type ProposerEvent =
-  | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose>
+  | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose | AskBasis>
   | HostEvent;
 type Args = { context: ProposerContext; event: ProposerEvent };
 
@@ -224,6 +225,18 @@ export const proposerMachine = setup({
     }),
     sendOutgoing: effects(({ context }: Args) => context.outgoing.map(toAudience)),
     sendBeacon: effects(({ context }: Args) => beacon(context)),
+    announceBasis: effects(({ context }: Args) => {
+      const { basis } = context.data;
+      return basis === null ? NOTHING : [broadcast("learner", basis)];
+    }),
+    sendBasis: effects(({ context, event }: Args) => {
+      assertEvent(event, "ask-basis");
+      const { basis } = context.data;
+      if (basis === null) return NOTHING;
+      return event.received
+        .filter(({ message }) => sameBallot(message.ballot, basis.ballot))
+        .map(({ from }) => send("learner", from.id, basis));
+    }),
     sendNotLeading: effects(({ context }: Args) =>
       context.turnedAway.map((gateway) =>
         send("gateway", gateway.id, { type: "not-leading", leader: context.leader?.id ?? null }),
@@ -250,6 +263,7 @@ export const proposerMachine = setup({
   on: {
     "disk.failed": { target: ".halted", actions: "noteDiskFailure" },
     propose: { actions: ["noteTurnedAway", "sendNotLeading"] },
+    "ask-basis": { actions: "sendBasis" },
     beacon: [
       {
         guard: "otherLeaderIsHigher",
@@ -294,7 +308,11 @@ export const proposerMachine = setup({
         promise: { actions: "recordPromise" },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
       },
-      always: { guard: "promisesSuffice", target: "adopting", actions: "adoptVotes" },
+      always: {
+        guard: "promisesSuffice",
+        target: "adopting",
+        actions: ["adoptVotes", "announceBasis"],
+      },
       after: { retryDelay: { target: "preparing", reenter: true } },
     },
     adopting: {
@@ -369,7 +387,7 @@ export const proposerMachine = setup({
     halted: {
       description: "The store cannot be trusted. An operator leads out.",
       entry: "halt",
-      on: { "disk.failed": {}, propose: {}, beacon: {} },
+      on: { "disk.failed": {}, propose: {}, beacon: {}, "ask-basis": {} },
     },
   },
 });

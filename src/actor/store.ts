@@ -6,12 +6,14 @@
  * from then on nothing of the first one is written, so nothing of it leaves.
  */
 import { invariant } from "../paxos/assert.js";
+import type { Ballot } from "../paxos/ballot.js";
 import type { SlotVote } from "../paxos/messages.js";
 import {
   encodeMeta,
   encodeRecord,
   META_KEY,
   type Meta,
+  PROMISE_KEY,
   type RawRecord,
   recordSum,
   type StoreRecord,
@@ -244,6 +246,15 @@ export class Store {
       return true;
     });
     return { votes, to };
+  }
+
+  /** Reads the durable promise for the log; null if none was made. @throws StoreRefused */
+  readPromise(): Ballot | null {
+    const bytes = this.#disk.get(PROMISE_KEY);
+    if (bytes === undefined) return null;
+    const record = readRecord({ key: PROMISE_KEY, bytes }, this.#folder);
+    if (record.kind !== "promise") throw corrupt(this.#folder, "no promise is under its key");
+    return record.ballot;
   }
 
   /** Says whether a store that was refused room has a chance now. */

@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   decide: async () => (await import("./decide.js")).addDecide,
   status: async () => (await import("./status.js")).addStatus,
   why: async () => (await import("./why.js")).addWhy,
+  prove: async () => (await import("./prove.js")).addProve,
   chart: async () => (await import("./chart.js")).addChart,
   format: async () => (await import("./format.js")).addFormat,
   worker: async () => (await import("./worker.js")).addWorker,

@@ -72,18 +72,20 @@ export class Asker {
   /**
    * Asks everybody who listens, until `quietMs` pass without an answer.
    *
+   * @param question the body
    * @param waitMs for the first answer
    * @param quietMsAfter says how long to wait after the answers so far
    */
   gather(
     subject: string,
+    question: Uint8Array,
     waitMs: number,
     quietMsAfter: (answers: readonly Uint8Array[]) => number,
   ): Promise<readonly Uint8Array[]> {
     return new Promise((resolve) => {
       const answers: Uint8Array[] = [];
       let cancel = () => {};
-      const end = this.#put(subject, new Uint8Array(0), {
+      const end = this.#put(subject, question, {
         answered: ({ payload }) => {
           answers.push(payload);
           cancel();

@@ -13,9 +13,10 @@ import { aborted, type Call, closed, timeoutOf } from "./ending.js";
 import type { RawEntry } from "./entries.js";
 import { InvalidError, NotPermittedError, UnavailableError } from "./errors.js";
 import type { History } from "./history.js";
+import { provePosition, type RawProof } from "./prove.js";
 import { Recorder, showBody } from "./recorder.js";
 import { type Receipt, SESSION_ROLE, Session } from "./session.js";
-import type { ChosenEvent, ChosenOptions, ProposeOptions, Synod } from "./synod.js";
+import type { ChosenEvent, ChosenOptions, ChosenProof, ProposeOptions, Synod } from "./synod.js";
 import {
   checkSize,
   decodeValue,
@@ -209,9 +210,25 @@ export class Client implements Synod {
     return mergeWaits(await this.#gather("why", call));
   }
 
+  async prove(position: number, call: Call = {}): Promise<ChosenProof | null> {
+    const raw = await this.proveRaw(position, call);
+    if (raw === null) return null;
+    const { type, body, log: _log, ...proof } = raw;
+    return { ...proof, value: decodeValue({ type, body }, this.#ports.values) };
+  }
+
+  /** The chain of a position, its value undecoded. */
+  async proveRaw(position: number, call: Call = {}): Promise<RawProof | null> {
+    if (!Number.isSafeInteger(position) || position < 1) {
+      throw new InvalidError("a position is a whole number, 1 or more");
+    }
+    return provePosition(position, this.cluster, (what) => this.#gather("prove", call, what));
+  }
+
   async #gather(
-    question: "status" | "why",
+    what: "status" | "why" | "prove",
     call: Call,
+    question?: unknown,
   ): Promise<readonly Record<string, unknown>[]> {
     if (this.#closing !== null) throw closed();
     refuseAborted(call);
@@ -220,8 +237,10 @@ export class Client implements Synod {
       ...acceptors.map(({ id }) => `acceptor/${id}`),
       ...proposers.map(({ id }) => `proposer/${id}`),
     ]);
-    const subject = doorSubject(this.#host.space, `ctl.${question}`);
-    const answers = await gatherAnswers(this.#asker, subject, listed, timeoutOf(call));
+    const subject = doorSubject(this.#host.space, `ctl.${what}`);
+    const patienceMs = timeoutOf(call);
+    const asked = { subject, question, listed, patienceMs };
+    const answers = await gatherAnswers(this.#asker, asked);
     refuseAborted(call);
     if (answers.length > 0) return answers;
     throw new UnavailableError(`no process of cluster ${name} answers: is one running?`);

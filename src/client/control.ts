@@ -44,12 +44,20 @@ const waitMs = 2000;
 const quietMs = 400;
 const quietAtEndMs = 50;
 
-/** Asks all processes. @param listed `role/id` of those that should answer */
+/** What is asked of all processes. */
+export interface ControlAsk {
+  readonly subject: string;
+  /** The body of the question; empty if left out. */
+  readonly question?: unknown;
+  /** `role/id` of those that should answer. */
+  readonly listed: ReadonlySet<string>;
+  readonly patienceMs: number;
+}
+
+/** Asks all processes. */
 export async function gatherAnswers(
   asker: Asker,
-  subject: string,
-  listed: ReadonlySet<string>,
-  patienceMs: number,
+  { subject, question, listed, patienceMs }: ControlAsk,
 ): Promise<readonly Record<string, unknown>[]> {
   const missing = new Set(listed);
   const quietAfter = (answers: readonly Uint8Array[]) => {
@@ -59,7 +67,8 @@ export async function gatherAnswers(
     }
     return missing.size === 0 ? quietAtEndMs : quietMs;
   };
-  const answers = await asker.gather(subject, Math.min(waitMs, patienceMs), quietAfter);
+  const body = new TextEncoder().encode(question === undefined ? "" : JSON.stringify(question));
+  const answers = await asker.gather(subject, body, Math.min(waitMs, patienceMs), quietAfter);
   return answers.map(readJson);
 }
 
@@ -80,7 +89,8 @@ export function mergeWaits(answers: readonly Record<string, unknown>[]): RoleWai
   return answers.flatMap((answer) => rolesOf(answer) as readonly RoleWaits[]);
 }
 
-function rolesOf(answer: Record<string, unknown>): readonly { role: string; id: string }[] {
+/** The roles of an answer. */
+export function rolesOf(answer: Record<string, unknown>): readonly { role: string; id: string }[] {
   const { roles } = answer;
   return Array.isArray(roles) ? (roles as { role: string; id: string }[]) : [];
 }

@@ -1,5 +1,6 @@
 /** The library's public shape. */
 import type { Ballot } from "../paxos/ballot.js";
+import type { Proof } from "../paxos/proof.js";
 import type { After } from "./chosen.js";
 import type { RoleWaits, Status } from "./control.js";
 import type { Call } from "./ending.js";
@@ -34,6 +35,12 @@ export interface ChosenEvent {
   readonly by: readonly string[];
 }
 
+/** Why a value is chosen: the chain of the paper, as far as there is evidence of it. */
+export interface ChosenProof extends Proof {
+  readonly position: number;
+  readonly value: Value;
+}
+
 /** A client of one cluster. What rejects, rejects with a `SynodError`. */
 export interface Synod extends AsyncDisposable {
   /**
@@ -51,6 +58,11 @@ export interface Synod extends AsyncDisposable {
   status(call?: Call): Promise<Status>;
   /** What each role waits for, from whom, since when. */
   why(call?: Call): Promise<readonly RoleWaits[]>;
+  /**
+   * The chain of the paper for what stands at a position, from what the stores, learners and
+   * leaders of the cluster hold now. @returns null if nothing is chosen there yet
+   */
+  prove(position: number, call?: Call): Promise<ChosenProof | null>;
   /** Ends what is under way with `stopped`, iterators quietly, and the connection if it is ours. */
   close(): Promise<void>;
 }

@@ -21,6 +21,8 @@
  *   learner  ──repair(from, to)──▶ acceptors, learners
  *   learner  ◀─votes │ entries─────
  *   leader   ──beacon──▶ everybody                     the tail, when idle
+ *   leader   ──basis──▶ learners                       what its ballot rests on, kept for `prove`
+ *   learner  ──ask-basis──▶ leader                     it lacks the basis of a beacon's ballot
  *
  * Election, a hint (PMS §2.4):
  *
@@ -251,6 +253,38 @@ export interface Beacon {
 }
 
 /**
+ * The promises of the phase-1 quorum that a ballot rests on, kept as evidence. leader → every
+ * learner, once it has adopted, and to a learner that asks. Nothing that protects safety reads it.
+ */
+export interface Basis {
+  readonly type: "basis";
+  readonly ballot: Ballot;
+  /** The first slot that the ballot may propose in. */
+  readonly start: number;
+  /** Votes of this slot and above are left out, there were too many; null: none is. */
+  readonly cutAt: number | null;
+  readonly promises: readonly {
+    readonly acceptor: string;
+    /** Of the acceptor's store when it promised. */
+    readonly incarnation: number;
+    readonly answer: number;
+    readonly chosenWatermark: number;
+    /** Votes it reported of slots ≥ `start`, below `cutAt`. */
+    readonly votes: readonly {
+      readonly slot: number;
+      readonly ballot: Ballot;
+      readonly digest: string;
+    }[];
+  }[];
+}
+
+/** A learner's question for a basis that it lacks. learner → the leader whose beacon it heard. */
+export interface AskBasis {
+  readonly type: "ask-basis";
+  readonly ballot: Ballot;
+}
+
+/**
  * A request for what was chosen, or voted for, in from ≤ slot < to. learner → acceptor, learner.
  */
 export interface Repair {
@@ -454,6 +488,8 @@ export type Message =
   | Nack
   | Chosen
   | Beacon
+  | Basis
+  | AskBasis
   | Repair
   | Votes
   | Entries

@@ -7,19 +7,27 @@
  * and
  * from then on "simply executes phase 2".
  */
+
 import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
+import { type BasisPromise, makeBasis } from "./basis.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
 import { digest } from "./digest.js";
 import type { Limits } from "./limits.js";
-import type { Accept, Accepted, ChosenRange, Nack, Promise1b, SlotVote } from "./messages.js";
+import type {
+  Accept,
+  Accepted,
+  Basis,
+  ChosenRange,
+  Nack,
+  Promise1b,
+  SlotVote,
+} from "./messages.js";
 import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
 import { encodeBatch, NOOP } from "./value.js";
 
 /** A promise that is complete: every part of one answer has come. */
-export interface CompletePromise {
+export interface CompletePromise extends BasisPromise {
   readonly trimmed: number;
-  readonly chosenWatermark: number;
-  readonly votes: readonly SlotVote[];
 }
 
 interface Assembly {
@@ -49,6 +57,8 @@ export class ProposerState {
   nextSlot = 0;
   assemblies = new Map<string, Assembly>();
   promises = new Map<string, CompletePromise>();
+  /** What the ballot rests on, once its phase 1 has ended. */
+  basis: Basis | null = null;
   open = new Map<number, OpenSlot>();
   /** Slots below are adopted from an earlier ballot; they come first. */
   adoptedBelow = 0;
@@ -100,6 +110,7 @@ export function beginBallot(state: ProposerState, owner: string): void {
   state.fromSlot = state.chosenWatermark;
   state.assemblies.clear();
   state.promises.clear();
+  state.basis = null;
   dropOpen(state);
 }
 
@@ -138,6 +149,8 @@ export function addPromisePart(
   const parts = [...assembly.parts.values()];
   state.assemblies.delete(acceptor);
   state.promises.set(acceptor, {
+    incarnation,
+    answer: part.answer,
     trimmed: Math.max(...parts.map(({ trimmed }) => trimmed)),
     chosenWatermark: Math.max(...parts.map(({ chosenWatermark }) => chosenWatermark)),
     votes: parts.flatMap(({ votes }) => votes),
@@ -177,6 +190,7 @@ export function adopt(state: ProposerState, nowMs: number): void {
     }
   }
   state.chosenWatermark = start;
+  state.basis = state.ballot === null ? null : makeBasis(state.ballot, start, state.promises);
   state.open.clear();
   for (let slot = start; slot < end; slot++) {
     openSlot(state, slot, highest.get(slot)?.value ?? NOOP, nowMs);

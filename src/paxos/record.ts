@@ -49,6 +49,9 @@ const CHECKSUM_BYTES = 8;
 /** Key of the meta record, below every other key. */
 export const META_KEY: Uint8Array = Uint8Array.of(0);
 
+/** Key of the promise for the log. */
+export const PROMISE_KEY: Uint8Array = Uint8Array.of(KIND.promise);
+
 /** Key of the vote of a slot: its kind and the slot, big endian, so that keys sort by slot. */
 export function voteKey(slot: number): Uint8Array {
   const key = new Uint8Array(9);

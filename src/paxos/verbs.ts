@@ -32,6 +32,8 @@ export const SENDERS: Readonly<Record<Verb, readonly RoleName[]>> = {
   nack: ["acceptor"],
   chosen: ["proposer", "learner"],
   beacon: ["proposer"],
+  basis: ["proposer"],
+  "ask-basis": ["learner"],
   repair: ["learner"],
   votes: ["acceptor"],
   entries: ["learner"],

@@ -17,6 +17,12 @@ import type { Cluster } from "../paxos/cluster.js";
 import { createClock, createRandom } from "./clock.js";
 import { answerControl } from "./control.js";
 import { readDescriptor } from "./descriptor.js";
+import {
+  evidenceOf,
+  type ProcessEvidence,
+  type ProofQuestion,
+  readProofQuestion,
+} from "./evidence.js";
 import { EXIT } from "./exit.js";
 import {
   type Corpse,
@@ -289,6 +295,11 @@ class RunningWorker implements Worker {
     return { process: this.#host.nonce, pid: process.pid, roles: [...roles, ...corpses] };
   }
 
+  #evidence(question: ProofQuestion | undefined): ProcessEvidence {
+    const roles = this.#host.runners.map((runner) => evidenceOf(runner, question));
+    return { process: this.#host.nonce, pid: process.pid, roles };
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -304,6 +315,7 @@ class RunningWorker implements Worker {
     this.#endings.push(
       answerControl(transport, space, "status", () => this.status()),
       answerControl(transport, space, "why", () => this.why()),
+      answerControl(transport, space, "prove", (body) => this.#evidence(readProofQuestion(body))),
       answerControl(transport, space, "cluster", () => this.cluster),
       transport.onStatus((status) => {
         const { logger } = options;

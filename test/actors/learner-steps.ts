@@ -3,7 +3,7 @@
  * `v<n>`.
  */
 import { learnerMachine } from "../../actors/learner/machine.js";
-import { broadcast, type Effect } from "../../src/actor/effect.js";
+import { broadcast, type Effect, send } from "../../src/actor/effect.js";
 import type { RoleInput } from "../../src/actor/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import { encodeCommand } from "../../src/paxos/command.js";
@@ -103,6 +103,14 @@ export const beacon = (chosenWatermark: number) =>
     p1,
   );
 
+/** What ballot 1 rests on. */
+export const basis = (from = p1, at = at1) => {
+  const promises = [1, 2].map((n) => {
+    return { acceptor: `a${n}`, incarnation: 1, answer: 0, chosenWatermark: 0, votes: [] };
+  });
+  return heard({ type: "basis" as const, ballot: at, start: 0, cutAt: null, promises }, from);
+};
+
 export const voted = (n: number, slot: number, at = at1, held = slotValue(slot)) =>
   heard(
     { type: "accepted" as const, ballot: at, votes: [{ slot, digest: digest(held) }] },
@@ -164,6 +172,8 @@ export const publishes = (...told: ReturnType<typeof feedEntry>[]): Effect => ({
 
 export const asksFor = (asked: "acceptor" | "learner", from: number, to: number): Effect =>
   broadcast(asked, { type: "repair", from, to, bytesMax: limits.partBytesMax });
+
+export const asksBasis: Effect = send("proposer", "p1", { type: "ask-basis", ballot: at1 });
 
 export const pause = timerSet("repairDelay", "learner.lagging", limits.repairDelayMs);
 export const noPause = timerCancelled("repairDelay", "learner.lagging");

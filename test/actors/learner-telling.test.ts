@@ -12,7 +12,9 @@ import { encodeBatch } from "../../src/paxos/value.js";
 import { START_MS, sender, testCluster } from "../support/steps.js";
 import {
   accept,
+  asksBasis,
   at1,
+  basis,
   beacon,
   chosen,
   feedEntry,
@@ -43,6 +45,21 @@ const done = (slot: number): Outcome => ({
   by: ["a1", "a2"],
 });
 const LEASE_MS = 20 * limits.beaconMs;
+
+describe("the basis of a ballot", () => {
+  const p2 = sender("proposer", "p2");
+
+  it("is asked for at each beacon until it came, from whoever it is of", () => {
+    const bench = learner();
+    expect(bench.take(beacon(0))).toEqual([asksBasis]);
+    bench.take(basis(p2)); // a ballot of p1 that p2 speaks of
+    expect(bench.take(beacon(0))).toEqual([asksBasis]);
+    expect(bench.take(basis())).toEqual([]);
+    expect(bench.take(beacon(0))).toEqual([]);
+    const { data } = bench.snapshot.context as LearnerContext;
+    expect([...data.bases.values()]).toEqual([basis().received[0]?.message]);
+  });
+});
 
 describe("gateways that follow", () => {
   it("are greeted, and told what became of their commands, in log order", () => {

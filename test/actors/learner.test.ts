@@ -12,7 +12,9 @@ import { encodeBatch, NOOP } from "../../src/paxos/value.js";
 import { ballot, START_MS, testCluster, value } from "../support/steps.js";
 import {
   accept,
+  asksBasis,
   asksFor,
+  basis,
   beacon,
   chosen,
   entries,
@@ -121,7 +123,8 @@ describe("a value is known (PMS §2.3)", () => {
 
   it("once: a repeat of any of it changes nothing", () => {
     const bench = knowing(1);
-    for (const event of [accept(0, 1), chosen(0, 1), entries(0, 1), beacon(1)]) {
+    bench.take(basis());
+    for (const event of [accept(0, 1), chosen(0, 1), entries(0, 1), beacon(1), basis()]) {
       expect(bench.take(event)).toEqual([]);
       expect([bench.state, bench.heard]).toEqual(["listening", true]);
     }
@@ -163,7 +166,7 @@ describe("a value is known (PMS §2.3)", () => {
 describe("lagging", () => {
   it("is entered by a beacon that knows more, and left in time", () => {
     const bench = learner();
-    expect(bench.take(beacon(2))).toEqual([pause]);
+    expect(bench.take(beacon(2))).toEqual([asksBasis, pause]);
     expect(bench.state).toBe("lagging");
     expect(bench.take(accept(0, 1))).toEqual([]);
     expect(bench.fire("repairDelay")).toEqual([noPause, asksFor("acceptor", 0, 2), retry]);

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
-import { count } from "../../src/actor/effect.js";
+import { count, send } from "../../src/actor/effect.js";
 import { NOOP } from "../../src/paxos/value.js";
 import { type Bench, ballot, heardTogether, testCluster, value } from "../support/steps.js";
 import {
@@ -14,6 +14,8 @@ import {
   acceptor,
   adopting,
   announces,
+  askBasis,
+  basis,
   batch,
   beaconOf,
   beacons,
@@ -32,6 +34,7 @@ import {
   proposes,
   set,
   slotVote,
+  tellsBasis,
 } from "./proposer-steps.js";
 
 const ours = ballot(1);
@@ -47,6 +50,7 @@ describe("the end of phase 1 (PMS §3)", () => {
     bench.take(promise(1, ours));
     expect(bench.take(promise(2, ours))).toEqual([
       noRetry,
+      tellsBasis(0, [1, 0, []], [2, 0, []]),
       beacons(1),
       set("beaconTime", "adopting"),
       cancelled("beaconTime", "adopting"),
@@ -61,8 +65,10 @@ describe("the end of phase 1 (PMS §3)", () => {
     const bench = preparing();
     const low = [slotVote(0, 3, "low"), slotVote(3, 2, "three")];
     bench.take(promise(1, ours, { votes: low }));
-    expect(bench.take(promise(2, ours, { votes: [slotVote(0, 4, "high")] }))).toEqual([
+    const high = [slotVote(0, 4, "high")];
+    expect(bench.take(promise(2, ours, { votes: high }))).toEqual([
       noRetry,
+      tellsBasis(0, [1, 0, low], [2, 0, high]),
       proposes(1, 0, [value("high"), NOOP, NOOP, value("three")]),
       beacons(1, 4),
       set("beaconTime", "adopting"),
@@ -76,10 +82,29 @@ describe("the end of phase 1 (PMS §3)", () => {
     bench.take(promise(1, ours, { votes, chosenWatermark: 5 }));
     expect(bench.take(promise(3, ours, { trimmed: 6 }))).toEqual([
       noRetry,
+      tellsBasis(6, [1, 5, votes.slice(2)], [3, 0, []]),
       proposes(1, 6, [value("v6")], 6),
       beacons(1, 7, 6),
       set("beaconTime", "adopting"),
     ]);
+  });
+});
+
+describe("the basis of a ballot", () => {
+  it("is told again to a learner that asks, whatever the proposer does by now", () => {
+    const bench = leading();
+    const told = send("learner", "l9", basis(0, [1, 0, []], [2, 0, []]));
+    expect(bench.take(askBasis(1, "l9"))).toEqual([told]);
+    bench.take(beaconOf(9));
+    expect(bench.state).toBe("standby");
+    expect(bench.take(askBasis(1, "l9"))).toEqual([told]);
+  });
+
+  it("is not told of another ballot, nor before phase 1 has ended", () => {
+    expect(leading().take(askBasis(2))).toEqual([]);
+    const bench = preparing();
+    expect(bench.take(askBasis(1))).toEqual([]);
+    expect(bench.heard).toBe(true);
   });
 });
 

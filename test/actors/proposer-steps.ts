@@ -4,7 +4,7 @@ import { broadcast, type Effect, persist, send } from "../../src/actor/effect.js
 import type { RoleInput } from "../../src/actor/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { Beacon, ChosenRange, Nack, SlotVote } from "../../src/paxos/messages.js";
+import type { Basis, Beacon, ChosenRange, Nack, SlotVote } from "../../src/paxos/messages.js";
 import { encodeBatch } from "../../src/paxos/value.js";
 import {
   Bench,
@@ -143,6 +143,27 @@ export const chosenRange = (round: number, from: number, to: number, by: string[
 
 export const announces = (...ranges: ChosenRange[]): Effect =>
   broadcast("learner", { type: "chosen", ranges });
+
+/** Ballot 1 and the promises it rests on: acceptor, chosen watermark, votes reported. */
+export const basis = (
+  start: number,
+  ...held: readonly (readonly [number, number, readonly SlotVote[]])[]
+): Basis => ({
+  type: "basis",
+  ballot: ballot(1),
+  start,
+  cutAt: null,
+  promises: held.map(([n, chosenWatermark, votes]) => ({
+    ...{ acceptor: `a${n}`, incarnation: 1, answer: 0, chosenWatermark },
+    votes: votes.map(({ slot, ballot: at, digest: of }) => ({ slot, ballot: at, digest: of })),
+  })),
+});
+
+export const tellsBasis = (...of: Parameters<typeof basis>): Effect =>
+  broadcast("learner", basis(...of));
+
+export const askBasis = (round: number, learner = "l1") =>
+  heard({ type: "ask-basis", ballot: ballot(round) }, sender("learner", learner));
 
 export const turnsAway = (gateway: string, leader: string | null): Effect =>
   send("gateway", gateway, { type: "not-leading", leader });

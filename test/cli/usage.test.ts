@@ -26,7 +26,8 @@ describe("the command line", () => {
     expect(await run("-h")).toMatchObject({ code, stdout });
     expect(code).toBe(0);
     const listed = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<|[A-Z ])/gm)].map(([, name]) => name);
-    const commands = ["up", "propose", "chosen", "decide", "status", "why", "chart", "format"];
+    const first = ["up", "propose", "chosen", "decide", "status", "why", "prove"];
+    const commands = [...first, "chart", "format"];
     expect(listed).toEqual([...commands, "worker", "help"]);
     const pages = await Promise.all([...commands, "worker"].map((name) => run(name, "--help")));
     for (const page of pages) {

@@ -172,6 +172,24 @@ const accept: Arbitrary<Fields<"accept">> = fc
     chosen,
   }));
 
+const basis: Arbitrary<Fields<"basis">> = fc
+  .tuple(ballot, fc.nat(1e6), orNull(fc.nat(50)))
+  .chain(([at, start, kept]) => {
+    const votes = fc
+      .array(fc.tuple(fc.nat(99), ballot, digests), { maxLength: kept === 0 ? 0 : 4 })
+      .map((all) =>
+        all.map(([above, low, of]) => {
+          return { slot: start + (above % (kept ?? 99)), ballot: low, digest: of };
+        }),
+      );
+    const promises = fc.array(
+      record({ acceptor: id, incarnation: number, answer: whole(0), chosenWatermark: slot, votes }),
+      { minLength: 1, maxLength: 3 },
+    );
+    const cutAt = kept === null ? null : start + kept;
+    return promises.map((held) => ({ ballot: at, start, cutAt, promises: held }));
+  });
+
 const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
   "key-prepare": record({ key, ballot }),
   "key-promise": record({ key, ballot, vote: orNull(vote) }),
@@ -190,6 +208,8 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
   nack: record({ ballot, promised, slot: orNull(slot), reason: nackReason, trimmed: slot }),
   chosen: record({ ranges }),
   beacon: record({ ballot, nextSlot: slot, chosenWatermark: slot, creditBytes: slot }),
+  basis,
+  "ask-basis": record({ ballot }),
   repair: fc.tuple(range, whole(1)).map(([span, bytesMax]) => ({ ...span, bytesMax })),
   votes: fc
     .tuple(range, slot)

@@ -73,6 +73,23 @@ function logExamples() {
       chosenWatermark: 300,
       creditBytes: 65_536,
     },
+    basis: {
+      type: "basis",
+      ballot: high,
+      start: 7,
+      cutAt: 900,
+      promises: [
+        {
+          acceptor: "a1",
+          incarnation: 3,
+          answer: 0,
+          chosenWatermark: 7,
+          votes: [{ slot: 8, ballot: low, digest: ping.digest }],
+        },
+        { acceptor: "a3", incarnation: 1, answer: 2, chosenWatermark: 5, votes: [] },
+      ],
+    },
+    "ask-basis": { type: "ask-basis", ballot: high },
     repair: { type: "repair", from: 7, to: 9, bytesMax: 524_288 },
     votes: {
       type: "votes",
@@ -182,6 +199,7 @@ const senderRole: { readonly [V in Verb]?: RoleName } = {
   votes: "acceptor",
   "last-heard": "acceptor",
   repair: "learner",
+  "ask-basis": "learner",
   entries: "learner",
   outcomes: "learner",
   hint: "elector",

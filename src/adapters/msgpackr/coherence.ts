@@ -26,6 +26,10 @@ export const COHERENT: Rules = {
     chosen.every(isRange) &&
     values.every((value, i) => digest(value) === digests[i]),
   chosen: ({ ranges }) => ranges.every(isRange),
+  basis: ({ start, cutAt, promises }) =>
+    promises.every(({ votes }) =>
+      votes.every(({ slot }) => start <= slot && (cutAt === null || slot < cutAt)),
+    ),
   repair: ({ from, to }) => from < to,
   votes: ({ from, to, votes }) => from <= to && areVotesIn(votes, from, to),
   entries: ({ from, to, entries }) =>

@@ -12,7 +12,7 @@ import { BODY_TYPES } from "../../paxos/command.js";
 /** Most elements of a list: far above every limit of a descriptor, far below what hurts. */
 const listItemsMax = 65_536;
 /** Most acceptors that can have voted. */
-const votersMax = 256;
+export const votersMax = 256;
 /** A store's keys are 1 … 1024 bytes, and some of that is its own prefix. */
 const keyBytesMax = 1000;
 const replyBytesMax = 256;

@@ -1,6 +1,18 @@
 /** Multi-Paxos on the wire. The order of the properties is the order of the elements. */
 import { Type } from "@sinclair/typebox";
-import { ballot, blob, digest, list, nackReason, orNull, slot, voters, whole } from "./fields.js";
+import {
+  ballot,
+  blob,
+  digest,
+  id,
+  list,
+  nackReason,
+  orNull,
+  slot,
+  voters,
+  votersMax,
+  whole,
+} from "./fields.js";
 
 /** Most parts of one answer. */
 const partsMax = 2 ** 20;
@@ -8,6 +20,14 @@ const partsMax = 2 ** 20;
 /** What a slot holds is never empty: it begins with a kind. */
 const slotValue = blob(1);
 const slotVote = Type.Object({ slot, ballot, digest, value: slotValue });
+const bareVote = Type.Object({ slot, ballot, digest });
+const heldPromise = Type.Object({
+  acceptor: id,
+  incarnation: whole(1),
+  answer: whole(0),
+  chosenWatermark: slot,
+  votes: list(bareVote),
+});
 const chosenRange = Type.Object({ ballot, from: slot, to: slot, by: voters });
 const chosenEntry = Type.Object({ slot, ballot, value: slotValue, by: voters });
 
@@ -54,6 +74,14 @@ export const logSchemas = {
     chosenWatermark: slot,
     creditBytes: whole(0),
   }),
+  basis: Type.Object({
+    type: Type.Literal("basis"),
+    ballot,
+    start: slot,
+    cutAt: orNull(slot),
+    promises: list(heldPromise, 1, votersMax),
+  }),
+  "ask-basis": Type.Object({ type: Type.Literal("ask-basis"), ballot }),
   repair: Type.Object({
     type: Type.Literal("repair"),
     from: slot,
