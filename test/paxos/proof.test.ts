@@ -91,6 +91,12 @@ describe("a chain with all its evidence", () => {
   });
 });
 
+it("tells the highest ballot of several at which stores hold a quorum", () => {
+  const one = testCluster({}, { quorums: { kind: "flexible", phase1: 3, phase2: 1 } });
+  const some = [stored(1, at(5), 7), stored(2, at(7), 7), stored(3, at(6), 7)];
+  expect(prove({ ...good, stored: some }, one).ballot).toEqual(bal(7));
+});
+
 describe("evidence that is missing", () => {
   it("votes that later ones replaced, or whose stores are silent: the tally tells of them", () => {
     const some = [stored(1, at(7), 7), stored(3, null)];
