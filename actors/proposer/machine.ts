@@ -30,7 +30,6 @@ import {
   countVotes,
   dropOpen,
   endsBallot,
-  enqueue,
   fillWindow,
   isStalled,
   noteWatermark,
@@ -40,6 +39,7 @@ import {
   takeLateAccepts,
   windowIsFull,
 } from "../../src/paxos/proposer.js";
+import { enqueue } from "../../src/paxos/queue.js";
 import { isPhase1Quorum } from "../../src/paxos/quorum.js";
 import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 

@@ -33,8 +33,8 @@ const COVERED_SEEDS = 500;
 
 const examples = `
 A seed is a cluster of the real roles, its clients, its faults and its luck; the same seed is always
-the same run. It is judged by the invariants of the paper at every step; in the end all that was asked
-must be answered, and every learner must have the same log.
+the same run. It is judged by the invariants of the paper at every step; in the end all that was
+asked must be answered, and every learner must have the same log.
 
 Examples:
   synod sim                          500 seeds: what happened in them, and what was found

@@ -57,7 +57,7 @@ export function drawSetup(random: SeededRandom): Setup {
     quorums: drawQuorums(random, acceptors),
     learn: drawLearn(random, placement),
     placement,
-    limits: drawLimits(random),
+    limits: drawLimits(random, placement === "separated" ? 1 : acceptors),
   };
   return { ...setup, rates: drawRates(random, setup) };
 }
@@ -88,7 +88,7 @@ function drawLearn(random: SeededRandom, placement: Placement): LearnMode {
 }
 
 /** Tight limits, so that what seldom happens happens. */
-function drawLimits(random: SeededRandom): Partial<Limits> {
+function drawLimits(random: SeededRandom, gateways: number): Partial<Limits> {
   const windowMax = pick(random, [2, 4, 8, 64]);
   const few = chance(random, 0.15);
   return {
@@ -96,7 +96,8 @@ function drawLimits(random: SeededRandom): Partial<Limits> {
     pipelineSlotsMax: Math.min(windowMax, pick(random, [1, 4, 16])),
     partBytesMax: pick(random, [300, 2048, DEFAULT_LIMITS.partBytesMax]),
     batchCommandsMax: pick(random, [1, 4, 4096]),
-    sessionsMax: few ? 6 : DEFAULT_LIMITS.sessionsMax,
+    // Fewer than those who are alive at once, and they evict each other for ever.
+    sessionsMax: few ? gateways + 6 : DEFAULT_LIMITS.sessionsMax,
     decideLingerMs: pick(random, [50, DEFAULT_LIMITS.decideLingerMs]),
     historyBytesMax: chance(random, 0.2) ? 4096 : DEFAULT_LIMITS.historyBytesMax,
   };

@@ -18,13 +18,13 @@ import {
   adopt,
   beginBallot,
   countVotes,
-  enqueue,
   fillWindow,
   ProposerState,
   promisesSuffice,
   takeAccepts,
   takeLateAccepts,
 } from "../../src/paxos/proposer.js";
+import { enqueue } from "../../src/paxos/queue.js";
 import { highestVote } from "../../src/paxos/synod.js";
 import { decodeValue, encodeBatch, NOOP } from "../../src/paxos/value.js";
 import { NaiveDisk } from "../support/naive.js";

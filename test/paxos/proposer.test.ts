@@ -8,7 +8,6 @@ import {
   countVotes,
   dropOpen,
   endsBallot,
-  enqueue,
   fillWindow,
   isStalled,
   ProposerState,
@@ -17,6 +16,7 @@ import {
   takeLateAccepts,
   windowIsFull,
 } from "../../src/paxos/proposer.js";
+import { enqueue } from "../../src/paxos/queue.js";
 import { decodeValue } from "../../src/paxos/value.js";
 import { accepted, at, bytes, voted } from "../support/log-messages.js";
 import { cluster, FIRST, leading } from "../support/proposers.js";

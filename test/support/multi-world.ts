@@ -10,6 +10,7 @@ import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
 import type { Accept, Accepted, Chosen, Prepare } from "../../src/paxos/messages.js";
 import * as proposer from "../../src/paxos/proposer.js";
+import { enqueue } from "../../src/paxos/queue.js";
 import { WorldAcceptor } from "./multi-acceptor.js";
 import { Facts } from "./multi-facts.js";
 import { WorldLearner } from "./multi-learner.js";
@@ -157,7 +158,7 @@ export class MultiWorld implements Surroundings {
     const one = this.#proposer(id);
     if (one.phase !== "leading" || !proposer.adoptionIsDone(one.state)) return;
     const commands = [0, 1].map(() => new TextEncoder().encode(`c${this.#commands++}`));
-    proposer.enqueue(one.state, commands, this.cluster.limits);
+    enqueue(one.state, commands, this.cluster.limits);
     this.#fill(id);
   }
 
