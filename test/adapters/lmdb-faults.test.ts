@@ -8,9 +8,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findStrace } from "../support/strace.js";
 import { buildChildren, lacking, run, writeChild } from "./lmdb-child.js";
 
-const noStrace = lacking("strace", "-o", "/dev/null", "-e", "trace=fdatasync", "true");
+const strace = await findStrace();
+const tracer = "path" in strace ? strace.path : "strace";
 const noUnshare = lacking("unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt");
 
 let root: string;
@@ -52,7 +54,7 @@ function readTrace(text: string): Call[] {
 
 describe("a write", () => {
   it("is synced before `done`: pages, fdatasync, then the page that counts", (context) => {
-    if (noStrace !== undefined) return context.skip(noStrace);
+    if ("missing" in strace) return context.skip(strace.missing);
     const data = JSON.stringify(join(root, "traced"));
     const path = child(
       "traced",
@@ -66,7 +68,7 @@ describe("a write", () => {
     );
     const trace = join(root, "trace");
     const calls = "trace=openat,fdatasync,fsync,msync,pwrite64,pwritev,write,writev,sendto";
-    const ended = run("strace", "-f", "-s", "60", "-o", trace, "-e", calls, process.execPath, path);
+    const ended = run(tracer, "-f", "-s", "60", "-o", trace, "-e", calls, process.execPath, path);
     expect(ended).toMatchObject({ status: 0, out: "begin\ndone null\n".repeat(8) });
 
     const traced = readTrace(readFileSync(trace, "utf8"));
@@ -87,7 +89,7 @@ describe("a write", () => {
   });
 
   it("whose sync fails is `failed`, and so is every one after it", (context) => {
-    if (noStrace !== undefined) return context.skip(noStrace);
+    if ("missing" in strace) return context.skip(strace.missing);
     // Format and open sync once each, then each commit does.
     for (const when of [3, 6]) {
       const data = JSON.stringify(join(root, `eio-${when}`));
@@ -104,7 +106,7 @@ describe("a write", () => {
       );
       const inject = `inject=fdatasync:error=EIO:when=${when}`;
       const args = ["-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", inject];
-      const ended = run("strace", ...args, process.execPath, path);
+      const ended = run(tracer, ...args, process.execPath, path);
       expect([ended.status, ended.err]).toEqual([0, ""]);
       const said = ended.out.trim().split("\n").slice(1);
       const first = said.findIndex((line) => line.endsWith("failed"));

@@ -1,21 +1,16 @@
 /**
- * A real nats-server for tests: finds one, or on Debian fetches the package without installing it.
+ * A real nats-server for tests.
  *
  * Method: what a test starts here dies with it, also when the test process is killed: a shell holds
  * a pipe to us and kills the server when the pipe closes.
  */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { constants, existsSync, rmSync } from "node:fs";
-import { access, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-
-/** Where the server is, or why there is none. */
-export type FoundNatsServer = { readonly path: string } | { readonly missing: string };
+import { join } from "node:path";
+import { type FoundTool, ToolFinder } from "./debian-tool.js";
 
 /** How to start a server. */
 export interface NatsServerOptions {
@@ -41,50 +36,24 @@ export interface NatsServerProcess {
   kill(): void;
 }
 
-const run = promisify(execFile);
 const host = "127.0.0.1";
 const name = "nats-server";
-/** Milliseconds one apt-get call may take. */
-const downloadMsMax = 120_000;
 /** Milliseconds a server may take to greet, a cluster to join, a server to end. */
 const readyMsMax = 10_000;
 const stopMsMax = 5_000;
 const pollMs = 20;
 const startAttemptsMax = 3;
 const logCharsMax = 8_192;
-/**
- * Tells the workers of a test run that `prepareNatsServer` looked already and why it found nothing.
- */
-const missingVariable = "SYNOD_TEST_NATS_SERVER_MISSING";
+const finder = new ToolFinder({ name, variable: "NATS_SERVER", folder: "usr/sbin" });
 
-let found: Promise<FoundNatsServer> | undefined;
-
-/**
- * Finds a nats-server: `NATS_SERVER`, then PATH, then the copy fetched earlier, then (Debian)
- * fetches one.
- *
- * @returns its path, or the reason to skip with
- * @throws Error with that reason if `CI` is `true`: there a silent skip would be a hole
- */
-export async function findNatsServer(): Promise<FoundNatsServer> {
-  found ??= search();
-  const result = await found;
-  const { CI } = process.env;
-  if ("missing" in result && CI === "true") {
-    throw new Error(`the tests need a nats-server: ${result.missing}`);
-  }
-  return result;
+/** Finds a nats-server. @throws Error with the reason if there is none and `CI` is `true` */
+export function findNatsServer(): Promise<FoundTool> {
+  return finder.find();
 }
 
-/**
- * Finds the server once for a whole test run; for vitest's `globalSetup`, whose environment the
- * workers inherit.
- */
-export async function prepareNatsServer(): Promise<void> {
-  const result = await findNatsServer();
-  const told =
-    "path" in result ? { NATS_SERVER: result.path } : { [missingVariable]: result.missing };
-  Object.assign(process.env, told);
+/** Finds it once for a whole test run. */
+export function prepareNatsServer(): Promise<void> {
+  return finder.prepare();
 }
 
 /**
@@ -140,102 +109,6 @@ export async function startNatsCluster(size: number): Promise<NatsServerProcess[
     await Promise.all(servers.map((server) => server.stop()));
     throw error;
   }
-}
-
-async function search(): Promise<FoundNatsServer> {
-  const { NATS_SERVER: told, [missingVariable]: known } = process.env;
-  if (told !== undefined && told !== "") {
-    const missing = `NATS_SERVER is ${told}, which is not an executable file`;
-    return (await isExecutable(told)) ? { path: told } : { missing };
-  }
-  if (known !== undefined) {
-    return { missing: known };
-  }
-  const cached = join(cacheFolder(), name, name);
-  // Debian installs it where only root's PATH leads.
-  const path = (await onPath(name)) ?? (await firstExecutable([`/usr/sbin/${name}`, cached]));
-  if (path !== undefined) {
-    return { path };
-  }
-  if (!existsSync("/etc/debian_version") || (await onPath("apt-get")) === undefined) {
-    return { missing: `${name} is not on PATH; install it or set NATS_SERVER to its path` };
-  }
-  try {
-    await download(cached);
-    return { path: cached };
-  } catch (error) {
-    const { stderr, message } = error as Error & { stderr?: string };
-    const reason = stderr?.trim().split("\n").at(-1) ?? message;
-    return { missing: `${name} is not on PATH and could not be fetched: ${reason}` };
-  }
-}
-
-/**
- * Unpacks Debian's package next to `target`'s folder, then renames: several workers may do so at
- * once.
- */
-async function download(target: string): Promise<void> {
-  const folder = join(cacheFolder(), `${name}.${process.pid}.${randomUUID()}`);
-  const result = join(folder, "result");
-  const [state, cache] = [join(folder, "state"), join(folder, "cache")];
-  try {
-    await mkdir(join(state, "lists", "partial"), { recursive: true });
-    await mkdir(join(cache, "archives", "partial"), { recursive: true });
-    await mkdir(result);
-    const settings = [`Dir::State=${state}`, `Dir::Cache=${cache}`, "Acquire::Languages=none"];
-    // Root's apt drops to a user of its own, who may not write into our folder.
-    settings.push("APT::Sandbox::User=root", "Acquire::http::Timeout=20", "Acquire::Retries=1");
-    const options = ["-qq", ...settings.flatMap((setting) => ["-o", setting])];
-    const within = { cwd: folder, timeout: downloadMsMax };
-    // One dead source fails the update although the others suffice; the download is the judge.
-    await run("apt-get", [...options, "update"], within).catch(() => {});
-    await run("apt-get", [...options, "download", name], within);
-    const archive = (await readdir(folder)).find((file) => file.endsWith(".deb"));
-    if (archive === undefined) {
-      throw new Error("apt-get download left no package");
-    }
-    await run("dpkg-deb", ["-x", archive, "tree"], within);
-    await copyFile(join(folder, "tree", "usr", "sbin", name), join(result, name));
-    await rename(result, dirname(target)).catch(async (error: unknown) => {
-      // Somebody else was faster, which is as good.
-      if (!(await isExecutable(target))) {
-        throw error;
-      }
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** `node_modules/.cache` of the package this file is in. */
-function cacheFolder(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) {
-    folder = dirname(folder);
-  }
-  return join(folder, "node_modules", ".cache");
-}
-
-function onPath(command: string): Promise<string | undefined> {
-  const { PATH = "" } = process.env;
-  const folders = PATH.split(delimiter).filter((folder) => folder !== "");
-  return firstExecutable(folders.map((folder) => join(folder, command)));
-}
-
-async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    if (await isExecutable(path)) {
-      return path;
-    }
-  }
-  return undefined;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function launch(

@@ -1,0 +1,36 @@
+/**
+ * Goal: whatever a power cut leaves of an acceptor's disk, the store opens with everything that was
+ * acknowledged, and with nothing but whole batches.
+ * Method: a real store in a traced process; every prefix of its writes is made a disk, with each
+ * subset of the unsynced ones dropped or torn, and opened. `npm run disks` does so for longer.
+ */
+import { describe, expect, it } from "vitest";
+import { findStrace } from "../support/strace.js";
+import { cutPower } from "./disk/power-cuts.js";
+
+const strace = await findStrace();
+const skipped = "missing" in strace ? ` (skipped: ${strace.missing})` : "";
+const path = "path" in strace ? strace.path : "";
+
+describe.skipIf("missing" in strace)(`a power cut${skipped}`, () => {
+  it("loses nothing that was acknowledged, and leaves no half batch", async () => {
+    const plan = { exhaustiveMax: 6, subsets: 24, tears: 12 };
+    const outcome = await cutPower({ strace: path, seed: "1", count: 32, plan });
+    const { failures, deaths, failed, refusedUnborn, ...counts } = outcome;
+    expect({ failures, deaths, failed }).toEqual({ failures: [], deaths: [], failed: 0 });
+    // Before the format was acknowledged there is no store to lose.
+    expect(Object.keys(refusedUnborn).sort()).toEqual(["corrupt", "not_formatted"]);
+    expect(counts.syncs).toBeGreaterThan(65);
+    expect(counts.disks).toBeGreaterThan(700);
+    expect(counts.torn).toBeGreaterThan(350);
+    expect(counts.ahead).toBeGreaterThan(30);
+    expect(counts.continued).toBeGreaterThan(140);
+  }, 120_000);
+
+  it("on a disk that lies about one sync is found out by the judge", async () => {
+    const plan = { exhaustiveMax: 6, subsets: 4, tears: 2 };
+    const lie = { withoutSync: 9, untilDeath: true };
+    const { failed, deaths } = await cutPower({ strace: path, seed: "2", count: 8, plan, ...lie });
+    expect(failed + deaths.length).toBeGreaterThan(0);
+  }, 60_000);
+});
