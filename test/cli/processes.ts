@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { UpRecord } from "../../src/worker/cluster-folder.js";
+import { guardChild, guardFolder } from "../support/guard.js";
 
 /** The built command line. */
 const main = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
@@ -31,10 +32,12 @@ export interface RunOptions {
    * process; `"$1" "$2"` is the command line, the folder is `cwd`.
    */
   readonly mounts?: string;
+  /** A command line that runs the command: strace, nsenter. */
+  readonly under?: readonly string[];
 }
 
 /** Runs a shell script that may mount; each takes the place of the one before, so the pid stays. */
-const mounting = ["unshare", "-rm", "sh", "-c"] as const;
+export const mounting = ["unshare", "-rm", "sh", "-c"] as const;
 
 /** Returns why nobody may mount here, undefined if we may. */
 export function whyNoMounts(): string | undefined {
@@ -87,11 +90,11 @@ export class Running {
 /** Processes and folders of one test file; call `clear` after each test. */
 export class Processes {
   readonly #running: Running[] = [];
-  readonly #folders: string[] = [];
+  readonly #folders: { readonly path: string; readonly forget: () => void }[] = [];
 
   /** Starts a command; standard input stays open for `child.stdin`. */
   start(args: readonly string[], options: RunOptions = {}): Running {
-    const command = [process.execPath, main, ...args];
+    const command = [...(options.under ?? []), process.execPath, main, ...args];
     const script = `set -e; ${options.mounts}; exec "$@"`;
     const [file = "", ...rest] =
       options.mounts === undefined ? command : [...mounting, script, "sh", ...command];
@@ -101,6 +104,12 @@ export class Processes {
       stdio: ["pipe", "pipe", "pipe"],
     });
     child.stdin.on("error", () => {});
+    return this.adopt(child);
+  }
+
+  /** Takes over a process that was started elsewhere. */
+  adopt(child: ChildProcess): Running {
+    guardChild(child);
     const running = new Running(child);
     this.#running.push(running);
     return running;
@@ -116,15 +125,16 @@ export class Processes {
   /** Makes a temporary folder. */
   async folder(): Promise<string> {
     const made = await mkdtemp(join(tmpdir(), "synod-cli-"));
-    this.#folders.push(made);
+    this.#folders.push({ path: made, forget: guardFolder(made) });
     return made;
   }
 
   /** Ends everything at once and removes the folders. */
   async clear(): Promise<void> {
     await Promise.all(this.#running.splice(0).map((running) => running.end()));
-    for (const folder of this.#folders.splice(0)) {
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    for (const { path, forget } of this.#folders.splice(0)) {
+      await rm(path, { recursive: true, force: true, maxRetries: 5 });
+      forget();
     }
   }
 }

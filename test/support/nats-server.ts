@@ -1,16 +1,13 @@
 /**
- * A real nats-server for tests.
- *
- * Method: what a test starts here dies with it, also when the test process is killed: a shell holds
- * a pipe to us and kills the server when the pipe closes.
+ * A real nats-server for tests. What a test starts here dies with it (guard.ts).
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type FoundTool, ToolFinder } from "./debian-tool.js";
+import { guardChild, guardFolder } from "./guard.js";
 
 /** How to start a server. */
 export interface NatsServerOptions {
@@ -34,6 +31,16 @@ export interface NatsServerProcess {
   stop(): Promise<void>;
   /** Ends the server at once, as a crash would; call `stop()` later to remove its folder. */
   kill(): void;
+  /** Starts it again on its port, after `stop` or `kill`. */
+  again(): Promise<NatsServerProcess>;
+}
+
+/** A cluster of servers of which the last one reaches the others through one port. */
+export interface ClusterOptions {
+  /** The port the others connect to, to reach the last server; it connects to nobody. */
+  readonly lastVia: number;
+  /** Called with the port behind, before anybody connects. */
+  readonly onLast: (port: number) => void;
 }
 
 const host = "127.0.0.1";
@@ -85,17 +92,21 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
  *
  * @param size how many servers, 1…
  */
-export async function startNatsCluster(size: number): Promise<NatsServerProcess[]> {
+export async function startNatsCluster(
+  size: number,
+  options?: ClusterOptions,
+): Promise<NatsServerProcess[]> {
   const routePorts = await freePorts(size);
-  const routes = routePorts.map((port) => `nats://${host}:${port}`).join(", ");
+  options?.onLast(routePorts.at(-1)!);
+  const reached = routePorts.map((port, i) => (i === size - 1 ? (options?.lastVia ?? port) : port));
+  const routes = reached.map((port) => `nats://${host}:${port}`).join(", ");
+  const configOf = (port: number, i: number) => {
+    const isBehind = options !== undefined && i === size - 1;
+    const out = isBehind ? `advertise: "${host}:${options.lastVia}"` : `routes: [${routes}]`;
+    return `server_name: n${i + 1}\ncluster { name: test, listen: "${host}:${port}", ${out} }\n`;
+  };
   const started = await Promise.allSettled(
-    routePorts.map((port, i) =>
-      startNatsServer({
-        config:
-          `server_name: n${i + 1}\n` +
-          `cluster { name: test, listen: "${host}:${port}", routes: [${routes}] }\n`,
-      }),
-    ),
+    routePorts.map((port, i) => startNatsServer({ config: configOf(port, i) })),
   );
   const servers = started.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
   try {
@@ -127,13 +138,21 @@ async function launch(
   child.stderr.on("data", (chunk: Buffer) => {
     log = (log + chunk.toString()).slice(-logCharsMax);
   });
-  const ended = guard(child, folder);
+  guardChild(child);
+  const forget = guardFolder(folder);
+  // A script that forgets to stop its server must still be able to end, and take it along.
+  for (const held of [child, child.stderr]) (held as { unref?(): void }).unref?.();
+  const ended = new Promise<void>((resolve) => {
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
+  });
   const stop = async () => {
     child.kill("SIGTERM");
     const late = setTimeout(() => child.kill("SIGKILL"), stopMsMax);
     await ended;
     clearTimeout(late);
     await rm(folder, { recursive: true, force: true });
+    forget();
   };
   const isUp = await poll(async () => (await greeting(port)) !== undefined, ended);
   if (!isUp || child.pid === undefined) {
@@ -146,45 +165,8 @@ async function launch(
     pid: child.pid,
     stop,
     kill: () => void child.kill("SIGKILL"),
+    again: () => startNatsServer({ ...options, port }),
   };
-}
-
-/** Children to kill when this process exits, each with its folder to remove. */
-const alive = new Map<ChildProcess, string>();
-
-/** Makes a child and its folder go with this process; the promise ends when the child did. */
-function guard(child: ChildProcess, folder: string): Promise<void> {
-  if (!process.listeners("exit").includes(killAll)) {
-    process.on("exit", killAll);
-  }
-  alive.set(child, folder);
-  // `exit` does not run when we are killed; then the end of the pipe wakes this shell.
-  const script = 'read -r _; kill -9 "$1"; rm -rf "$2"';
-  const watchdog = spawn("sh", ["-c", script, "sh", String(child.pid), folder], {
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  watchdog.on("error", () => {});
-  // A script that forgets to stop its server must still be able to end, and take it along.
-  for (const held of [child, child.stderr, watchdog, watchdog.stdin]) {
-    (held as { unref?(): void } | null)?.unref?.();
-  }
-  return new Promise((resolve) => {
-    const over = () => {
-      // The shell first, then its pipe: it must not kill a process that got the same id later.
-      watchdog.kill("SIGKILL");
-      alive.delete(child);
-      resolve();
-    };
-    child.once("exit", over);
-    child.once("error", over);
-  });
-}
-
-function killAll(): void {
-  for (const [child, folder] of alive) {
-    child.kill("SIGKILL");
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 /** Asks again until the answer is yes; no when the time or `ended` is over first. */

@@ -24,7 +24,7 @@ export interface CrashPlan {
 
 /** What a power cut left. */
 export interface Crash {
-  /** For a failure message: the cut, and what became of each unsynced write. */
+  /** The cut, and what became of each unsynced write: kept (+), dropped (-) or torn. */
   readonly name: string;
   readonly bytes: Buffer;
   readonly length: number;
@@ -180,7 +180,7 @@ function sectorsOf(change: Change): number {
 }
 
 function nameOf(fate: Fate): string {
-  if (typeof fate === "boolean") return fate ? "kept" : "dropped";
+  if (typeof fate === "boolean") return fate ? "+" : "-";
   return `torn(${fate.map((kept) => (kept ? "1" : "0")).join("")})`;
 }
 

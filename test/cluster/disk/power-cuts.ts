@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { guardChild, guardFolder } from "../../support/guard.js";
 import type { CrashPlan } from "./crashes.js";
 import type { JudgeOrder, Verdict } from "./judge.js";
 import { trace } from "./recording.js";
@@ -42,6 +43,7 @@ export async function cutPower(options: PowerCutOptions): Promise<Outcome> {
   // Many thousand small files are written: in memory, where there is such a place.
   const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
   const folder = mkdtempSync(join(place, "synod-disks-"));
+  const forget = guardFolder(folder);
   try {
     const { strace, seed, count, plan, withoutSync } = options;
     const directory = join(folder, "store");
@@ -51,6 +53,7 @@ export async function cutPower(options: PowerCutOptions): Promise<Outcome> {
     return await judgeAll(order, options.untilDeath === true ? 1 : deathsMax);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    forget();
   }
 }
 
@@ -92,12 +95,10 @@ function judge(order: JudgeOrder): Promise<{ verdict?: Verdict; how: string }> {
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     err = (err + text).slice(-2000);
   });
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
+  guardChild(child);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => {
-      process.off("exit", kill);
       const how = `${signal ?? `code ${code}`} ${err.trim().split("\n").at(-1) ?? ""}`;
       if (code === 0) resolve({ verdict: JSON.parse(out) as Verdict, how });
       else if (code === 1) reject(new Error(`the judge failed: ${err}`));
