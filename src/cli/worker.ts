@@ -13,6 +13,7 @@ interface WorkerFlags extends ConnectionFlags {
   readonly data?: string;
   readonly descriptor: string;
   readonly logLevel: string;
+  readonly discovery: boolean;
 }
 
 const levels: readonly string[] = ["debug", "info", "warn", "error", "silent"];
@@ -40,6 +41,7 @@ export function addWorker(program: Command): void {
     .option("--id <id>", "the id of the roles that have none of their own")
     .option("--data <folder>", "the folder of the stores, for roles that remember")
     .option("--descriptor <file>", "the cluster's descriptor", "cluster.yaml")
+    .option("--no-discovery", "use only the NATS servers that are named, not those they tell of")
     .option(
       "--log-level <level>",
       `how much is logged on standard error: ${levels.join(", ")}`,
@@ -67,7 +69,8 @@ async function work(roles: readonly string[], flags: WorkerFlags): Promise<void>
       roles,
       id: flags.id,
       cluster: flags.descriptor,
-      nats: place.nats,
+      // A server of a NATS cluster tells of the others, past whatever stands before the named one.
+      nats: { ...place.nats, ignoreClusterUpdates: !flags.discovery },
       data: flags.data,
       prefix: place.space.prefix,
       logger,
