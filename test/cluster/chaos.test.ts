@@ -21,7 +21,8 @@ describe.skipIf(natsServerMissing !== undefined)(`chaos (${natsServerMissing ?? 
     async () => {
       const said: string[] = [];
       const say = (line: string) => void said.push(line);
-      chaos = new Chaos(new Processes(), { seed: "1", durationMs: 10_000, say });
+      const what = { seed: "1", placement: "separated", durationMs: 10_000 } as const;
+      chaos = new Chaos(new Processes(), { ...what, say });
       const { failures, faults, counts, leftOut } = await chaos.run();
       expect({ failures, said: failures.length > 0 ? said : [] }).toEqual({
         failures: [],

@@ -33,6 +33,15 @@ export const separated: readonly Crew[] = [
   { name: "g2", roles: ["gateway:g2", "synod-proposer:s2"] },
 ];
 
+/** Three equal workers with every role, as `up --placement colocated` makes them. */
+export const colocated: readonly Crew[] = [1, 2, 3].map((i) => ({
+  name: `node${i}`,
+  roles: [
+    ...[`acceptor:a${i}`, `proposer:p${i}`, `elector:e${i}`],
+    ...[`learner:l${i}`, `gateway:g${i}`, `synod-proposer:s${i}`],
+  ],
+}));
+
 /** The name of the fleet's cluster. */
 export const fleetCluster = "demo";
 
@@ -59,9 +68,9 @@ export class Fleet {
   ): Promise<Fleet> {
     const cwd = await processes.folder();
     const fleet = new Fleet(processes, cwd, nats);
-    const drawn = await processes.run(["format", "--new", fleetCluster, "--proposers", "2"], {
-      cwd,
-    });
+    const proposers = crews.flatMap(({ roles }) => roles).filter((role) => /^proposer:/.test(role));
+    const size = ["--proposers", String(Math.max(2, proposers.length))];
+    const drawn = await processes.run(["format", "--new", fleetCluster, ...size], { cwd });
     if (drawn.code !== 0) throw new Error(`no descriptor was drawn: ${drawn.stderr}`);
     await writeFile(join(cwd, "cluster.yaml"), drawn.stdout);
     for (const crew of crews) await fleet.#prepare(crew);

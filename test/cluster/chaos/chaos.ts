@@ -3,21 +3,24 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect, type Synod } from "../../../src/index.js";
+import { connect, type History, type Synod } from "../../../src/index.js";
 import { type Processes, type Running, until, whyNoMounts } from "../../cli/processes.js";
 import { emptyDisk, fillDisk } from "../../support/ballast.js";
 import { type NatsServerProcess, startNatsCluster } from "../../support/nats-server.js";
 import { TcpProxy } from "../../support/tcp-proxy.js";
 import { slowMs } from "../cluster.js";
-import { Fleet, fleetCluster, separated } from "../fleet.js";
+import { type Crew, colocated, Fleet, fleetCluster, separated } from "../fleet.js";
 import { type Load, startLoad } from "./load.js";
 import { drawSchedule, type Fault, type FaultKind, faultKinds, type Targets } from "./schedule.js";
 
 /** How to make chaos. */
 export interface ChaosOptions {
   readonly seed: string;
+  readonly placement: keyof typeof castings;
   /** Milliseconds of faults. */
   readonly durationMs: number;
+  /** Hear what the clients of the load do and are told. */
+  readonly histories?: readonly History[] | undefined;
   /** Hears what happens, as it happens. */
   readonly say: (line: string) => void;
 }
@@ -31,8 +34,38 @@ export interface ChaosOutcome {
   readonly leftOut: readonly string[];
 }
 
-const small = "a3";
+/** Who is who in a fleet. */
+interface Casting {
+  readonly crews: readonly Crew[];
+  /** Has a disk of its own, which can be filled. */
+  readonly small: string;
+  /** Workers that are ended so that `l1` is the only learner. */
+  readonly others: readonly string[];
+  /** The worker of `l1`, and those that take over from it with nothing remembered. */
+  readonly first: string;
+  readonly anew: readonly string[];
+}
+
+/** What can be run, by placement. */
+export const castings = {
+  separated: {
+    crews: separated,
+    small: "a3",
+    others: ["l2", "g1"],
+    first: "l1",
+    anew: ["l2"],
+  },
+  colocated: {
+    crews: colocated,
+    small: "node3",
+    others: ["node2", "node3"],
+    first: "node1",
+    anew: ["node2", "node3"],
+  },
+} as const satisfies Record<string, Casting>;
+
 const ballast = "ballast";
+const pressBytes = 300_000;
 const keepFreeKiB = 64;
 const load = { clients: 4, pipeline: 2, valueBytes: [50, 300, 50, 4000] };
 /** Bytes of values that learners keep; the load must not come near (src/paxos/limits.ts). */
@@ -119,8 +152,10 @@ export class Chaos {
     this.#servers.push(...(await startNatsCluster(3, { lastVia: this.#cable.port, onLast })));
     const nats = this.#servers.map(({ url }) => url).join(",");
     const diskKiB = 32 * 1024 + Math.ceil(durationMs / 1000) * 1024;
-    const crews = separated.map((crew) =>
-      crew.name === small && this.#noMounts === undefined ? { ...crew, diskKiB } : crew,
+    const crews = this.#casting.crews.map((crew) =>
+      crew.name === this.#casting.small && this.#noMounts === undefined
+        ? { ...crew, diskKiB }
+        : crew,
     );
     this.#fleet = await Fleet.start(this.#processes, nats, crews);
     for (const name of this.#fleet.names) this.#watch(name, this.#fleet.worker(name));
@@ -128,7 +163,8 @@ export class Chaos {
     // A long run must not outgrow what learners remember.
     const bytes = load.valueBytes.reduce((sum, size) => sum + size + 100, 0) * load.pipeline;
     const pauseMs = Math.max(20, Math.ceil((durationMs * bytes) / loadBytesMax));
-    this.#load = await startLoad({ cluster: fleetCluster, nats, ...load, pauseMs });
+    const { histories } = this.#options;
+    this.#load = await startLoad({ cluster: fleetCluster, nats, ...load, pauseMs, histories });
     this.#say(`seed ${this.#options.seed}: the cluster is up in ${this.#fleet.cwd}`);
   }
 
@@ -141,7 +177,7 @@ export class Chaos {
       "kill-server": servers,
       "pause-server": servers,
       "cut-server": ["n3"],
-      fill: this.#noMounts === undefined ? [small] : [],
+      fill: this.#noMounts === undefined ? [this.#casting.small] : [],
     };
   }
 
@@ -200,11 +236,13 @@ export class Chaos {
   }
 
   async #fill(forMs: number): Promise<void> {
-    const file = join(this.#theFleet.outsideOf(small), ballast);
+    const file = join(this.#theFleet.outsideOf(this.#casting.small), ballast);
     fillDisk(file, keepFreeKiB);
     const untilMs = performance.now() + forMs;
     let isRefusing = false;
     while (performance.now() < untilMs) {
+      // A store takes room in advance, so it needs more than a few values to miss it.
+      if (!isRefusing) this.#load?.press(pressBytes);
       await sleep(200);
       const status = await this.#watcher?.status({ timeoutMs: 500 }).catch(() => undefined);
       isRefusing ||= status?.roles.some(({ state }) => state === "refusing") === true;
@@ -226,7 +264,7 @@ export class Chaos {
 
   /** Waits until every role serves again. */
   async #settle(): Promise<void> {
-    const wanted = separated.flatMap(({ roles }) => roles);
+    const wanted = this.#casting.crews.flatMap(({ roles }) => roles);
     let missing: string[] = [];
     await until(async () => {
       const status = await this.#watcher?.status().catch(() => undefined);
@@ -264,11 +302,16 @@ export class Chaos {
   /** Each learner's log, told while the others are dead. */
   async #readFromEachLearner(running: Load): Promise<void> {
     const fleet = this.#theFleet;
-    for (const name of ["l2", "g1"]) await fleet.worker(name).end();
+    const { others, first, anew } = this.#casting;
+    for (const name of others) await fleet.worker(name).end();
     await running.readLog();
-    await fleet.worker("l1").end();
-    await fleet.launch("l2");
+    await fleet.worker(first).end();
+    await Promise.all(anew.map((name) => fleet.launch(name)));
     await running.readLog();
+  }
+
+  get #casting(): Casting {
+    return castings[this.#options.placement];
   }
 
   get #theFleet(): Fleet {

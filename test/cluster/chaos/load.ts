@@ -4,7 +4,7 @@
  * Replaceable: whoever starts a load needs {@link Load} only.
  */
 import { SynodError } from "../../../src/client/errors.js";
-import { connect, type Receipt, type Synod } from "../../../src/index.js";
+import { connect, type History, type Receipt, type Synod } from "../../../src/index.js";
 import { digest } from "../../../src/paxos/digest.js";
 import { judge, type LogEntry, type Told } from "./verdict.js";
 
@@ -16,6 +16,8 @@ export interface Load {
   readonly silenceMsMax: number;
   /** Proposes one more value, which must be acknowledged. */
   probe(number: number): Promise<Receipt>;
+  /** Proposes a large value, and does not wait for what becomes of it. */
+  press(bytes: number): void;
   /** Ends the load: waits for the answers under way, and for the feed to bring all of it. */
   stop(): Promise<void>;
   /** Reads the whole log anew, from whoever answers for history now; call it after `stop`. */
@@ -44,6 +46,8 @@ export interface LoadOptions {
   readonly valueBytes: readonly number[];
   /** Milliseconds a client pauses after each answer. */
   readonly pauseMs: number;
+  /** Hear what the clients do and are told: one of `propose`, one of `decide`. */
+  readonly histories?: readonly History[] | undefined;
 }
 
 /** Milliseconds a call may wait: longer than most faults. */
@@ -72,6 +76,7 @@ class ClientLoad implements Load {
   readonly #errors: Record<string, number> = {};
   #lastMs = performance.now();
   #prober: Synod | undefined;
+  #pressed = 0;
   #isOver = false;
   #end = 0;
   acknowledged = 0;
@@ -87,6 +92,7 @@ class ClientLoad implements Load {
       this.#logs.push(log);
       this.#follow(await this.#connect(), log, i === 0);
     }
+    this.#prober = await this.#connect();
     const { clients, pipeline, valueBytes } = this.#options;
     for (let i = 0; i < clients; i += 1) {
       const client = await this.#connect();
@@ -105,11 +111,18 @@ class ClientLoad implements Load {
   }
 
   async probe(number: number): Promise<Receipt> {
-    this.#prober ??= await this.#connect();
+    if (this.#prober === undefined) throw new Error("the load was not started");
     const value = `probe-${number}`;
     const receipt = await this.#prober.propose(value, { timeoutMs: healedMsMax });
     this.#told.push({ client: "probe", number, value, position: receipt.position });
     return receipt;
+  }
+
+  press(bytes: number): void {
+    this.#pressed += 1;
+    const value = `press-${this.#pressed} `.padEnd(bytes, "x");
+    if (this.#prober === undefined) return;
+    this.#work.push(this.#call(this.#prober, "press", this.#pressed, value));
   }
 
   async stop(): Promise<void> {
@@ -135,7 +148,9 @@ class ClientLoad implements Load {
   }
 
   verdict(): LoadVerdict {
-    const found = judge({ told: this.#told, logs: this.#logs, decided: this.#decided });
+    // A call that was given up may be chosen at any time; readers are compared up to one place.
+    const logs = this.#logs.map((log) => log.filter(({ position }) => position <= this.#end));
+    const found = judge({ told: this.#told, logs, decided: this.#decided });
     const counts = { ...found.counts, ...this.#errors };
     return { failures: [...this.#failures, ...found.failures], counts };
   }
@@ -145,9 +160,9 @@ class ClientLoad implements Load {
   }
 
   async #connect(): Promise<Synod> {
-    const { cluster, nats } = this.#options;
+    const { cluster, nats, histories: recorder } = this.#options;
     const servers = nats.split(",");
-    const client = await connect({ cluster, nats: { servers }, timeoutMs: healedMsMax });
+    const client = await connect({ cluster, nats: { servers }, recorder, timeoutMs: healedMsMax });
     this.#open.push(client);
     return client;
   }
@@ -157,18 +172,22 @@ class ClientLoad implements Load {
     while (!this.#isOver) {
       const number = next();
       const value = `${name}-${number} `.padEnd(bytes, "x");
-      // Noted before it leaves: `told` lists the calls of a client in their order.
-      const told: Told = { client: name, number, value: shorten(value) };
-      this.#told.push(told);
-      try {
-        const { position } = await client.propose(value, { timeoutMs: callMsMax });
-        told.position = position;
-        this.acknowledged += 1;
-      } catch (error) {
-        told.refused = this.#noteError(error);
-      }
+      await this.#call(client, name, number, value);
       if (number % decideEvery === 0) await this.#decide(client, name, number);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+
+  async #call(client: Synod, name: string, number: number, value: string): Promise<void> {
+    // Noted before it leaves: `told` lists the calls of a client in their order.
+    const told: Told = { client: name, number, value: shorten(value) };
+    this.#told.push(told);
+    try {
+      const { position } = await client.propose(value, { timeoutMs: callMsMax });
+      told.position = position;
+      this.acknowledged += 1;
+    } catch (error) {
+      told.refused = this.#noteError(error);
     }
   }
 
@@ -176,7 +195,7 @@ class ClientLoad implements Load {
     // Every client comes to the same key at about the same time.
     const key = `key ${number / decideEvery}`;
     try {
-      const value = await client.decide(key, name, { timeoutMs: callMsMax });
+      const value = await client.decide(key, `${key} by ${name}`, { timeoutMs: callMsMax });
       this.#decided.push({ key, value: String(value) });
     } catch (error) {
       this.#noteError(error);
