@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- --seed N --minutes M --placement P --history FILE`: faults on real processes under load.
+ * `npm run chaos -- --seed N --minutes M --placement P --history FILE`: faults on real processes.
  *
  * FILE gets the history (hist/1) of what was proposed, FILE.decide that of the keys.
  *
