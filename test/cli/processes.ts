@@ -2,7 +2,7 @@
  * The command line as a person runs it: processes of `dist`, each ended with its test.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -123,20 +123,30 @@ export class Processes {
   }
 
   /** Makes a temporary folder. */
-  async folder(): Promise<string> {
-    const made = await mkdtemp(join(tmpdir(), "synod-cli-"));
+  async folder(place = tmpdir()): Promise<string> {
+    const made = await mkdtemp(join(place, "synod-cli-"));
     this.#folders.push({ path: made, forget: guardFolder(made) });
     return made;
   }
 
+  /** Ends everything at once; the folders stay. */
+  async clearRunning(): Promise<void> {
+    await Promise.all(this.#running.splice(0).map((running) => running.end()));
+  }
+
   /** Ends everything at once and removes the folders. */
   async clear(): Promise<void> {
-    await Promise.all(this.#running.splice(0).map((running) => running.end()));
+    await this.clearRunning();
     for (const { path, forget } of this.#folders.splice(0)) {
       await rm(path, { recursive: true, force: true, maxRetries: 5 });
       forget();
     }
   }
+}
+
+/** Where many files are written soon: in memory, if there is such a place. */
+export function memoryFolder(): string {
+  return existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 }
 
 /** Our environment without what would lead elsewhere. @param server its folder goes on PATH */

@@ -4,13 +4,23 @@
  * Method: a real store in a traced process; every prefix of its writes is made a disk, with each
  * subset of the unsynced ones dropped or torn, and opened. `npm run disks` does so for longer.
  */
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { Processes } from "../cli/processes.js";
+import { type NatsServerProcess, startNatsServer } from "../support/nats-server.js";
 import { findStrace } from "../support/strace.js";
-import { cutPower } from "./disk/power-cuts.js";
+import { natsServerMissing, testMs } from "./cluster.js";
+import { cutPower, cutPowerOfAcceptor } from "./disk/power-cuts.js";
 
 const strace = await findStrace();
 const skipped = "missing" in strace ? ` (skipped: ${strace.missing})` : "";
 const path = "path" in strace ? strace.path : "";
+
+const processes = new Processes();
+let server: NatsServerProcess | undefined;
+afterEach(async () => {
+  await processes.clear();
+  await server?.stop();
+});
 
 describe.skipIf("missing" in strace)(`a power cut${skipped}`, () => {
   it("loses nothing that was acknowledged, and leaves no half batch", async () => {
@@ -33,4 +43,18 @@ describe.skipIf("missing" in strace)(`a power cut${skipped}`, () => {
     const { failed, deaths } = await cutPower({ strace: path, seed: "2", count: 8, plan, ...lie });
     expect(failed + deaths.length).toBeGreaterThan(0);
   }, 60_000);
+
+  it.skipIf(natsServerMissing !== undefined)(
+    `of an acceptor that votes under load (${natsServerMissing ?? "nats-server found"})`,
+    async () => {
+      server = await startNatsServer();
+      const plan = { exhaustiveMax: 4, subsets: 4, tears: 4, cutEvery: 5 };
+      const what = { processes, nats: server.url, strace: path, forMs: 300, seed: "3", plan };
+      const { failures, deaths, failed, commits, disks } = await cutPowerOfAcceptor(what);
+      expect({ failures, deaths, failed }).toEqual({ failures: [], deaths: [], failed: 0 });
+      expect(commits).toBeGreaterThan(10);
+      expect(disks).toBeGreaterThan(2 * commits);
+    },
+    testMs,
+  );
 });

@@ -60,13 +60,19 @@ export class Fleet {
     this.#nats = nats;
   }
 
-  /** Formats the stores and starts every worker. @param nats the servers of those without own */
+  /**
+   * Formats the stores and starts every worker.
+   *
+   * @param nats the servers of those without own
+   * @param place where its folder is made
+   */
   static async start(
     processes: Processes,
     nats: string,
     crews: readonly Crew[] = separated,
+    place?: string,
   ): Promise<Fleet> {
-    const cwd = await processes.folder();
+    const cwd = await processes.folder(place);
     const fleet = new Fleet(processes, cwd, nats);
     const proposers = crews.flatMap(({ roles }) => roles).filter((role) => /^proposer:/.test(role));
     const size = ["--proposers", String(Math.max(2, proposers.length))];

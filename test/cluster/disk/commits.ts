@@ -95,13 +95,19 @@ class Life {
   }
 }
 
-/** What a store holds, as text that is equal if and only if the records are. */
-export type Contents = string;
+/** What a store holds. */
+export interface Contents {
+  /** Its records as lines of text in order: equal if and only if the records are. */
+  readonly lines: readonly string[];
+  readonly incarnation: number;
+}
 
 /** Returns what a store holds after each commit: a plain map, no store rules. */
 export function contentsAfterEach(commits: readonly Commit[]): Contents[] {
   const held = new Map<string, StoreRecord>();
+  let incarnation = 0;
   return commits.map((commit) => {
+    if (commit.kind === "open") incarnation += 1;
     if (commit.kind === "batch") {
       for (const record of commit.batch.records) held.set(nameOf(record), record);
       for (const [name, record] of held) {
@@ -110,7 +116,7 @@ export function contentsAfterEach(commits: readonly Commit[]): Contents[] {
         }
       }
     }
-    return textOf([...held.values()]);
+    return { lines: linesOf([...held.values()]), incarnation };
   });
 }
 
@@ -118,7 +124,25 @@ export function contentsAfterEach(commits: readonly Commit[]): Contents[] {
 export function contentsOf(store: Store): Contents {
   const { votes } = store.readVotes(0, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   const others = store.records.filter(({ kind }) => kind !== "vote");
-  return textOf([...others, ...votes.map((vote) => ({ kind: "vote", ...vote }) as const)]);
+  const all = [...others, ...votes.map((vote) => ({ kind: "vote", ...vote }) as const)];
+  // The opening that it takes to look is not counted.
+  return { lines: linesOf(all), incarnation: store.meta.incarnation - 1 };
+}
+
+/** Says how two contents differ; undefined if they do not. */
+export function difference(found: Contents, expected: Contents): string | undefined {
+  if (found.incarnation !== expected.incarnation) {
+    return `it is in life ${found.incarnation}, not ${expected.incarnation}`;
+  }
+  const odd = found.lines.find((line, i) => line !== expected.lines[i]);
+  if (odd !== undefined) return `it holds ${odd.slice(0, 200)}`;
+  const lacking = expected.lines[found.lines.length];
+  return lacking === undefined ? undefined : `it lacks ${lacking.slice(0, 200)}`;
+}
+
+/** Adds one record whose name is new. */
+export function withRecord({ lines, incarnation }: Contents, record: StoreRecord): Contents {
+  return { lines: [...lines, ...linesOf([record])].sort(), incarnation };
 }
 
 function nameOf(record: StoreRecord): string {
@@ -126,12 +150,12 @@ function nameOf(record: StoreRecord): string {
   return record.kind === "key" ? `key ${record.key}` : record.kind;
 }
 
-function textOf(records: readonly StoreRecord[]): Contents {
+function linesOf(records: readonly StoreRecord[]): string[] {
   const lines = records.map((record) => {
     const plain = JSON.stringify(record, (_, value: unknown) =>
       value instanceof Uint8Array ? `${value.length} ${digest(value)}` : value,
     );
     return `${nameOf(record)}: ${plain}`;
   });
-  return lines.sort().join("\n");
+  return lines.sort();
 }

@@ -14,6 +14,8 @@ import type { Op } from "./recording.js";
 
 /** How many disks to make of each cut. */
 export interface CrashPlan {
+  /** Takes every so many-th cut only; odd, since the cuts before pages and heads take turns. */
+  readonly cutEvery?: number | undefined;
   /** Up to so many unsynced writes every subset is tried; beyond, a sample. */
   readonly exhaustiveMax: number;
   /** Subsets of a larger set, beside none, all, each alone, and all but each. */
@@ -35,7 +37,10 @@ export interface Crash {
   readonly isTorn: boolean;
 }
 
-type Change = Extract<Op, { kind: "write" | "length" }>;
+/** An {@link Op} that changes the file. */
+type Change =
+  | { readonly kind: "write"; readonly at: number; readonly bytes: Buffer }
+  | { readonly kind: "length"; readonly to: number };
 
 interface Unsynced {
   readonly change: Change;
@@ -65,14 +70,25 @@ export function countOps(ops: readonly Op[]): { writes: number; syncs: number } 
   return { writes, syncs };
 }
 
+/** What the file was when the recording began. */
+export interface Start {
+  readonly bytes: Buffer;
+  /** Commits it holds. */
+  readonly commits: number;
+}
+
 /** Makes the disks one after another; a disk's bytes are valid until the next is made. */
 export function* crashes(
   ops: readonly Op[],
   plan: CrashPlan,
   random: SeededRandom,
+  start?: Start,
 ): Generator<Crash> {
   const scratch = new Image();
-  for (const cut of cuts(ops)) {
+  let number = 0;
+  for (const cut of cuts(ops, start)) {
+    number += 1;
+    if (number % (plan.cutEvery ?? 1) !== 0) continue;
     for (const fates of fatesOf(cut.unsynced, plan, random)) {
       scratch.copy(cut.durable);
       let begun = cut.durableBegun;
@@ -90,12 +106,24 @@ export function* crashes(
   }
 }
 
-function* cuts(ops: readonly Op[]): Generator<Cut> {
+/** Makes the disks that a shutdown in good order after each commit would leave. */
+export function* settled(ops: readonly Op[], start?: Start): Generator<Omit<Crash, "isTorn">> {
+  let last = -1;
+  for (const { at, durable, durableBegun, acknowledged } of cuts(ops, start)) {
+    if (acknowledged === last) continue;
+    last = acknowledged;
+    const { bytes, length } = durable;
+    yield { name: `operation ${at}`, bytes, length, acknowledged, begun: durableBegun };
+  }
+}
+
+function* cuts(ops: readonly Op[], start?: Start): Generator<Cut> {
   const durable = new Image();
-  let durableBegun = 0;
+  if (start !== undefined) durable.apply({ kind: "write", at: 0, bytes: start.bytes }, true);
+  let durableBegun = start?.commits ?? 0;
   let unsynced: Unsynced[] = [];
-  let acknowledged = 0;
-  let begun = 0;
+  let acknowledged = durableBegun;
+  let begun = durableBegun;
   for (const [at, op] of ops.entries()) {
     if (op.kind === "begin") begun = op.commit + 1;
     if (op.kind === "done") acknowledged = op.commit + 1;

@@ -7,30 +7,31 @@
  *
  * Argument: a {@link JudgeOrder} in JSON. Standard output: a {@link Verdict} in JSON.
  */
-import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { StoreRefused } from "../../../src/actor/refusal.js";
+import { type StoreIdentity, StoreRefused } from "../../../src/actor/refusal.js";
 import { type OpenDirectory, openDirectory } from "../../../src/adapters/lmdb/format.js";
 import { createSeededRandom } from "../../../src/adapters/memory/random.js";
 import { identity, voteOf } from "../../actor/stores.js";
 import {
-  type Commit,
   type Contents,
   contentsAfterEach,
   contentsOf,
+  difference,
   drawCommits,
   growBytes,
+  withRecord,
 } from "./commits.js";
-import { type Crash, type CrashPlan, countOps, crashes } from "./crashes.js";
-import { type Op, readRecording } from "./recording.js";
+import { type Crash, type CrashPlan, countOps, crashes, type Start, settled } from "./crashes.js";
+import { markCommits, type Op, readRecording } from "./recording.js";
 
 /** What to judge. */
 export interface JudgeOrder {
   readonly log: string;
   readonly directory: string;
   readonly seed: string;
-  /** Batches that were written. */
-  readonly count: number;
+  /** Batches that were written by {@link drawCommits}; `live`: a worker wrote what it had to. */
+  readonly wrote: { readonly count: number } | { readonly live: LiveStore };
   readonly plan: CrashPlan;
   /** Disks to leave out: those before were judged by another process. */
   readonly from: number;
@@ -40,10 +41,19 @@ export interface JudgeOrder {
   readonly progress: string;
 }
 
+/** The store of a worker. */
+export interface LiveStore {
+  readonly identity: StoreIdentity;
+  /** A copy of its file from before the recording. */
+  readonly base: string;
+}
+
 /** What was found. */
 export interface Verdict {
   readonly writes: number;
   readonly syncs: number;
+  /** Commits that were recorded. */
+  commits: number;
   /** Disks that were made and opened. */
   disks: number;
   torn: number;
@@ -61,31 +71,33 @@ export interface Verdict {
 const failuresMax = 20;
 /** The store goes on, on every so many-th disk. */
 const continueEvery = 5;
+/** A slot that no recording comes near. */
+const farSlot = 2 ** 40;
 
 class Judge {
   readonly #order: JudgeOrder;
-  readonly #commits: readonly Commit[];
-  readonly #expected: readonly Contents[];
+  readonly #identity: StoreIdentity;
+  readonly #recorded: readonly Op[];
+  /** What the store holds after so many commits. */
+  readonly #expected = new Map<number, Contents>();
   readonly #verdict: Verdict;
-  readonly #ops: readonly Op[];
 
   constructor(order: JudgeOrder) {
     this.#order = order;
-    this.#commits = drawCommits(order.seed, order.count);
-    this.#expected = contentsAfterEach(this.#commits);
-    const ops = readRecording(order.log, this.#file);
-    const syncs = [...ops.keys()].filter((at) => ops[at]?.kind === "sync");
-    const lie = order.withoutSync === undefined ? undefined : syncs[order.withoutSync];
-    this.#ops = ops.filter((_, at) => at !== lie);
-    const found = { disks: 0, torn: 0, ahead: 0, continued: 0, failed: 0 };
-    this.#verdict = { ...countOps(ops), ...found, refusedUnborn: {}, failures: [] };
+    this.#identity = "live" in order.wrote ? order.wrote.live.identity : identity;
+    this.#recorded = readRecording(order.log, this.#file);
+    const found = { commits: 0, disks: 0, torn: 0, ahead: 0, continued: 0, failed: 0 };
+    const counts = countOps(this.#recorded);
+    this.#verdict = { ...counts, ...found, refusedUnborn: {}, failures: [] };
   }
 
   async run(): Promise<Verdict> {
     const { plan, seed, from, progress } = this.#order;
+    const { ops, start } = await this.#expect();
+    const random = createSeededRandom(seed).fork("crashes");
     const file = openSync(progress, "w");
     let number = 0;
-    for (const crash of crashes(this.#ops, plan, createSeededRandom(seed).fork("crashes"))) {
+    for (const crash of crashes(this.#withoutLie(ops), plan, random, start)) {
       if (number >= from) {
         const bytes = new Uint8Array(8);
         new DataView(bytes.buffer).setFloat64(0, number);
@@ -96,6 +108,40 @@ class Judge {
     }
     closeSync(file);
     return this.#verdict;
+  }
+
+  /** Learns what must be there after each commit. */
+  async #expect(): Promise<{ ops: readonly Op[]; start?: Start }> {
+    const { wrote, seed } = this.#order;
+    if ("count" in wrote) {
+      const contents = contentsAfterEach(drawCommits(seed, wrote.count));
+      for (const [at, one] of contents.entries()) this.#expected.set(at + 1, one);
+      this.#verdict.commits = contents.length;
+      return { ops: this.#recorded };
+    }
+    // Nobody but the store knows what it was told: what a shutdown in good order leaves is right.
+    const bytes = readFileSync(wrote.live.base);
+    this.#lay({ bytes, length: bytes.length });
+    const commits = await this.#opened(({ store }) => store.meta.writeNumber - 1);
+    const start = { bytes, commits };
+    const ops = markCommits(this.#recorded, commits);
+    for (const disk of settled(ops, start)) {
+      this.#lay(disk);
+      const [held, contents] = await this.#opened(
+        ({ store }) => [store.meta.writeNumber - 1, contentsOf(store)] as const,
+      );
+      if (held !== disk.acknowledged) throw new Error(`${held} commits, not ${disk.acknowledged}`);
+      this.#expected.set(held, contents);
+    }
+    this.#verdict.commits = this.#expected.size - 1;
+    return { ops, start };
+  }
+
+  #withoutLie(ops: readonly Op[]): readonly Op[] {
+    const { withoutSync } = this.#order;
+    if (withoutSync === undefined) return ops;
+    const syncs = [...ops.keys()].filter((at) => ops[at]?.kind === "sync");
+    return ops.filter((_, at) => at !== syncs[withoutSync]);
   }
 
   get #file(): string {
@@ -124,7 +170,7 @@ class Judge {
   }
 
   /** Puts the disk where the store was: the same file, since a store knows its own. */
-  #lay({ bytes, length }: Crash): void {
+  #lay({ bytes, length }: Pick<Crash, "bytes" | "length">): void {
     const file = openSync(this.#file, "r+");
     ftruncateSync(file, 0);
     writeSync(file, bytes, 0, length, 0);
@@ -133,45 +179,45 @@ class Judge {
   }
 
   /** Opens the store. @returns how many commits it holds, each in whole and none later */
-  async #examine(crash: Crash): Promise<number> {
+  async #examine({ acknowledged, begun }: Crash): Promise<number> {
     return this.#opened(({ store }) => {
       // This opening is a commit of its own.
       const held = store.meta.writeNumber - 1;
-      const { acknowledged, begun } = crash;
       if (held < acknowledged) throw new Error(`holds ${held} commits of ${acknowledged} promised`);
       if (held > begun) throw new Error(`holds ${held} commits, and ${begun} had begun`);
-      const openings = this.#commits.slice(0, held).filter(({ kind }) => kind === "open").length;
-      if (store.meta.incarnation !== openings + 1) {
-        throw new Error(`is in life ${store.meta.incarnation} after ${openings} openings`);
-      }
-      if (contentsOf(store) !== this.#expected[held - 1]) {
-        throw new Error(`holds other records than those of its first ${held} commits`);
-      }
+      this.#compare(contentsOf(store), held, this.#expected.get(held));
       return held;
     });
   }
 
   /** A store that came back must also go on: one more batch, there when it is opened again. */
   async #goOn(held: number): Promise<void> {
-    const next = this.#commits[held];
-    const batch = next?.kind === "batch" ? next.batch : { records: [voteOf(10_000)] };
-    const commits: Commit[] = [...this.#commits.slice(0, held), { kind: "batch", batch }];
+    const vote = voteOf(farSlot);
     await this.#opened(
       ({ store }) =>
         new Promise<void>((resolve, reject) => {
-          store.commit(batch, (error) => (error === null ? resolve() : reject(error)));
+          const done = (error: unknown) => (error === null ? resolve() : reject(error));
+          store.commit({ records: [vote] }, done);
         }),
     );
+    const before = this.#expected.get(held);
     await this.#opened(({ store }) => {
-      if (contentsOf(store) !== contentsAfterEach(commits).at(-1)) {
-        throw new Error(`went on, and holds other records than those of ${held + 1} commits`);
-      }
+      const found = contentsOf(store);
+      // It was opened twice to come here.
+      const once = { ...found, incarnation: found.incarnation - 2 };
+      this.#compare(once, held, before === undefined ? undefined : withRecord(before, vote));
     });
     this.#verdict.continued += 1;
   }
 
+  #compare(found: Contents, held: number, expected: Contents | undefined): void {
+    if (expected === undefined) throw new Error(`holds ${held} commits, which were not recorded`);
+    const differs = difference(found, expected);
+    if (differs !== undefined) throw new Error(`after ${held} commits ${differs}`);
+  }
+
   async #opened<T>(use: (open: OpenDirectory) => T | Promise<T>): Promise<T> {
-    const open = await openDirectory(this.#order.directory, identity, { growBytes });
+    const open = await openDirectory(this.#order.directory, this.#identity, { growBytes });
     try {
       return await use(open);
     } finally {

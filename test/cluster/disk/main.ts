@@ -1,13 +1,18 @@
 /**
- * `npm run disks -- --seed S --seeds N --batches B`: the power cuts of the tests, for longer.
+ * `npm run disks -- --seed S --seeds N --batches B --live SECONDS`: the power cuts of the tests
+ * for longer: N stores that are made to write B batches, and an acceptor that votes under load.
  *
- * Standard output: one line a seed, and a sum. Exit code 1 if anything was lost.
+ * Standard output: one line a recording. Exit code 1 if anything was lost.
  */
 import { parseArgs } from "node:util";
+import { Processes } from "../../cli/processes.js";
+import { startNatsServer } from "../../support/nats-server.js";
 import { findStrace } from "../../support/strace.js";
-import { cutPower } from "./power-cuts.js";
+import { cutPower, cutPowerOfAcceptor, type Outcome } from "./power-cuts.js";
 
 const plan = { exhaustiveMax: 6, subsets: 64, tears: 48 };
+/** An acceptor writes more, and its file is larger. */
+const livePlan = { exhaustiveMax: 5, subsets: 16, tears: 16 };
 
 async function run(): Promise<number> {
   const { values } = parseArgs({
@@ -15,44 +20,51 @@ async function run(): Promise<number> {
       seed: { type: "string", default: "1" },
       seeds: { type: "string", default: "5" },
       batches: { type: "string", default: "200" },
+      live: { type: "string", default: "3" },
     },
   });
   const strace = await findStrace();
   if ("missing" in strace) throw new Error(strace.missing);
-  const sum = { writes: 0, syncs: 0, disks: 0, torn: 0, ahead: 0, continued: 0, bad: 0 };
+  let bad = 0;
   for (let i = 0; i < Number(values.seeds); i += 1) {
     const seed = String(Number(values.seed) + i);
-    const begunMs = performance.now();
-    const found = await cutPower({
-      strace: strace.path,
-      seed,
-      count: Number(values.batches),
-      plan,
-    });
-    const { writes, syncs, disks, torn, ahead, continued, failed, deaths, failures } = found;
-    const bad = failed + deaths.length;
-    const counts = { writes, syncs, disks, torn, ahead, continued, bad };
-    for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += counts[key];
-    const seconds = Math.round((performance.now() - begunMs) / 1000);
-    print(
-      `seed ${seed}: ${JSON.stringify({ ...counts, refusedUnborn: found.refusedUnborn, seconds })}`,
-    );
-    for (const line of [...failures, ...deaths]) print(`  ${line}`);
+    const what = { strace: strace.path, seed, count: Number(values.batches), plan };
+    bad += await tell(`seed ${seed}`, () => cutPower(what));
   }
-  print(`all: ${JSON.stringify(sum)}`);
-  return sum.bad === 0 ? 0 : 1;
+  if (Number(values.live) > 0) {
+    const forMs = Number(values.live) * 1000;
+    bad += await tell("an acceptor under load", () => live(strace.path, values.seed, forMs));
+  }
+  return bad === 0 ? 0 : 1;
 }
 
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+async function live(strace: string, seed: string, forMs: number): Promise<Outcome> {
+  const processes = new Processes();
+  const server = await startNatsServer();
+  try {
+    const what = { processes, nats: server.url, strace, forMs, seed, plan: livePlan };
+    return await cutPowerOfAcceptor(what);
+  } finally {
+    await processes.clear();
+    await server.stop();
+  }
+}
+
+/** @returns how many disks were bad */
+async function tell(what: string, cut: () => Promise<Outcome>): Promise<number> {
+  const begunMs = performance.now();
+  const { failures, deaths, ...counts } = await cut();
+  const seconds = Math.round((performance.now() - begunMs) / 1000);
+  const bad = counts.failed + deaths.length;
+  process.stdout.write(`${what}: ${JSON.stringify({ ...counts, bad, seconds })}\n`);
+  for (const line of [...failures, ...deaths]) process.stdout.write(`  ${line}\n`);
+  return bad;
 }
 
 run().then(
-  (code) => {
-    process.exitCode = code;
-  },
+  (code) => process.exit(code),
   (error: unknown) => {
     process.stderr.write(`${String(error)}\n`);
-    process.exitCode = 1;
+    process.exit(1);
   },
 );

@@ -3,13 +3,14 @@
  * could have left.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { memoryFolder, type Processes } from "../../cli/processes.js";
 import { guardChild, guardFolder } from "../../support/guard.js";
 import type { CrashPlan } from "./crashes.js";
 import type { JudgeOrder, Verdict } from "./judge.js";
+import { recordAcceptor } from "./live.js";
 import { trace } from "./recording.js";
 
 /** What to record and how hard to look. */
@@ -26,6 +27,18 @@ export interface PowerCutOptions {
   readonly untilDeath?: boolean | undefined;
 }
 
+/** How to record a worker, and how hard to look. */
+export interface AcceptorOptions {
+  /** The processes and folders of the cluster, to be ended by the caller. */
+  readonly processes: Processes;
+  readonly nats: string;
+  readonly strace: string;
+  /** Milliseconds of load under each of two leaders. */
+  readonly forMs: number;
+  readonly seed: string;
+  readonly plan: CrashPlan;
+}
+
 /** Verdict over all disks; `deaths` are disks that ended the process that opened them. */
 export type Outcome = Verdict & { readonly deaths: readonly string[] };
 
@@ -40,21 +53,28 @@ function program(name: string): string[] {
 
 /** Records one life of a store and judges every disk. Its folder goes with it. */
 export async function cutPower(options: PowerCutOptions): Promise<Outcome> {
-  // Many thousand small files are written: in memory, where there is such a place.
-  const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-  const folder = mkdtempSync(join(place, "synod-disks-"));
+  const folder = mkdtempSync(join(memoryFolder(), "synod-disks-"));
   const forget = guardFolder(folder);
   try {
     const { strace, seed, count, plan, withoutSync } = options;
+    const wrote = { count };
     const directory = join(folder, "store");
     const [log, progress] = [join(folder, "log"), join(folder, "progress")];
     trace(strace, log, [...program("writer.ts"), directory, seed, String(count)]);
-    const order: JudgeOrder = { log, directory, seed, count, plan, withoutSync, progress, from: 0 };
+    const order: JudgeOrder = { log, directory, seed, wrote, plan, withoutSync, progress, from: 0 };
     return await judgeAll(order, options.untilDeath === true ? 1 : deathsMax);
   } finally {
     rmSync(folder, { recursive: true, force: true });
     forget();
   }
+}
+
+/** Records an acceptor in a cluster under load, and judges every disk. */
+export async function cutPowerOfAcceptor(options: AcceptorOptions): Promise<Outcome> {
+  const { processes, nats, strace, forMs, seed, plan } = options;
+  const { log, directory, store } = await recordAcceptor(processes, nats, strace, forMs);
+  const order = { log, directory, seed, wrote: { live: store }, plan, from: 0 };
+  return judgeAll({ ...order, progress: `${log}.progress` }, deathsMax);
 }
 
 /** Judges, and goes on behind each disk that ended the judge. */
@@ -74,6 +94,7 @@ async function judgeAll(order: JudgeOrder, deathsAllowed: number): Promise<Outco
 const nothing: Verdict = {
   writes: 0,
   syncs: 0,
+  commits: 0,
   disks: 0,
   torn: 0,
   ahead: 0,

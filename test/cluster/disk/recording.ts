@@ -40,10 +40,15 @@ const traced = [
 ].join(",");
 const stringBytesMax = 64 * 2 ** 20;
 
+/** Arguments of strace for a log that {@link readRecording} reads. */
+export function traceArgs(log: string): string[] {
+  const what = ["-f", "--seccomp-bpf", "-y", "-xx", "-s", String(stringBytesMax)];
+  return [...what, "-o", log, "-e", `trace=${traced}`];
+}
+
 /** Runs a command under strace. @returns what it said. @throws Error if it failed */
 export function trace(strace: string, log: string, command: readonly string[]): string {
-  const what = ["-f", "--seccomp-bpf", "-y", "-xx", "-s", String(stringBytesMax)];
-  const args = [...what, "-o", log, "-e", `trace=${traced}`, ...command];
+  const args = [...traceArgs(log), ...command];
   const { status, stdout, stderr } = spawnSync(strace, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`the traced process ended with ${status}: ${stderr}`);
   return stdout;
@@ -67,6 +72,31 @@ export function readRecording(log: string, file: string): Op[] {
     reader.take({ name, args, result: Number(result) }, whole);
   }
   return reader.ops;
+}
+
+/**
+ * Marks the commits of a process that does not say when it begins one: each ends with the page that
+ * makes it count, the only one that is written through O_DSYNC.
+ *
+ * @param first number of the first commit
+ */
+export function markCommits(ops: readonly Op[], first: number): Op[] {
+  const marked: Op[] = [];
+  let commit = first;
+  let isOpen = false;
+  for (const op of ops) {
+    if (op.kind === "write" && !isOpen) {
+      marked.push({ kind: "begin", commit });
+      isOpen = true;
+    }
+    marked.push(op);
+    if (op.kind === "write" && op.synced) {
+      marked.push({ kind: "done", commit });
+      commit += 1;
+      isOpen = false;
+    }
+  }
+  return marked;
 }
 
 /** Turns calls into what they did to the file. */
