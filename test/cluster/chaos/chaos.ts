@@ -1,9 +1,10 @@
 /**
  * Chaos: a fleet on three nats-servers under load, while a schedule of faults runs its course.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect, type History, type Synod } from "../../../src/index.js";
+import { connect, HistoryFile, type Synod } from "../../../src/index.js";
+import { checkHistory } from "../../../src/sim/linearizability/check.js";
 import { type Processes, type Running, until, whyNoMounts } from "../../cli/processes.js";
 import { emptyDisk, fillDisk } from "../../support/ballast.js";
 import { type NatsServerProcess, startNatsCluster } from "../../support/nats-server.js";
@@ -19,8 +20,8 @@ export interface ChaosOptions {
   readonly placement: keyof typeof castings;
   /** Milliseconds of faults. */
   readonly durationMs: number;
-  /** Hear what the clients of the load do and are told. */
-  readonly histories?: readonly History[] | undefined;
+  /** File for the history of proposals; that of keys goes beside it (`.decide`). */
+  readonly history?: string | undefined;
   /** Hears what happens, as it happens. */
   readonly say: (line: string) => void;
 }
@@ -129,6 +130,7 @@ export class Chaos {
     await this.#watcher?.close().catch(() => {});
     await this.#load?.close().catch(() => {});
     await this.#processes.clear();
+    for (const { file } of this.#histories.splice(0)) file.close();
     await this.#cable?.close();
     await Promise.all(this.#servers.map((server) => server.stop()));
   }
@@ -163,7 +165,15 @@ export class Chaos {
     // A long run must not outgrow what learners remember.
     const bytes = load.valueBytes.reduce((sum, size) => sum + size + 100, 0) * load.pipeline;
     const pauseMs = Math.max(20, Math.ceil((durationMs * bytes) / loadBytesMax));
-    const { histories } = this.#options;
+    const { history = join(this.#fleet.cwd, "history") } = this.#options;
+    this.#histories.push(
+      { path: history, file: HistoryFile.open(history, { model: "propose" }) },
+      {
+        path: `${history}.decide`,
+        file: HistoryFile.open(`${history}.decide`, { model: "decide" }),
+      },
+    );
+    const histories = this.#histories.map(({ file }) => file);
     this.#load = await startLoad({ cluster: fleetCluster, nats, ...load, pauseMs, histories });
     this.#say(`seed ${this.#options.seed}: the cluster is up in ${this.#fleet.cwd}`);
   }
@@ -260,6 +270,7 @@ export class Chaos {
     });
   }
 
+  readonly #histories: { readonly path: string; readonly file: HistoryFile }[] = [];
   #isOver = false;
 
   /** Waits until every role serves again. */
@@ -292,11 +303,21 @@ export class Chaos {
     const { failures, counts } = running.verdict();
     const leftOut = this.#noMounts === undefined ? [] : [`fill: ${this.#noMounts}`];
     return {
-      failures: [...this.#failures, ...failures],
+      failures: [...this.#failures, ...failures, ...this.#judgeHistories()],
       faults: this.#faults,
       counts: { ...counts, ...this.#counts, silenceMsMax: Math.round(running.silenceMsMax) },
       leftOut,
     };
+  }
+
+  /** Is there an order of all calls that explains every answer? */
+  #judgeHistories(): string[] {
+    return this.#histories.flatMap(({ path, file }) => {
+      // Nobody else proposes in this cluster.
+      const verdict = checkHistory(readFileSync(path, "utf8"), { isComplete: true });
+      if (verdict.kind === "linearizable" && verdict.answered > 0) return [];
+      return [`the history of ${file.model} is ${JSON.stringify(verdict).slice(0, 500)}`];
+    });
   }
 
   /** Each learner's log, told while the others are dead. */

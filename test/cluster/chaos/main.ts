@@ -10,7 +10,6 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { HistoryFile } from "../../../src/worker/history-file.js";
 import { Processes } from "../../cli/processes.js";
 import { Chaos, castings } from "./chaos.js";
 
@@ -32,9 +31,8 @@ async function run(): Promise<number> {
     process.stderr.write(`${line}\n`);
   };
   const durationMs = Number(values.minutes) * 60_000;
-  const histories = openHistories(values.history);
   const what = { seed, placement: placement as keyof typeof castings, durationMs };
-  const chaos = new Chaos(new Processes(), { ...what, histories, say });
+  const chaos = new Chaos(new Processes(), { ...what, history: values.history, say });
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => process.exit(130));
   try {
     const outcome = await chaos.run();
@@ -48,17 +46,7 @@ async function run(): Promise<number> {
     return 1;
   } finally {
     await chaos.end();
-    for (const history of histories) history.close();
   }
-}
-
-/** A history has one model, so there are two of them. */
-function openHistories(path: string | undefined): HistoryFile[] {
-  if (path === undefined) return [];
-  return [
-    HistoryFile.open(path, { model: "propose" }),
-    HistoryFile.open(`${path}.decide`, { model: "decide" }),
-  ];
 }
 
 run().then(
