@@ -5,12 +5,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, HistoryFile, type Synod } from "../../../src/index.js";
 import { checkHistory } from "../../../src/sim/linearizability/check.js";
+import { EXIT } from "../../../src/worker/exit.js";
 import { type Processes, type Running, until, whyNoMounts } from "../../cli/processes.js";
 import { emptyDisk, fillDisk } from "../../support/ballast.js";
 import { type NatsServerProcess, startNatsCluster } from "../../support/nats-server.js";
 import { TcpProxy } from "../../support/tcp-proxy.js";
 import { slowMs } from "../cluster.js";
-import { type Crew, colocated, Fleet, fleetCluster, separated } from "../fleet.js";
+import { Fleet, fleetCluster } from "../fleet.js";
+import { type Casting, castings } from "./casting.js";
 import { type Load, startLoad } from "./load.js";
 import { drawSchedule, type Fault, type FaultKind, faultKinds, type Targets } from "./schedule.js";
 
@@ -35,38 +37,10 @@ export interface ChaosOutcome {
   readonly leftOut: readonly string[];
 }
 
-/** Who is who in a fleet. */
-interface Casting {
-  readonly crews: readonly Crew[];
-  /** Has a disk of its own, which can be filled. */
-  readonly small: string;
-  /** Workers that are ended so that `l1` is the only learner. */
-  readonly others: readonly string[];
-  /** The worker of `l1`, and those that take over from it with nothing remembered. */
-  readonly first: string;
-  readonly anew: readonly string[];
-}
-
-/** What can be run, by placement. */
-export const castings = {
-  separated: {
-    crews: separated,
-    small: "a3",
-    others: ["l2", "g1"],
-    first: "l1",
-    anew: ["l2"],
-  },
-  colocated: {
-    crews: colocated,
-    small: "node3",
-    others: ["node2", "node3"],
-    first: "node1",
-    anew: ["node2", "node3"],
-  },
-} as const satisfies Record<string, Casting>;
-
 const ballast = "ballast";
 const pressBytes = 300_000;
+/** Milliseconds without a chosen value after which it is told who waits. */
+const silenceMs = 4000;
 const keepFreeKiB = 64;
 const load = { clients: 4, pipeline: 2, valueBytes: [50, 300, 50, 4000] };
 /** Bytes of values that learners keep; the load must not come near (src/paxos/limits.ts). */
@@ -82,7 +56,7 @@ export class Chaos {
     FaultKind,
     number
   >;
-  readonly #counts = { elections: 0, nacks: 0, refusing: 0 };
+  readonly #counts = { elections: 0, nacks: 0, refusing: 0, refusedAtStart: 0 };
   readonly #noMounts = whyNoMounts();
   /** Instances that were ended on purpose. */
   readonly #killed = new Set<Running>();
@@ -106,9 +80,10 @@ export class Chaos {
   async run(): Promise<ChaosOutcome> {
     const { seed, durationMs } = this.#options;
     await this.#begin();
-    const schedule = drawSchedule(seed, durationMs, this.#targets());
+    const schedule = drawSchedule(seed, durationMs, this.#targets(), groupOf);
     const beginMs = performance.now();
     const healing: Promise<void>[] = [];
+    const watching = setInterval(() => void this.#tellSilence(beginMs), silenceMs);
     for (const fault of schedule) {
       await sleep(beginMs + fault.atMs - performance.now());
       const seconds = (fault.atMs / 1000).toFixed(1);
@@ -116,6 +91,7 @@ export class Chaos {
       healing.push(this.#suffer(fault));
     }
     await Promise.all(healing);
+    clearInterval(watching);
     this.#say(`+${((performance.now() - beginMs) / 1000).toFixed(1)} s healed`);
     await this.#settle();
     this.#say(`+${((performance.now() - beginMs) / 1000).toFixed(1)} s every role serves`);
@@ -247,6 +223,7 @@ export class Chaos {
 
   async #fill(forMs: number): Promise<void> {
     const file = join(this.#theFleet.outsideOf(this.#casting.small), ballast);
+    this.#isFull = true;
     fillDisk(file, keepFreeKiB);
     const untilMs = performance.now() + forMs;
     let isRefusing = false;
@@ -259,18 +236,40 @@ export class Chaos {
     }
     if (isRefusing) this.#counts.refusing += 1;
     emptyDisk(file);
+    this.#isFull = false;
+  }
+
+  /** When nothing is chosen for long: who waits for whom. */
+  async #tellSilence(beginMs: number): Promise<void> {
+    if ((this.#load?.silenceMs ?? 0) < silenceMs) return;
+    const waits = await this.#watcher?.why({ timeoutMs: silenceMs }).catch(() => undefined);
+    const told = (waits ?? []).flatMap(({ role, id, waits: all }) =>
+      all.map(({ for: what, from, have, need }) => {
+        return `${role} ${id} for ${what} from ${from.join(" ") || "nobody"} (${have} of ${need})`;
+      }),
+    );
+    const seconds = ((performance.now() - beginMs) / 1000).toFixed(1);
+    this.#say(`+${seconds} s silence: ${told.slice(0, 8).join("; ") || "nobody says why"}`);
   }
 
   /** Notes a worker that ends although nobody ended it. */
   #watch(name: string, running: Running): void {
     this.#said.set(name, [...(this.#said.get(name) ?? []), running]);
-    void running.ended.then(({ code, signal: how, stderr }) => {
+    void running.ended.then(async ({ code, signal: how, stderr }) => {
       if (this.#killed.has(running) || this.#isOver) return;
-      this.#failures.push(`${name} ended with ${code ?? how}: ${stderr.trimEnd().slice(-300)}`);
+      if (code !== EXIT.refused || !stderr.includes("the disk is full")) {
+        this.#failures.push(`${name} ended with ${code ?? how}: ${stderr.trimEnd().slice(-300)}`);
+        return;
+      }
+      // It was started while its disk was full: a person makes room and starts it again.
+      this.#counts.refusedAtStart += 1;
+      while (this.#isFull) await sleep(100);
+      this.#watch(name, this.#theFleet.begin(name));
     });
   }
 
   readonly #histories: { readonly path: string; readonly file: HistoryFile }[] = [];
+  #isFull = false;
   #isOver = false;
 
   /** Waits until every role serves again. */
@@ -343,6 +342,11 @@ export class Chaos {
   #say(line: string): void {
     this.#options.say(line);
   }
+}
+
+/** Workers of which mostly one at a time is in trouble: a1, a2 and a3; p1 and p2 … */
+function groupOf(worker: string): string {
+  return worker.replace(/\d+$/, "");
 }
 
 function indexOf(server: string): number {

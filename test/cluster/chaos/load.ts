@@ -14,6 +14,8 @@ export interface Load {
   readonly acknowledged: number;
   /** Milliseconds between two values of the feed, at most, so far. */
   readonly silenceMsMax: number;
+  /** Milliseconds since the last value of the feed. */
+  readonly silenceMs: number;
   /** Proposes one more value, which must be acknowledged. */
   probe(number: number): Promise<Receipt>;
   /** Proposes a large value, and does not wait for what becomes of it. */
@@ -108,6 +110,10 @@ class ClientLoad implements Load {
       }
     }
     this.#lastMs = performance.now();
+  }
+
+  get silenceMs(): number {
+    return performance.now() - this.#lastMs;
   }
 
   async probe(number: number): Promise<Receipt> {

@@ -11,7 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Processes } from "../../cli/processes.js";
-import { Chaos, castings } from "./chaos.js";
+import { castings } from "./casting.js";
+import { Chaos } from "./chaos.js";
 
 async function run(): Promise<number> {
   const { values } = parseArgs({
