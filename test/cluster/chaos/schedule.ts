@@ -59,8 +59,8 @@ const rudeOneIn = 5;
 
 /**
  * Draws a schedule: each kind once at first, then by weight. A target has one fault at a time, and
- * so do the servers together; of a group (the acceptors, say) mostly one is in trouble at a time, or
- * nothing would be chosen. A short schedule has short faults.
+ * so do the servers together; of a group (the acceptors, say) mostly one is in trouble at a time,
+ * or nothing would be chosen. A short schedule has short faults.
  *
  * @param groupOf the group of a worker
  */

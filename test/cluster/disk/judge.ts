@@ -80,6 +80,7 @@ class Judge {
   readonly #recorded: readonly Op[];
   /** What the store holds after so many commits. */
   readonly #expected = new Map<number, Contents>();
+  readonly #lines = new Map<string, string>();
   readonly #verdict: Verdict;
 
   constructor(order: JudgeOrder) {
@@ -96,11 +97,11 @@ class Judge {
     const { ops, start } = await this.#expect();
     const random = createSeededRandom(seed).fork("crashes");
     const file = openSync(progress, "w");
+    const bytes = Buffer.alloc(8);
     let number = 0;
     for (const crash of crashes(this.#withoutLie(ops), plan, random, start)) {
       if (number >= from) {
-        const bytes = new Uint8Array(8);
-        new DataView(bytes.buffer).setFloat64(0, number);
+        bytes.writeDoubleBE(number);
         writeSync(file, bytes, 0, 8, 0);
         await this.#judge(crash, number);
       }
@@ -131,7 +132,10 @@ class Judge {
         ({ store }) => [store.meta.writeNumber - 1, contentsOf(store)] as const,
       );
       if (held !== disk.acknowledged) throw new Error(`${held} commits, not ${disk.acknowledged}`);
-      this.#expected.set(held, contents);
+      // Most lines are those of the commit before: kept once.
+      const lines = contents.lines.map((line) => this.#lines.get(line) ?? line);
+      for (const line of lines) this.#lines.set(line, line);
+      this.#expected.set(held, { ...contents, lines });
     }
     this.#verdict.commits = this.#expected.size - 1;
     return { ops, start };

@@ -12,7 +12,7 @@ import { cutPower, cutPowerOfAcceptor, type Outcome } from "./power-cuts.js";
 
 const plan = { exhaustiveMax: 6, subsets: 64, tears: 48 };
 /** An acceptor writes more, and its file is larger. */
-const livePlan = { exhaustiveMax: 5, subsets: 16, tears: 16 };
+const livePlan = { exhaustiveMax: 4, subsets: 12, tears: 8 };
 
 async function run(): Promise<number> {
   const { values } = parseArgs({
@@ -20,7 +20,7 @@ async function run(): Promise<number> {
       seed: { type: "string", default: "1" },
       seeds: { type: "string", default: "5" },
       batches: { type: "string", default: "200" },
-      live: { type: "string", default: "3" },
+      live: { type: "string", default: "1" },
     },
   });
   const strace = await findStrace();

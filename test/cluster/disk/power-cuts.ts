@@ -83,7 +83,7 @@ async function judgeAll(order: JudgeOrder, deathsAllowed: number): Promise<Outco
   for (let from = 0; ; ) {
     const ended = await judge({ ...order, from });
     if (ended.verdict !== undefined) return { ...ended.verdict, deaths };
-    const number = new DataView(readFileSync(order.progress).buffer).getFloat64(0);
+    const number = readFileSync(order.progress).readDoubleBE(0);
     deaths.push(`disk ${number}: ${ended.how}`);
     if (deaths.length === deathsAllowed) return { ...nothing, deaths };
     from = number + 1;
