@@ -22,7 +22,9 @@ export type RefusalCode =
   | "corrupt"
   | "fenced"
   | "in_use"
-  | "unwritable";
+  | "unwritable"
+  /** Its disk is full: it may be opened once there is room. */
+  | "no_room";
 
 /** A store that may not be used; the message says what happened and what to do. */
 export class StoreRefused extends Error {
@@ -108,9 +110,10 @@ export function fenced(folder: string): StoreRefused {
 
 /** The refusal of a store that could not be written when it was formatted or opened. */
 export function unwritable(folder: string, error: DiskError): StoreRefused {
-  const what = error.kind === "full" ? "make room" : "check the disk";
+  const isFull = error.kind === "full";
+  const what = isFull ? "make room" : "check the disk";
   const message = `${folder} could not be written: ${error.message}; ${what} and start again`;
-  return new StoreRefused("unwritable", message);
+  return new StoreRefused(isFull ? "no_room" : "unwritable", message);
 }
 
 /** Says what a failed write or sync means for a store. */

@@ -31,7 +31,8 @@ Examples:
 With SYNOD_TRACE=FOLDER in the environment, what the roles do is traced there (ptrace/1), a file
 a role: see src/actor/README.md.
 
-Exit code ${EXIT.refused} means: do not start it again before you have read why.`;
+Exit code ${EXIT.refused} means: do not start it again before you have read why;
+${EXIT.noRoom}: its disk is full, start it again once there is room.`;
 
 /** Adds the command. */
 export function addWorker(program: Command): void {
@@ -80,7 +81,9 @@ async function work(roles: readonly string[], flags: WorkerFlags): Promise<void>
     });
   } catch (error) {
     if (stop.aborted) return;
-    if (error instanceof WorkerRefused) await leave(EXIT.refused, error.message);
+    if (error instanceof WorkerRefused) {
+      await leave(error.mayPass ? EXIT.noRoom : EXIT.refused, error.message);
+    }
     throw error;
   }
   logger.info({ roles: worker.roles, cluster: worker.cluster.name }, "serving");

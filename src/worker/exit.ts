@@ -7,5 +7,7 @@ export const EXIT = {
   unreached: 3,
   /** The role must not be started again before a person has looked: a worker to its supervisor. */
   refused: 4,
+  /** The disk of its store was full at the start: another start may find room. */
+  noRoom: 5,
   interrupted: 130,
 } as const;

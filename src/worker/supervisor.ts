@@ -3,8 +3,9 @@
  * ends.
  *
  * A process that exits with code 4 says that starting it again would not help: its store is under
- * suspicion, or its name is taken. One that is killed, throws or ends without being told is started
- * again, the later the more often it died.
+ * suspicion, or its name is taken; so does one with code 5 (no room on its disk), unless it served
+ * before: then there may be room again. One that is killed, throws or ends without being told is
+ * started again, the later the more often it died.
  */
 import type { ChildProcess } from "node:child_process";
 import type { Clock, Logger, Random } from "../actor/ports.js";
@@ -198,7 +199,8 @@ export class Supervisor {
       child.state = "stopped";
       return;
     }
-    if (code === EXIT.refused) {
+    const neverServed = child.settle !== undefined;
+    if (code === EXIT.refused || (code === EXIT.noRoom && neverServed)) {
       child.state = "refused";
       const why = child.why ?? how;
       logger.error({ name: launch.name }, `${who} is not started again: ${why}`);

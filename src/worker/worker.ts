@@ -97,6 +97,13 @@ export interface Worker extends AsyncDisposable {
 /** No role could be started. */
 export class WorkerRefused extends Error {
   override readonly name = "WorkerRefused";
+  /** Whether all that was lacking is room on a disk: then another start may find it. */
+  readonly mayPass: boolean;
+
+  constructor(message: string, mayPass: boolean) {
+    super(message);
+    this.mayPass = mayPass;
+  }
 }
 
 /** Milliseconds that a graceful stop may take before what is left is given up. */
@@ -153,6 +160,7 @@ async function openStores(
 ): Promise<{ opened: OpenedRole[]; corpses: Corpse[] }> {
   const opened: OpenedRole[] = [];
   const corpses: Corpse[] = [];
+  let lackRoom = 0;
   for (const { definition, id } of roles) {
     if (!definition.stateful) {
       opened.push({ definition, id, open: null, data: null });
@@ -170,9 +178,12 @@ async function openStores(
       if (!(error instanceof StoreRefused)) throw error;
       options.logger?.error({ role: name, id, code: error.code }, error.message);
       corpses.push({ role: name, id, data, why: error.message });
+      if (error.code === "no_room") lackRoom += 1;
     }
   }
-  if (opened.length === 0) throw new WorkerRefused(corpses.map(({ why }) => why).join("\n"));
+  if (opened.length === 0) {
+    throw new WorkerRefused(corpses.map(({ why }) => why).join("\n"), lackRoom === corpses.length);
+  }
   return { opened, corpses };
 }
 

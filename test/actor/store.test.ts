@@ -136,11 +136,14 @@ describe("a refusal", () => {
     expect(refusalOf(file.copy("memory:2"))).toMatchObject({ code: "copied" });
   });
 
-  it("unwritable for a disk that is full or broken at the start", () => {
-    for (const trouble of ["full", "failed"] as const) {
+  it("no_room for a disk that is full at the start, unwritable for one that is broken", () => {
+    for (const [trouble, code] of [
+      ["full", "no_room"],
+      ["failed", "unwritable"],
+    ] as const) {
       const place = formatted("memory:1");
       place.trouble(trouble);
-      expect(refusalOf(place)).toMatchObject({ code: "unwritable" });
+      expect(refusalOf(place)).toMatchObject({ code });
     }
   });
 

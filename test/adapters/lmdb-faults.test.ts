@@ -186,7 +186,7 @@ describe("a full disk", () => {
     const lines = ended.out.trim().split("\n");
     expect(lines.slice(0, 3)).toHaveLength(3);
     for (const line of lines.slice(0, 3)) {
-      expect(line).toMatch(/^unwritable: .*the disk is full.*room/);
+      expect(line).toMatch(/^no_room: .*the disk is full.*room/);
     }
     expect(lines[3]).toBe("opened");
   });

@@ -67,6 +67,22 @@ describe("a supervisor", () => {
     expect(said[0]).toMatch(/^x \(pid \d+\) ended with code 1: /);
   });
 
+  it("tries again what served once and then lacks room on its disk", async () => {
+    const made = create();
+    const word = `{ kind: "ending", why: "the disk is full" }`;
+    const full = `process.send(${word}, () => process.exit(5));`;
+    await expect(made.add({ name: "a1", start: script(full) })).rejects.toThrow("the disk is full");
+    let starts = 0;
+    const start = () => {
+      starts += 1;
+      return script(starts === 2 || starts === 3 ? full : obedient)();
+    };
+    await made.add({ name: "a2", start });
+    process.kill(made.list()[1]?.pid ?? 0, "SIGKILL");
+    await until(() => made.list()[1]?.restarts === 3 && made.list()[1]?.state === "ready");
+    expect(made.list()[0]).toMatchObject({ state: "refused", restarts: 0 });
+  });
+
   it("does not start again what ends with code 4, and tells why", async () => {
     const made = create();
     const word = `{ kind: "ending", why: "its store is corrupt" }`;

@@ -128,8 +128,9 @@ function makeDirectory(directory: string): void {
 
 function unwritable(directory: string, cause: unknown): StoreRefused {
   const why = cause instanceof Error ? cause.message : String(cause);
+  const isFull = cause instanceof DiskRefused && cause.code === "full";
   return new StoreRefused(
-    "unwritable",
+    isFull ? "no_room" : "unwritable",
     `${directory} cannot be used for a store: ${why}. Make it writable for this user, with room ` +
       "on its disk, or choose another folder",
     { cause },

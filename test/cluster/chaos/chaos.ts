@@ -257,11 +257,11 @@ export class Chaos {
     this.#said.set(name, [...(this.#said.get(name) ?? []), running]);
     void running.ended.then(async ({ code, signal: how, stderr }) => {
       if (this.#killed.has(running) || this.#isOver) return;
-      if (code !== EXIT.refused || !stderr.includes("the disk is full")) {
+      if (code !== EXIT.noRoom || !stderr.includes("the disk is full")) {
         this.#failures.push(`${name} ended with ${code ?? how}: ${stderr.trimEnd().slice(-300)}`);
         return;
       }
-      // It was started while its disk was full: a person makes room and starts it again.
+      // It was started while its disk was full: a supervisor starts it again.
       this.#counts.refusedAtStart += 1;
       while (this.#isFull) await sleep(100);
       this.#watch(name, this.#theFleet.begin(name));
