@@ -77,6 +77,11 @@ export class Faults {
     });
   }
 
+  /** Whether an older copy of a store is being tried; faults must not end before that. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
   /** Milliseconds that a sync of a store takes more than usual. */
   slowness(store: string): number {
     return this.#slow.get(store) ?? 0;

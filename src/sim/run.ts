@@ -122,6 +122,7 @@ export class Run {
     }
     const isBroken = () => this.violation !== null;
     clock.runUntil(isBroken, plan.calmMs);
+    clock.runUntil(() => isBroken() || !this.faults.isHeld, LIVENESS_MS);
     if (isBroken()) return this.violation;
     endFaults(this);
     clock.runUntil(() => isBroken() || this.#isDone(), LIVENESS_MS);

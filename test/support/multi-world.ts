@@ -32,8 +32,7 @@ interface Letter {
 
 /**
  * What may happen next; `pick` chooses among what there is. `write` delivers without a sync,
- * `burst`
- * delivers so many in order, `loseAll` loses every copy of a broadcast.
+ * `burst` so many in order, `loseAll` loses every copy of a broadcast.
  */
 export interface LogStep {
   readonly kind:
