@@ -319,9 +319,16 @@ export class Faults {
     const older = new OlderCopy(this.#world, this.#network, this.#codec, file, acceptor);
     this.#later(backMs, () => {
       const name = this.#processOf("acceptor", acceptor);
-      const isWitnessed = older.endWatch();
-      if (name === undefined || this.#isHeld || !isWitnessed || this.ruined.has(acceptor)) return;
+      if (name === undefined || this.#isHeld || this.ruined.has(acceptor)) {
+        older.endWatch();
+        return;
+      }
       this.#hold();
+      // Asked only now: what ended with the other faults may have been the witness.
+      if (!older.endWatch()) {
+        this.#release();
+        return;
+      }
       this.#network.died(name);
       this.#world.kill(name);
       older.putBack();
