@@ -99,7 +99,9 @@ export class Monitor {
     if (instance === "")
       this.#watched.set(runner, { state: "", taken: [], position: null, fromSlot: null });
     if (name !== "acceptor" || this.#muted.has(runner.id)) return;
-    this.#shadows.get(runner.id)?.reopened(readAll(this.#pairs(runner.id)));
+    // A bit may have turned over since it read its disk: what it read counts then.
+    const read = runner.store?.records ?? [];
+    this.#shadows.get(runner.id)?.reopened([...read, ...readAll(this.#pairs(runner.id))]);
     this.feed.advance();
   }
 

@@ -70,6 +70,8 @@ export class AcceptorShadow {
   /**
    * A new life of it read its disk: all that the last one had made durable is still there, and
    * perhaps a batch whose owner died before it was told.
+   *
+   * @param records of two of one thing the later counts
    */
   reopened(records: readonly StoreRecord[]): void {
     let promised: Ballot | null = null;
