@@ -4,37 +4,57 @@ import { fstatSync } from "node:fs";
 const barColumns = 24;
 const redrawMs = 100;
 
-/** Shows how far the input is. */
-export class Progress {
+/** A line that is drawn again and again on standard error; the results must not share it. */
+export class Bar {
   readonly #isShown: boolean;
-  /** Bytes of the input if it is a file. */
-  readonly #total: number | undefined;
   #drawnMs = 0;
 
-  constructor() {
-    this.#isShown = process.stderr.isTTY === true && process.stdout.isTTY !== true;
-    this.#total = sizeOfInput();
+  /** @param isShown whether there is a terminal, and nothing else is written to it meanwhile */
+  constructor(isShown = process.stderr.isTTY === true) {
+    this.#isShown = isShown;
   }
 
-  /** Draws now and then. @param bytes of input whose lines are chosen */
-  show(lines: number, bytes: number): void {
+  /** Draws now and then. @param part done, 0 … 1; null if nobody knows */
+  draw(part: number | null, text: string): void {
     if (!this.#isShown || performance.now() - this.#drawnMs < redrawMs) return;
     this.#drawnMs = performance.now();
-    process.stderr.write(`\r${this.#text(lines, bytes)}`);
+    process.stderr.write(`\r${barText(part, text)}\u001b[K`);
   }
 
   /** Takes the bar away. */
   clear(): void {
     if (this.#isShown) process.stderr.write("\r\u001b[K");
   }
+}
 
-  #text(lines: number, bytes: number): string {
-    const count = `${lines.toLocaleString("en")} lines chosen`;
-    if (this.#total === undefined || this.#total === 0) return count;
-    const part = Math.min(1, bytes / this.#total);
-    const full = Math.round(part * barColumns);
-    const bar = "#".repeat(full) + "-".repeat(barColumns - full);
-    return `[${bar}] ${Math.floor(part * 100)} %, ${count}`;
+function barText(part: number | null, text: string): string {
+  if (part === null) return text;
+  const done = Math.min(1, part);
+  const full = Math.round(done * barColumns);
+  const bar = "#".repeat(full) + "-".repeat(barColumns - full);
+  return `[${bar}] ${Math.floor(done * 100)} %, ${text}`;
+}
+
+/** Shows how far the input is. */
+export class Progress {
+  readonly #bar = new Bar(process.stderr.isTTY === true && process.stdout.isTTY !== true);
+  /** Bytes of the input if it is a file. */
+  readonly #total: number | undefined;
+
+  constructor() {
+    this.#total = sizeOfInput();
+  }
+
+  /** Draws now and then. @param bytes of input whose lines are chosen */
+  show(lines: number, bytes: number): void {
+    const total = this.#total;
+    const isKnown = total !== undefined && total !== 0;
+    this.#bar.draw(isKnown ? bytes / total : null, `${lines.toLocaleString("en")} lines chosen`);
+  }
+
+  /** Takes the bar away. */
+  clear(): void {
+    this.#bar.clear();
   }
 }
 

@@ -1,0 +1,27 @@
+/** A proposer that counts votes for its value, at whatever ballot they were cast. */
+import { assign } from "xstate";
+import type { Inbound } from "../../actor/role.js";
+import type { KeyAccepted } from "../../paxos/messages.js";
+import { countVote, type SynodAttempt } from "../../paxos/synod.js";
+import { type Broken, replaceIn } from "./broken.js";
+
+interface Args {
+  readonly context: { readonly attempt: SynodAttempt };
+  readonly event: Inbound<KeyAccepted>;
+}
+
+const countAnyBallot = assign(({ context, event }: Args) => {
+  const { ballot } = context.attempt;
+  const attempt = event.received.reduce(
+    (counted, { from, message }) => countVote(counted, from.id, { ...message, ballot }),
+    context.attempt,
+  );
+  return { attempt };
+});
+
+export const ballotsCountedTogether: Broken = {
+  name: "ballots-counted-together",
+  what: "a proposer counts votes of its earlier ballots for its present one",
+  world: "decide-2",
+  roles: (real) => replaceIn(real, "synod-proposer", { actions: { countVote: countAnyBallot } }),
+};

@@ -1,0 +1,49 @@
+/** A proposer that proposes what it wishes, whatever the promises report. */
+import { assign } from "xstate";
+import type { Cluster } from "../../paxos/cluster.js";
+import { digest } from "../../paxos/digest.js";
+import type { Message } from "../../paxos/messages.js";
+import type { ProposerState } from "../../paxos/proposer.js";
+import { adopt, takeAccepts } from "../../paxos/proposer.js";
+import type { SynodAttempt } from "../../paxos/synod.js";
+import { type Broken, replaceIn } from "./broken.js";
+
+interface SynodContext {
+  readonly attempt: SynodAttempt;
+  readonly wish: Uint8Array;
+}
+
+interface LogContext {
+  readonly data: ProposerState;
+  readonly cluster: Cluster;
+  readonly sinceMs: number;
+  readonly outgoing: readonly Message[];
+  readonly attempts: number;
+}
+
+/** Proposes its own value at its ballot. */
+const pickOwn = assign(({ context }: { context: SynodContext }) => {
+  const { attempt, wish } = context;
+  const proposed = { ballot: attempt.ballot, value: wish, digest: digest(wish) };
+  return { attempt: { ...attempt, proposed } };
+});
+
+/** Takes every slot for free. */
+const adoptNothing = assign(({ context }: { context: LogContext }) => {
+  const { data, cluster, sinceMs } = context;
+  for (const [acceptor, promise] of data.promises) {
+    data.promises.set(acceptor, { ...promise, votes: [] });
+  }
+  adopt(data, sinceMs);
+  return { outgoing: takeAccepts(data, cluster, sinceMs), attempts: 0 };
+});
+
+export const highestVoteIgnored: Broken = {
+  name: "highest-vote-ignored",
+  what: "a proposer ignores the votes that the promises report",
+  world: "decide-2-1",
+  roles: (real) =>
+    replaceIn(replaceIn(real, "synod-proposer", { actions: { pickValue: pickOwn } }), "proposer", {
+      actions: { adoptVotes: adoptNothing },
+    }),
+};

@@ -1,0 +1,9 @@
+/** An acceptor whose answers without a write of their own do not wait for the write in flight. */
+import type { Broken } from "./broken.js";
+
+export const repeatBeforeSync: Broken = {
+  name: "repeat-before-sync",
+  what: "an answer that needs no write leaves before the sync in flight that it rests on",
+  world: "decide-2-crash",
+  overtakes: (_effect, writes) => !writes,
+};

@@ -1,0 +1,9 @@
+/** An acceptor that speaks before its disk has it. */
+import type { Broken } from "./broken.js";
+
+export const replyBeforeSync: Broken = {
+  name: "reply-before-sync",
+  what: "every message leaves at once, whatever is still being written",
+  world: "decide-2-crash",
+  overtakes: () => true,
+};

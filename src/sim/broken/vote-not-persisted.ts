@@ -1,0 +1,20 @@
+/** An acceptor that keeps promises but no votes. */
+import { NOTHING } from "../../actor/effect.js";
+import { type Broken, replaceIn } from "./broken.js";
+
+type Args = { context: { records: unknown[] }; event: { type: string } };
+
+export const voteNotPersisted: Broken = {
+  name: "vote-not-persisted",
+  what: "an acceptor votes without writing it down",
+  world: "decide-2-crash",
+  roles: (real) =>
+    replaceIn(real, "acceptor", {
+      actions: {
+        persistRecords: ({ context: { records }, event }: Args) =>
+          /accept$/.test(event.type) || records.length === 0
+            ? NOTHING
+            : [{ kind: "persist", records }],
+      },
+    }),
+};

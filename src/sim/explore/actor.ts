@@ -1,0 +1,223 @@
+/**
+ * An actor of the small world: a real machine on a model of its host.
+ *
+ * The host's part is small: a disk of records, writes under way, messages that wait for them
+ * (`src/actor/outbox.ts`), alarms. The records go through the real record codec on their way to
+ * the disk and back.
+ */
+import type { Effect } from "../../actor/effect.js";
+import type { RoleInput, RoleSnapshot } from "../../actor/role.js";
+import { createStepper, type Stepper } from "../../actor/step.js";
+import type { RoleName } from "../../paxos/messages.js";
+import {
+  decodeRecord,
+  encodeRecord,
+  type RawRecord,
+  type StoreRecord,
+} from "../../paxos/record.js";
+import { STATELESS_VERBS } from "../../paxos/verbs.js";
+import type { Broken, Roles } from "../broken/broken.js";
+import { fork } from "./copy.js";
+import { hexOf } from "./text.js";
+import type { World } from "./world.js";
+
+/** Events carry this time: no clock runs in a small world. */
+const NOW_MS = 0;
+
+/** Timer of a starting acceptor, whose time is skipped. */
+const WITNESS_TIMER = "acceptor.recovering";
+
+/** A transaction under way, and the messages that wait for it. */
+export interface Write {
+  readonly records: readonly StoreRecord[];
+  readonly held: readonly Effect[];
+}
+
+/** What an actor is at one moment. Never changed. */
+export interface Actor {
+  readonly snapshot: RoleSnapshot;
+  /** How often it was started. */
+  readonly start: number;
+  /** What is durable, by key in hexadecimal. */
+  readonly disk: ReadonlyMap<string, RawRecord>;
+  /** Oldest first. */
+  readonly writes: readonly Write[];
+  /** Alarms that are set, by id. */
+  readonly alarms: ReadonlyMap<string, { readonly type: string }>;
+}
+
+/** What a move of an actor came to. */
+export interface Moved {
+  readonly actor: Actor;
+  /** Messages that left, in order. */
+  readonly sent: readonly Effect[];
+  /** Records that the step wants kept. */
+  readonly records: readonly StoreRecord[];
+  readonly heard: boolean;
+  /** Why the machine stopped for good; null: it goes on. */
+  readonly stopped: string | null;
+}
+
+/** Whose actor it is. */
+export interface Identity {
+  readonly role: RoleName;
+  readonly id: string;
+  /** Digits of its start; 16 of them. */
+  readonly nonce: (start: number) => string;
+  /** What comes to it before anything else. */
+  readonly begin: (start: number) => readonly { readonly type: string }[];
+}
+
+/** Moves actors. */
+export class Host {
+  readonly roles: Roles;
+  readonly #world: World;
+  readonly #stepper: Stepper = createStepper();
+  readonly #overtakes: NonNullable<Broken["overtakes"]>;
+
+  constructor(world: World, roles: Roles, broken: Broken | null) {
+    this.#world = world;
+    this.roles = roles;
+    this.#overtakes = broken?.overtakes ?? mayOvertake;
+  }
+
+  /** Starts an actor from what its disk holds, through the real recovery. */
+  start(identity: Identity, disk: Actor["disk"], start: number): Moved {
+    const { machine } = this.roles[identity.role];
+    const made = this.#stepper.start(machine, this.#input(identity, disk, start));
+    const begun: Actor = {
+      snapshot: made.snapshot,
+      start,
+      disk,
+      writes: [],
+      alarms: new Map(),
+    };
+    let moved = this.#after(begun, made, made.snapshot);
+    const sent = [...moved.sent];
+    for (const [id, event] of moved.actor.alarms) {
+      // The witness time of an acceptor: nothing that it hears meanwhile changes it.
+      if (!id.endsWith(WITNESS_TIMER)) continue;
+      moved = this.deliver(identity.role, this.#unset(moved.actor, id), event);
+      sent.push(...moved.sent);
+    }
+    for (const event of identity.begin(start)) {
+      moved = this.deliver(identity.role, moved.actor, event);
+      sent.push(...moved.sent);
+    }
+    return { ...moved, sent };
+  }
+
+  /** Brings an event to a machine. */
+  deliver(role: RoleName, actor: Actor, event: { readonly type: string }): Moved {
+    const stamped = { ...event, nowMs: NOW_MS };
+    const { machine } = this.roles[role];
+    try {
+      const step = this.#stepper.step(machine, fork(actor.snapshot), stamped);
+      return this.#after(actor, step, step.snapshot);
+    } catch (error) {
+      const stopped = error instanceof Error ? error.message : String(error);
+      return { actor, sent: [], records: [], heard: true, stopped };
+    }
+  }
+
+  /** Fires an alarm. */
+  fire(role: RoleName, actor: Actor, alarm: string): Moved {
+    const event = actor.alarms.get(alarm) ?? { type: alarm };
+    return this.deliver(role, this.#unset(actor, alarm), event);
+  }
+
+  /** The oldest write becomes durable; what waited for it leaves. */
+  sync(actor: Actor): Moved {
+    const [write, ...writes] = actor.writes;
+    if (write === undefined) throw new Error("nothing is being written");
+    const disk = new Map(actor.disk);
+    for (const record of write.records) {
+      const raw = encodeRecord(record);
+      disk.set(hexOf(raw.key), raw);
+    }
+    const moved = { ...actor, disk, writes };
+    return { actor: moved, sent: write.held, records: [], heard: true, stopped: null };
+  }
+
+  /** It ends at once: its memory, its writes under way and what waited for them are lost. */
+  crash(identity: Identity, actor: Actor): Moved {
+    return this.start(identity, actor.disk, actor.start + 1);
+  }
+
+  #input(identity: Identity, disk: Actor["disk"], start: number): RoleInput {
+    const { cluster, key } = this.#world;
+    return {
+      id: identity.id,
+      cluster,
+      nonce: identity.nonce(start),
+      seed: 0,
+      nowMs: NOW_MS,
+      records: recover(disk),
+      incarnation: start,
+      storeId: null,
+      openings: [],
+      diskFull: null,
+      instance: this.roles[identity.role].instanceOf === undefined ? "" : (key ?? ""),
+    };
+  }
+
+  #unset(actor: Actor, alarm: string): Actor {
+    const alarms = new Map(actor.alarms);
+    alarms.delete(alarm);
+    return { ...actor, alarms };
+  }
+
+  /** Sorts what a step asked for, as the runner and its outbox do. */
+  #after(
+    before: Actor,
+    step: { readonly effects: readonly Effect[]; readonly heard: boolean },
+    snapshot: RoleSnapshot,
+  ): Moved {
+    const alarms = new Map(before.alarms);
+    const records: StoreRecord[] = [];
+    const messages: Effect[] = [];
+    let stopped: string | null = null;
+    for (const effect of step.effects) {
+      if (effect.kind === "persist") records.push(...effect.records);
+      else if (effect.kind === "send" || effect.kind === "broadcast") messages.push(effect);
+      else if (effect.kind === "setTimer") alarms.set(effect.id, effect.event);
+      else if (effect.kind === "cancelTimer") alarms.delete(effect.id);
+      else if (effect.kind === "finish") alarms.clear();
+      else if (effect.kind === "halt") stopped = effect.why;
+    }
+    const writes = [...before.writes];
+    if (records.length > 0) writes.push({ records, held: [] });
+    const sent: Effect[] = [];
+    for (const message of messages) {
+      const last = writes.pop();
+      if (last === undefined) sent.push(message);
+      else if (this.#overtakes(message, records.length > 0)) {
+        sent.push(message);
+        writes.push(last);
+      } else writes.push({ ...last, held: [...last.held, message] });
+    }
+    const actor = { ...before, snapshot, writes, alarms };
+    return { actor, sent, records, heard: step.heard, stopped };
+  }
+}
+
+/** The rule of `src/actor/outbox.ts`. */
+function mayOvertake(effect: Effect): boolean {
+  if (effect.kind !== "send" && effect.kind !== "broadcast") return false;
+  return STATELESS_VERBS.has(effect.message.type);
+}
+
+/** Reads all that a disk holds. */
+export function recordsOf(disk: Actor["disk"]): readonly StoreRecord[] {
+  return [...disk.values()].map(decodeRecord);
+}
+
+/** Reads a disk as a starting store does: votes below the watermark stay there. */
+function recover(disk: Actor["disk"]): readonly StoreRecord[] {
+  const records = recordsOf(disk);
+  let watermark = 0;
+  for (const record of records) {
+    if (record.kind === "marks") watermark = record.chosenWatermark;
+  }
+  return records.filter((record) => record.kind !== "vote" || record.slot >= watermark);
+}

@@ -1,0 +1,54 @@
+/** Letters: messages under way, each kept once and named by its number. */
+import type { Address, Effect } from "../../actor/effect.js";
+import type { RoleDefinition } from "../../actor/role.js";
+import type { Message, RoleName } from "../../paxos/messages.js";
+import type { Roles } from "../broken/broken.js";
+import { liveMessage } from "./live.js";
+import { textOf } from "./text.js";
+
+/**
+ * A message and whom it is for. One of an acceptor does not name its sender: in which acceptor's
+ * outgoing set it stands says that.
+ */
+export interface Letter {
+  /** null: an acceptor. */
+  readonly from: Address | null;
+  /** `id` null: every instance of the role. */
+  readonly to: { readonly role: RoleName; readonly id: string | null };
+  readonly message: Message;
+}
+
+/** Every letter met so far. */
+export class Letters {
+  readonly #all: Letter[] = [];
+  readonly #known = new Map<string, number>();
+
+  get(letter: number): Letter {
+    return this.#all[letter] as Letter;
+  }
+
+  /** Returns the letter that an effect sends; undefined if it sends none. */
+  intern(effect: Effect, from: Address | null): number | undefined {
+    if (effect.kind !== "send" && effect.kind !== "broadcast") return undefined;
+    const to = effect.kind === "send" ? effect.to : { role: effect.role, id: null };
+    const { message } = effect;
+    const text = textOf([from, to.role, to.id, liveMessage(message)]);
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    this.#all.push({ from, to: { role: to.role, id: to.id }, message });
+    this.#known.set(text, this.#all.length - 1);
+    return this.#all.length - 1;
+  }
+}
+
+/** Says whether an instance of a role hears a letter, by the subjects that the role listens to. */
+export function hears(roles: Roles, role: RoleName, id: string | null, letter: Letter): boolean {
+  const definition: RoleDefinition = roles[role];
+  const { to, message } = letter;
+  return definition.hears.some(
+    ({ verb, toldTo }) =>
+      verb === message.type &&
+      (toldTo ?? role) === to.role &&
+      (to.id === null || id === null || to.id === id),
+  );
+}

@@ -1,0 +1,98 @@
+/**
+ * What of a machine or message bears on what happens next. The rest does not make two states.
+ *
+ * Each thing left out is one that no rule reads again, or reads only to hand it on: see the README.
+ * `test/explore/abstraction.test.ts` walks real machines with all of their memory beside it.
+ */
+import type { RoleSnapshot } from "../../actor/role.js";
+import type { Message, RoleName } from "../../paxos/messages.js";
+import type { ProposerState } from "../../paxos/proposer.js";
+import type { SynodAttempt } from "../../paxos/synod.js";
+
+// Contexts of the roles, as far as they are looked at here.
+interface SynodContext {
+  readonly attempt: SynodAttempt | null;
+  readonly attempts: number;
+  readonly highestRound: number;
+  readonly wish: unknown;
+  readonly tokens: readonly string[];
+  readonly chosen: { readonly ballot: unknown; readonly value: unknown } | null;
+}
+
+/** Returns the data that decides how a machine goes on. */
+export function liveState(role: RoleName, snapshot: RoleSnapshot): unknown {
+  const { value, context } = snapshot as { value: unknown; context: unknown };
+  if (role === "acceptor") return [value, liveAcceptor(context as never)];
+  if (role === "synod-proposer") return [value, liveSynod(value, context as never)];
+  if (role === "proposer") return [value, liveProposer(value, context as never)];
+  if (role === "learner") return [value, liveLearner(context as never)];
+  throw new Error(`the explorer knows no role ${role}`);
+}
+
+/** Its answers are numbered, but a promise in one part is complete whatever its number is. */
+function liveAcceptor({ data }: { readonly data: object }): unknown {
+  return { ...data, answers: 0 };
+}
+
+function liveSynod(value: unknown, context: SynodContext): unknown {
+  const { attempt, attempts, highestRound, wish, tokens, chosen } = context;
+  if (value === "finished") return null;
+  if (value === "decided") return [chosen?.ballot, chosen?.value];
+  const kept = { wish, tokens: tokens.length, isFirst: attempts <= 1, highestRound };
+  if (attempt === null || value === "backingOff") return kept;
+  const { ballot, promises, proposed, voters } = attempt;
+  return value === "preparing" ? [kept, ballot, promises] : [kept, ballot, proposed, voters];
+}
+
+function liveProposer(
+  value: unknown,
+  context: { readonly data: ProposerState; readonly question: number; readonly answers: unknown },
+): unknown {
+  const { data, question } = context;
+  const { ballot, highestRound, chosenWatermark } = data;
+  const kept = [ballot, highestRound, chosenWatermark, question];
+  if (value === "standby" || value === "preempted" || value === "halted") return kept;
+  if (value === "asking") return [kept, new Set((context.answers as Map<string, unknown>).keys())];
+  if (value === "preparing") return [kept, data.fromSlot, data.promises, data.assemblies];
+  const open = new Map(
+    [...data.open].map(([slot, one]) => [
+      slot,
+      one.chosen ? [one.digest] : [one.digest, one.voters],
+    ]),
+  );
+  const announcements = data.announcements.map(({ by, ...range }) => range);
+  const { nextSlot, firstUnsent, adoptedBelow, queue } = data;
+  return [kept, nextSlot, firstUnsent, adoptedBelow, open, queue, announcements];
+}
+
+function liveLearner({ data }: { readonly data: { readonly keys: LiveKeys } }): unknown {
+  const decided = new Map(
+    [...data.keys.decided].map(([key, { by, ...held }]) => [key, held] as const),
+  );
+  return [decided, new Set(data.keys.tallies.values())];
+}
+
+interface LiveKeys {
+  readonly decided: ReadonlyMap<string, { readonly by: unknown }>;
+  readonly tallies: ReadonlyMap<string, unknown>;
+}
+
+/** Returns the data of a message that decides what its hearers do. */
+export function liveMessage(message: Message): unknown {
+  switch (message.type) {
+    case "promise":
+      return message.parts === 1 ? { ...message, answer: 0 } : message;
+    case "key-chosen":
+      return { ...message, by: [] };
+    case "accept":
+      return { ...message, chosen: message.chosen.map((range) => ({ ...range, by: [] })) };
+    case "chosen":
+      return { ...message, ranges: message.ranges.map((range) => ({ ...range, by: [] })) };
+    case "beacon":
+      return { ...message, creditBytes: 0 };
+    case "last-heard":
+      return { ...message, agoMs: 0 };
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,381 @@
+/**
+ * The model: states of a whole world, and every step from one to the next.
+ *
+ * A state is a tuple ⟨rest, acceptor 1, …, acceptor n⟩ of numbers. An acceptor's number names its
+ * local state and the set of letters it ever sent; `rest` names the crashes left, the set of
+ * letters of the others, and the local state of each. Letters are never taken away: each may be
+ * delivered now, later, never, or again. That is loss, delay, reordering and duplication in one.
+ */
+import type { Address } from "../../actor/effect.js";
+import { acceptorIds } from "../../paxos/cluster.js";
+import type { Broken, Roles } from "../broken/broken.js";
+import { Host, type Identity } from "./actor.js";
+import { hears, Letters } from "./letters.js";
+import {
+  type Choice,
+  type Common,
+  FactsTable,
+  factsTogether,
+  Locals,
+  type Move,
+} from "./locals.js";
+import { ascends, namesIn, permutationsOf } from "./orders.js";
+import { Sets } from "./sets.js";
+import { bit } from "./sights.js";
+import { Tuples } from "./tuples.js";
+import type { Single, World } from "./world.js";
+
+/** Parts of the tuple of the rest that come before its singles. */
+const REST = { crashes: 0, sent: 1, singles: 2 } as const;
+/** Parts of the tuple of an acceptor. */
+const ACCEPTOR = { local: 0, sent: 1 } as const;
+
+/** A step, as it is visited. One object, filled anew for each. */
+export interface Stride {
+  /** Who moves: an acceptor from 0 to n − 1, then the singles. */
+  mover: number;
+  /** The letter that is delivered; −1: a choice of the mover's own. */
+  letter: number;
+  /** The acceptor that sent the letter, from 0; −1: another. */
+  from: number;
+  choice: Choice | null;
+  move: Move;
+  /** What comes of it; `acceptor` is the mover's new number if it is one. */
+  rest: number;
+  acceptor: number;
+  /** The ballot that the move begins was begun before. */
+  isBallotReused: boolean;
+}
+
+/** States and steps of one world. */
+export class Model {
+  readonly world: World;
+  readonly common: Common;
+  readonly acceptors: number;
+  /** Local states of the acceptors, then of each single. */
+  readonly locals: readonly Locals[];
+  readonly sets = new Sets();
+  readonly #acceptorTuples = new Tuples(2);
+  readonly #rests: Tuples;
+  readonly #orders: readonly (readonly number[])[];
+  readonly #acceptorFacts: number[] = [];
+  readonly #restFacts: number[] = [];
+  readonly #renamed: number[][] = [];
+  readonly #stripped: Map<number, number>[] = [];
+  readonly #worthy: Map<number, readonly number[]>[] = [];
+  readonly #heard = new Map<number, readonly number[]>();
+  readonly #stride = { choice: null } as Stride;
+  /** The order that the last {@link canonical} put the acceptors in: old places, new first. */
+  order: readonly number[] = [];
+
+  constructor(world: World, roles: Roles, broken: Broken | null, asked: ReadonlySet<string>) {
+    this.world = world;
+    this.acceptors = world.cluster.acceptors.length;
+    this.#orders = permutationsOf(this.acceptors);
+    const ids = acceptorIds(world.cluster);
+    const letters = new Letters();
+    const host = new Host(world, roles, broken);
+    const permutations = this.#orders.map((order) => namesIn(order, ids));
+    const facts = new FactsTable();
+    this.common = { world, host, letters, asked, facts, permutations };
+    const acceptor = { role: "acceptor", id: ids[0] ?? "", wish: "" } as const;
+    this.locals = [
+      new Locals(this.common, identityOf(world, acceptor, broken), null),
+      ...world.singles.map(
+        (single) => new Locals(this.common, identityOf(world, single, broken), single),
+      ),
+    ];
+    this.#rests = new Tuples(REST.singles + world.singles.length);
+  }
+
+  /** Writes the first state into a tuple. */
+  first(into: Int32Array): void {
+    const [acceptors, ...singles] = this.locals as [Locals, ...Locals[]];
+    const acceptor = this.#acceptor(acceptors.first, this.sets.addAll(0, acceptors.firstSent));
+    const { scratch } = this.#rests;
+    scratch[REST.crashes] = this.world.crashesMax;
+    let sent = 0;
+    for (const [index, single] of singles.entries()) {
+      scratch[REST.singles + index] = single.first;
+      sent = this.sets.addAll(sent, single.firstSent);
+    }
+    scratch[REST.sent] = sent;
+    into.fill(acceptor);
+    into[0] = this.#rests.intern();
+  }
+
+  /** The local state of a mover, in a state. */
+  localOf(state: Int32Array, mover: number): number {
+    if (mover < this.acceptors) {
+      return this.#acceptorTuples.get(state[mover + 1] as number, ACCEPTOR.local);
+    }
+    return this.#rests.get(state[0] as number, REST.singles + mover - this.acceptors);
+  }
+
+  /** The local states of a mover's kind. */
+  localsOf(mover: number): Locals {
+    return this.locals[Math.max(0, mover - this.acceptors + 1)] as Locals;
+  }
+
+  /** Visits every step from a state, those that change nothing too. */
+  strides(state: Int32Array, visit: (stride: Stride) => void): void {
+    for (let mover = 0; mover < this.acceptors; mover++) this.#ofAcceptor(state, mover, visit);
+    for (let index = 0; index < this.world.singles.length; index++) {
+      this.#ofSingle(state, index, visit);
+    }
+  }
+
+  #ofAcceptor(state: Int32Array, mover: number, visit: (stride: Stride) => void): void {
+    const locals = this.locals[0] as Locals;
+    const tuple = state[mover + 1] as number;
+    const local = this.#acceptorTuples.get(tuple, ACCEPTOR.local);
+    const sent = this.#acceptorTuples.get(tuple, ACCEPTOR.sent);
+    const rest = state[0] as number;
+    const stride = this.#stride;
+    stride.mover = mover;
+    stride.from = -1;
+    stride.isBallotReused = false;
+    const isAtOnce = this.syncsAtOnce(rest, locals);
+    const leave = (made: Move, choice: Choice | null, letter: number) => {
+      if (made.isBeyond) return;
+      const move = isAtOnce ? locals.settled(made) : made;
+      stride.move = move;
+      stride.choice = choice;
+      stride.letter = letter;
+      stride.rest = choice?.kind === "crash" ? this.#spendCrash(rest) : rest;
+      if (stride.rest < 0 || (choice?.kind === "crash" && move.next === local)) return;
+      stride.acceptor =
+        move.next === local && move.sent.length === 0
+          ? tuple
+          : this.#acceptor(move.next, this.sets.addAll(sent, move.sent));
+      visit(stride);
+    };
+    for (const { choice, move } of locals.own(local)) leave(move, choice, -1);
+    if (locals.isBusy(local)) return;
+    const theirs = this.#rests.get(rest, REST.sent);
+    const isIdle = ({ next, sent: said }: Move) =>
+      next === local && said.every((letter) => this.sets.has(sent, letter));
+    for (const letter of this.#worth(0, tuple, -1, theirs, local, isIdle)) {
+      leave(locals.hear(local, letter, -1), null, letter);
+    }
+  }
+
+  #ofSingle(state: Int32Array, index: number, visit: (stride: Stride) => void): void {
+    const locals = this.locals[index + 1] as Locals;
+    const rest = state[0] as number;
+    const local = this.#rests.get(rest, REST.singles + index);
+    const sent = this.#rests.get(rest, REST.sent);
+    const stride = this.#stride;
+    stride.mover = this.acceptors + index;
+    stride.acceptor = -1;
+    const isAtOnce = this.syncsAtOnce(rest, locals);
+    const leave = (made: Move, choice: Choice | null, letter: number, from: number) => {
+      if (made.isBeyond) return;
+      const move = isAtOnce ? locals.settled(made) : made;
+      stride.move = move;
+      stride.choice = choice;
+      stride.letter = letter;
+      stride.from = from;
+      stride.isBallotReused = move.begins >= 0 && this.sets.has(sent, move.begins);
+      stride.rest = this.#moveSingle(rest, index, move, choice?.kind === "crash");
+      if (stride.rest >= 0) visit(stride);
+    };
+    for (const { choice, move } of locals.own(local)) leave(move, choice, -1, -1);
+    if (locals.isBusy(local)) return;
+    const isIdle = ({ next, sent: said }: Move) => next === local && said.length === 0;
+    const who = index + 1;
+    for (const letter of this.#worth(who, local, -1, sent, local, isIdle)) {
+      leave(locals.hear(local, letter, -1), null, letter, -1);
+    }
+    for (let from = 0; from < this.acceptors; from++) {
+      const theirs = this.#acceptorTuples.get(state[from + 1] as number, ACCEPTOR.sent);
+      for (const letter of this.#worth(who, local, from, theirs, local, isIdle)) {
+        leave(locals.hear(local, letter, from), null, letter, from);
+      }
+    }
+  }
+
+  /**
+   * Whether writes are synced at once: where no crash can come between, a write under way only
+   * delays letters, and so does the network.
+   */
+  syncsAtOnce(rest: number, { identity }: Locals): boolean {
+    if (!this.world.crashes.includes(identity.role)) return true;
+    return this.#rests.get(rest, REST.crashes) === 0;
+  }
+
+  /** Returns the rest with a crash less; −1 if none is left. */
+  #spendCrash(rest: number): number {
+    const { scratch } = this.#rests;
+    this.#rests.read(rest, scratch);
+    if (scratch[REST.crashes] === 0) return -1;
+    scratch[REST.crashes] = (scratch[REST.crashes] as number) - 1;
+    return this.#rests.intern();
+  }
+
+  #moveSingle(rest: number, index: number, move: Move, isCrash: boolean): number {
+    const { scratch } = this.#rests;
+    const part = REST.singles + index;
+    if (!isCrash && move.sent.length === 0 && this.#rests.get(rest, part) === move.next) {
+      return rest;
+    }
+    this.#rests.read(rest, scratch);
+    if (isCrash && scratch[REST.crashes] === 0) return -1;
+    if (isCrash) scratch[REST.crashes] = (scratch[REST.crashes] as number) - 1;
+    const sent = this.sets.addAll(scratch[REST.sent] as number, move.sent);
+    scratch[part] = this.#withoutRepeats(index + 1, move.next, sent);
+    scratch[REST.sent] = sent;
+    return this.#rests.intern();
+  }
+
+  #acceptor(local: number, sent: number): number {
+    const { scratch } = this.#acceptorTuples;
+    scratch[ACCEPTOR.local] = this.#withoutRepeats(0, local, sent);
+    scratch[ACCEPTOR.sent] = sent;
+    return this.#acceptorTuples.intern();
+  }
+
+  #withoutRepeats(kind: number, local: number, sent: number): number {
+    const locals = this.locals[kind] as Locals;
+    if (!locals.holds(local)) return local;
+    this.#stripped[kind] ??= new Map();
+    const stripped = this.#stripped[kind];
+    const place = local * 2 ** 24 + sent;
+    const known = stripped.get(place);
+    if (known !== undefined) return known;
+    const made = locals.withoutRepeats(local, new Set(this.sets.items(sent)));
+    stripped.set(place, made);
+    return made;
+  }
+
+  /**
+   * The letters of a set that may change somebody. The first time it is all that they hear, so that
+   * what is seen and changes nothing is seen too.
+   *
+   * @param state what, with the letter, decides whether it changes something
+   */
+  #worth(
+    who: number,
+    state: number,
+    from: number,
+    set: number,
+    local: number,
+    isIdle: (move: Move) => boolean,
+  ): readonly number[] {
+    this.#worthy[who] ??= new Map();
+    const worthy = this.#worthy[who];
+    const place = (state * (this.acceptors + 1) + from + 1) * 2 ** 22 + set;
+    const known = worthy.get(place);
+    if (known !== undefined) return known;
+    const all = this.#heardIn(set, who);
+    const locals = this.locals[who] as Locals;
+    const rest = all.filter((letter) => {
+      const move = locals.hear(local, letter, from);
+      return move.violation !== null || !isIdle(move);
+    });
+    worthy.set(place, rest);
+    return all;
+  }
+
+  /** The letters of a set that are heard by acceptors (0) or a single (from 1). */
+  #heardIn(set: number, who: number): readonly number[] {
+    const place = set * this.locals.length + who;
+    const known = this.#heard.get(place);
+    if (known !== undefined) return known;
+    const { role, id }: Address = (this.locals[who] as Locals).identity;
+    const { letters, host } = this.common;
+    const heard = this.sets
+      .items(set)
+      .filter((letter) => hears(host.roles, role, who === 0 ? null : id, letters.get(letter)));
+    this.#heard.set(place, heard);
+    return heard;
+  }
+
+  /**
+   * Gives a state its one form among those that differ in the names of acceptors alone: acceptors
+   * in ascending order, and of the orders that do that the one with the lowest rest.
+   */
+  canonical(state: Int32Array, into: Int32Array): void {
+    let best = -1;
+    for (const [permutation, order] of this.#orders.entries()) {
+      if (!ascends(state, order)) continue;
+      const rest = this.#rename(state[0] as number, permutation);
+      if (best >= 0 && rest >= best) continue;
+      best = rest;
+      this.order = order;
+    }
+    into[0] = best;
+    for (let place = 0; place < this.acceptors; place++) {
+      into[place + 1] = state[(this.order[place] as number) + 1] as number;
+    }
+  }
+
+  #rename(rest: number, permutation: number): number {
+    if (permutation === 0) return rest;
+    this.#renamed[rest] ??= [];
+    const names = this.#renamed[rest];
+    const known = names[permutation];
+    if (known !== undefined) return known;
+    const tuple = new Int32Array(this.#rests.width);
+    this.#rests.read(rest, tuple);
+    for (let index = 0; index < this.world.singles.length; index++) {
+      const part = REST.singles + index;
+      const locals = this.locals[index + 1] as Locals;
+      tuple[part] = locals.rename(tuple[part] as number, permutation);
+    }
+    this.#rests.scratch.set(tuple);
+    const made = this.#rests.intern();
+    names[permutation] = made;
+    return made;
+  }
+
+  /** The number of what an acceptor shows. */
+  factsOfAcceptor(acceptor: number): number {
+    const known = this.#acceptorFacts[acceptor];
+    if (known !== undefined) return known;
+    const local = this.#acceptorTuples.get(acceptor, ACCEPTOR.local);
+    const sent = this.#acceptorTuples.get(acceptor, ACCEPTOR.sent);
+    const own = (this.locals[0] as Locals).facts(local);
+    const made = factsTogether(this.common, [own], this.sets.items(sent));
+    this.#acceptorFacts[acceptor] = made;
+    return made;
+  }
+
+  /** The number of what everything but the acceptors shows. */
+  factsOfRest(rest: number): number {
+    const known = this.#restFacts[rest];
+    if (known !== undefined) return known;
+    const own = this.world.singles.map((_, index) =>
+      (this.locals[index + 1] as Locals).facts(this.#rests.get(rest, REST.singles + index)),
+    );
+    const sent = this.sets.items(this.#rests.get(rest, REST.sent));
+    const made = factsTogether(this.common, own, sent);
+    this.#restFacts[rest] = made;
+    return made;
+  }
+
+  /** Bits of what the rest shows at a glance. */
+  sightsOfRest(rest: number): number {
+    let inPhase2 = 0;
+    for (let index = 0; index < this.world.singles.length; index++) {
+      const local = this.#rests.get(rest, REST.singles + index);
+      if ((this.locals[index + 1] as Locals).isInPhase2(local)) inPhase2++;
+    }
+    return inPhase2 >= 2 ? bit("duel-in-phase-2") : 0;
+  }
+
+  /** Bytes of the tables of parts, without machines and letters. */
+  get bytes(): number {
+    return this.#rests.bytes + this.#acceptorTuples.bytes;
+  }
+}
+
+function identityOf(world: World, single: Single, broken: Broken | null): Identity {
+  const { role, id } = single;
+  return {
+    role,
+    id,
+    nonce: (start) => broken?.nonce?.(role, id, start) ?? start.toString(16).padStart(16, "0"),
+    begin: (start) => world.begin(single, start),
+  };
+}

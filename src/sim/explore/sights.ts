@@ -1,0 +1,142 @@
+/**
+ * Sights: what must be seen somewhere, so that "nothing was found" cannot mean "nothing happened".
+ */
+import { sameBallot } from "../../paxos/ballot.js";
+import { digest } from "../../paxos/digest.js";
+import { chosenProposals, type Evidence } from "../../paxos/evidence.js";
+import type { Message } from "../../paxos/messages.js";
+import { isNoop } from "../../paxos/value.js";
+import type { Actor, Moved } from "./actor.js";
+import type { Single, World } from "./world.js";
+
+/** Every sight, by name, with what it is. */
+export const SIGHTS = {
+  "value-chosen": "a value is chosen",
+  "chosen-twice": "a value is chosen at two ballots",
+  "adopted-chosen": "a value is chosen at the ballot of a proposer that did not wish for it",
+  "vote-adopted": "a proposer takes over the value of a vote that a promise reported",
+  preempted: "a refusal ends a proposer's ballot",
+  "duel-in-phase-2": "two proposers are in phase 2 with different ballots",
+  "duplicate-delivered": "an acceptor hears a request that it had granted already",
+  "late-answer": "a proposer hears an answer to an earlier ballot of its own",
+  "sync-lost": "a crash loses a write that was not synced",
+  "proposer-restarted": "a proposer crashes and starts anew",
+  "hole-filled": "a new leader fills a hole with a no-op",
+  "later-slots-asked": "a prepare asks from a later slot than the first",
+  "leader-deposed": "a leader's beacon ends another's work",
+  "learner-learned": "a learner learns a value",
+} as const;
+
+/** A name of {@link SIGHTS}. */
+export type SightName = keyof typeof SIGHTS;
+
+const NAMES = Object.keys(SIGHTS) as readonly SightName[];
+
+/** The bit of a sight. */
+export function bit(name: SightName): number {
+  return 1 << NAMES.indexOf(name);
+}
+
+/** The names of bits. */
+export function namesOf(bits: number): SightName[] {
+  return NAMES.filter((name) => (bits & bit(name)) !== 0);
+}
+
+/** What is seen when an acceptor hears a request. */
+export function sightsOfAcceptor(message: Message, moved: Moved): number {
+  const asks = ["prepare", "accept", "key-prepare", "key-accept"].includes(message.type);
+  const last = moved.actor.writes[moved.actor.writes.length - 1];
+  const said = [...moved.sent, ...(last?.held ?? [])].map((effect) =>
+    effect.kind === "send" ? effect.message.type : "",
+  );
+  const isGranted = said.some((type) => /promise|accepted/.test(type));
+  const isRefused = said.some((type) => /nack/.test(type));
+  if (!asks || moved.records.length > 0 || !isGranted || isRefused) return 0;
+  return bit("duplicate-delivered");
+}
+
+/** What is seen when a crash hits an actor. */
+export function sightsOfCrash(actor: Actor, isAcceptor: boolean): number {
+  const lost = actor.writes.length > 0 ? bit("sync-lost") : 0;
+  return lost | (isAcceptor ? 0 : bit("proposer-restarted"));
+}
+
+/** What is seen when a proposer or learner moves. @param heard what it heard, if it heard one */
+export function sightsOfSingle(
+  world: World,
+  single: Single,
+  before: Actor,
+  moved: Moved,
+  heard: Message | null,
+): number {
+  const from = before.snapshot.value;
+  const to = moved.actor.snapshot.value;
+  let seen = 0;
+  if (from !== to && (to === "backingOff" || to === "preempted")) seen |= bit("preempted");
+  if (heard?.type === "beacon" && isBusy(from) && to === "standby") seen |= bit("leader-deposed");
+  if (heard !== null && "ballot" in heard && isOld(before, heard)) seen |= bit("late-answer");
+  if (single.role === "learner" && heard?.type.startsWith("key-") === true) {
+    const { data } = moved.actor.snapshot.context as { data: { keys: { decided: Map<0, 0> } } };
+    if (data.keys.decided.size > 0) seen |= bit("learner-learned");
+  }
+  for (const effect of moved.sent) {
+    if (effect.kind === "broadcast") seen |= sightsOfProposal(world, single, effect.message);
+  }
+  return seen;
+}
+
+function isBusy(state: unknown): boolean {
+  return state === "preparing" || state === "adopting" || typeof state === "object";
+}
+
+function isOld(actor: Actor, message: Message): boolean {
+  if (!/promise|accepted|nack/.test(message.type) || !("ballot" in message)) return false;
+  return !sameBallot(message.ballot, ballotOf(actor));
+}
+
+/** The ballot that a proposer works on. */
+export function ballotOf({ snapshot }: Actor) {
+  const context = snapshot.context as {
+    attempt?: { ballot: Message & never } | null;
+    data?: { ballot?: null };
+  };
+  return context.attempt?.ballot ?? context.data?.ballot ?? null;
+}
+
+function sightsOfProposal(world: World, single: Single, message: Message): number {
+  if (message.type === "prepare") return message.fromSlot > 0 ? bit("later-slots-asked") : 0;
+  if (message.type === "key-accept") return isOwn(world, single, message.digest) ? 0 : adopted();
+  if (message.type !== "accept") return 0;
+  let seen = 0;
+  for (const value of message.values) {
+    if (isNoop(value)) seen |= bit("hole-filled");
+    else if (!isOwn(world, single, digest(value))) seen |= adopted();
+  }
+  return seen;
+}
+
+function adopted(): number {
+  return bit("vote-adopted");
+}
+
+/** Says whether a value is one that this proposer wishes for. */
+function isOwn(world: World, single: Single, name: string): boolean {
+  return world.wishes.get(name)?.startsWith(single.wish) === true;
+}
+
+/** What a state shows. */
+export function sightsOfEvidence(world: World, evidence: Evidence): number {
+  const chosen = chosenProposals(evidence);
+  let seen = chosen.length > 0 ? bit("value-chosen") : 0;
+  const places = new Set<string>();
+  for (const { key, slot, ballot, digest: name } of chosen) {
+    const place = `${key} ${slot}`;
+    if (places.has(place)) seen |= bit("chosen-twice");
+    places.add(place);
+    const owner = world.singles.find(({ id }) => ballot.owner.startsWith(`${id}.`));
+    if (owner !== undefined && world.wishes.has(name) && !isOwn(world, owner, name)) {
+      seen |= bit("adopted-chosen");
+    }
+  }
+  return seen;
+}

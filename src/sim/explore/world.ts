@@ -1,0 +1,62 @@
+/**
+ * A small world: which machines run, what may happen to them, and where it ends.
+ *
+ * Bounds cut behaviour off and add none: what is found in a world can happen, what is not found may
+ * need a larger one.
+ */
+import type { RoleSnapshot } from "../../actor/role.js";
+import type { Cluster } from "../../paxos/cluster.js";
+import type { RoleName } from "../../paxos/messages.js";
+import type { SightName } from "./sights.js";
+
+/** A role instance that is not one of the interchangeable acceptors. */
+export interface Single {
+  readonly role: RoleName;
+  /** `[a-z0-9]+` */
+  readonly id: string;
+  /** What it gets to do: the value of a key, or the stem of the commands of a log. */
+  readonly wish: string;
+}
+
+/** An event that the world outside may bring at any time. */
+export interface Offer {
+  /** What it is, for a story: "is named by the elector". */
+  readonly label: string;
+  readonly event: { readonly type: string };
+}
+
+/** A configuration to be explored. */
+export interface World {
+  readonly name: string;
+  /** One sentence for a person who picks one. */
+  readonly what: string;
+  readonly cluster: Cluster;
+  /** The single-decree key; null for the log. */
+  readonly key: string | null;
+  /** Proposers and learners, at most 8. */
+  readonly singles: readonly Single[];
+  /** Crashes in all, each of them at any point. */
+  readonly crashesMax: number;
+  /** Which roles crash; the others never do. */
+  readonly crashes: readonly RoleName[];
+  /** Writes that one actor has under way, not yet synced; more work waits. */
+  readonly writesMax: number;
+  /** No ballot has a higher round. */
+  readonly roundMax: number;
+  /** Slots of the log: 0 … slotsMax − 1. */
+  readonly slotsMax: number;
+  /** What happens to a starting single before anything else. */
+  readonly begin: (single: Single, start: number) => readonly { readonly type: string }[];
+  /** What the world outside may bring now. */
+  readonly offers: (single: Single, snapshot: RoleSnapshot) => readonly Offer[];
+  /** Which timers fire, at any time; the others never do. By the end of their ids. */
+  readonly fires: readonly string[];
+  /** Says whether a snapshot lies beyond the bounds. */
+  readonly isBeyond: (snapshot: RoleSnapshot) => boolean;
+  /** Digests of all values that anybody wishes for, with a name for stories. */
+  readonly wishes: ReadonlyMap<string, string>;
+  /** What must be seen, or the search proves nothing. */
+  readonly mustSee: readonly SightName[];
+  /** How many states the whole space has, for the progress bar; null if it was never exhausted. */
+  readonly states: number | null;
+}
