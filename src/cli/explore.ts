@@ -22,6 +22,7 @@ interface ExploreFlags {
   readonly statesMax?: string;
   readonly broken?: string;
   readonly property?: string;
+  readonly everyStep?: boolean;
   readonly json?: boolean;
 }
 
@@ -41,7 +42,7 @@ state; what must be seen sometimes is listed, and missing it fails the run.
 
 Examples:
   synod explore --world list                    the worlds there are
-  synod explore --world decide-2-1              every state of one
+  synod explore --world decide-2              every state of one
   synod explore --world all                     of all of them: some minutes
   synod explore --broken highest-vote-ignored   the shortest way to what goes wrong
   synod explore --broken list`;
@@ -51,10 +52,11 @@ export function addExplore(program: Command): void {
   program
     .command("explore")
     .description("exhaust a small world of the real machines")
-    .option("--world <name>", "the world; all, list (default: decide-2-1)")
+    .option("--world <name>", "the world; all, list (default: decide-2)")
     .option("--states-max <n>", "stop after so many states")
     .option("--broken <name>", "with something broken on purpose; list")
     .option("--property <name>", "ask this property alone; list")
+    .option("--every-step", "keep the states between silent steps too (always with --broken)")
     .option("--json", "print one JSON object a line")
     .addHelpText("after", examples)
     .action(explore);
@@ -74,12 +76,14 @@ function search(flags: ExploreFlags): void {
     flags.statesMax === undefined
       ? undefined
       : wholeNumber(flags.statesMax, "--states-max", 1, 1_000_000_000);
-  for (const world of findWorlds(flags.world ?? broken?.world ?? "decide-2-1")) {
-    const options = { world, roles, broken, properties };
+  for (const world of findWorlds(flags.world ?? broken?.world ?? "decide-2")) {
+    // The fewest steps to something broken are told only if every step counts.
+    const everyStep = flags.everyStep === true || broken !== null;
+    const options = { world, roles, broken, properties, everyStep };
     const exploration = new Exploration(
       statesMax === undefined ? options : { ...options, statesMax },
     );
-    const outcome = run(exploration, broken === null ? (statesMax ?? world.states) : null);
+    const outcome = run(exploration, everyStep ? null : (statesMax ?? world.states));
     if (flags.json === true) result(JSON.stringify(toJson(outcome, broken)));
     else print(outcome, broken);
     const isVacuous = broken === null && exploration.missed.length > 0;

@@ -26,10 +26,10 @@ describe("the command line", () => {
     expect(await run("-h")).toMatchObject({ code, stdout });
     expect(code).toBe(0);
     const listed = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<|[A-Z ])/gm)].map(([, name]) => name);
-    const first = ["up", "propose", "chosen", "decide", "status", "why", "prove"];
-    const commands = [...first, "chart", "format"];
-    expect(listed).toEqual([...commands, "worker", "help"]);
-    const pages = await Promise.all([...commands, "worker"].map((name) => run(name, "--help")));
+    const commands = ["up", "propose", "chosen", "decide", "status", "why", "prove", "chart"];
+    commands.push("explore", "sim", "format", "worker");
+    expect(listed).toEqual([...commands, "help"]);
+    const pages = await Promise.all(commands.map((name) => run(name, "--help")));
     for (const page of pages) {
       expect(page.code).toBe(0);
       expect(page.stdout).toMatch(/\nExamples:\n {2}synod /);
@@ -46,6 +46,9 @@ describe("the command line", () => {
       ["status", "--nats", "http://127.0.0.1"],
       ["decide", "k", "--timeout", "soon"],
       ["chosen", "--after", "-1"],
+      ["explore", "--world", "decide-9"],
+      ["explore", "--broken", "nothing"],
+      ["explore", "--states-max", "0"],
       ["format"],
       ["format", "--new", "demo", "--acceptors", "0"],
       ["up", "--acceptors", "many"],

@@ -15,12 +15,12 @@ export function worldOf(name: string): World {
 }
 
 /** Looks for what a broken thing does. @returns the shortest way to it */
-export function lookFor(name: string, property?: string) {
+export function lookFor(name: string, property?: string, where?: string) {
   const broken = BROKEN.find((one) => one.name === name);
   if (broken?.world === undefined) throw new Error(`${name} fits no small world`);
-  const world = worldOf(broken.world);
+  const world = worldOf(where ?? broken.world);
   const properties = property === undefined ? {} : { properties: [property] };
-  const exploration = new Exploration({ world, roles, broken, ...properties });
+  const exploration = new Exploration({ world, roles, broken, everyStep: true, ...properties });
   exploration.advance(Number.POSITIVE_INFINITY);
   const { found, states } = exploration;
   if (found === null) return null;

@@ -10,16 +10,41 @@ import { roles } from "../../actors/index.js";
 import { Exploration } from "../../src/sim/explore/exploration.js";
 import { worldOf } from "./searching.js";
 
-it.each([{ name: "decide-2-1", states: 157_540, depth: 27 }])(
+/** Searches to the end, and finds nothing. */
+function exhaust(name: string, everyStep = false): Exploration {
+  const exploration = new Exploration({ world: worldOf(name), roles, everyStep });
+  exploration.advance(Number.POSITIVE_INFINITY);
+  expect(exploration.found?.sentence(String) ?? null).toBeNull();
+  expect(exploration.isExhausted).toBe(true);
+  expect(exploration.missed).toEqual([]);
+  return exploration;
+}
+
+it("every state of two duelling proposers holds, step by step", () => {
+  const { states, depth, transitions } = exhaust("decide-2", true);
+  expect({ states, depth, transitions }).toEqual({
+    states: 157_540,
+    depth: 27,
+    transitions: 1_182_207,
+  });
+}, 120_000);
+
+it("states between silent steps show nothing that the others do not show", () => {
+  const every = exhaust("decide-2", true);
+  const kept = exhaust("decide-2");
+  expect(kept.states).toBeLessThan(every.states / 5);
+  expect([...kept.shown()].sort()).toEqual([...every.shown()].sort());
+  expect(kept.shown().size).toBe(59);
+}, 120_000);
+
+it.each([
+  { name: "decide-2", states: 28_418 },
+  { name: "decide-learner", states: 69_810 },
+])(
   "every state of $name holds",
-  ({ name, states, depth }) => {
-    const world = worldOf(name);
-    const exploration = new Exploration({ world, roles });
-    exploration.advance(Number.POSITIVE_INFINITY);
-    expect(exploration.found?.sentence(String) ?? null).toBeNull();
-    expect(exploration.isExhausted).toBe(true);
-    expect(exploration.missed).toEqual([]);
-    expect({ states: exploration.states, depth: exploration.depth }).toEqual({ states, depth });
-    expect(exploration.states).toBe(world.states);
+  ({ name, states }) => {
+    expect(exhaust(name).states).toBe(states);
+    expect(worldOf(name).states).toBe(states);
   },
+  120_000,
 );

@@ -26,6 +26,6 @@ const countAnswers = assign(({ context, event }: Args) => {
 export const acceptorCountedTwice: Broken = {
   name: "acceptor-counted-twice",
   what: "a proposer counts the same acceptor's vote again when it is delivered again",
-  world: "decide-2-1",
+  world: "decide-2",
   roles: (real) => replaceIn(real, "synod-proposer", { actions: { countVote: countAnswers } }),
 };

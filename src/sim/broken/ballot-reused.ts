@@ -4,6 +4,6 @@ import type { Broken } from "./broken.js";
 export const ballotReused: Broken = {
   name: "ballot-reused",
   what: "a restarted proposer uses the ballots of its earlier life again",
-  world: "decide-2-restart",
+  world: "decide-restart",
   nonce: () => "0".repeat(16),
 };

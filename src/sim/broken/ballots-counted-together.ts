@@ -22,6 +22,6 @@ const countAnyBallot = assign(({ context, event }: Args) => {
 export const ballotsCountedTogether: Broken = {
   name: "ballots-counted-together",
   what: "a proposer counts votes of its earlier ballots for its present one",
-  world: "decide-2",
+  world: "decide-retry",
   roles: (real) => replaceIn(real, "synod-proposer", { actions: { countVote: countAnyBallot } }),
 };

@@ -41,7 +41,7 @@ const adoptNothing = assign(({ context }: { context: LogContext }) => {
 export const highestVoteIgnored: Broken = {
   name: "highest-vote-ignored",
   what: "a proposer ignores the votes that the promises report",
-  world: "decide-2-1",
+  world: "decide-2",
   roles: (real) =>
     replaceIn(replaceIn(real, "synod-proposer", { actions: { pickValue: pickOwn } }), "proposer", {
       actions: { adoptVotes: adoptNothing },

@@ -4,7 +4,7 @@ import { type Broken, type Guard, realGuard, replaceIn } from "./broken.js";
 export const lowerBallotAccepted: Broken = {
   name: "lower-ballot-accepted",
   what: "an acceptor votes for a ballot below the one it promised",
-  world: "decide-2-1",
+  world: "decide-2",
   roles: (real) => {
     const unlessAccept =
       (guard: Guard): Guard =>

@@ -7,7 +7,7 @@ type Args = { context: { records: unknown[] }; event: { type: string } };
 export const promiseNotPersisted: Broken = {
   name: "promise-not-persisted",
   what: "an acceptor promises without writing it down",
-  world: "decide-2-crash",
+  world: "decide-crash",
   roles: (real) =>
     replaceIn(real, "acceptor", {
       actions: {

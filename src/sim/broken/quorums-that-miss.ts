@@ -4,6 +4,6 @@ import type { Broken } from "./broken.js";
 export const quorumsThatMiss: Broken = {
   name: "quorums-that-miss",
   what: "two acceptors promise, but one vote is enough to choose",
-  world: "decide-2-1",
+  world: "decide-2",
   cluster: (real) => ({ ...real, quorums: { kind: "flexible", phase1: 2, phase2: 1 } }),
 };

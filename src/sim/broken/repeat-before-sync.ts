@@ -4,6 +4,6 @@ import type { Broken } from "./broken.js";
 export const repeatBeforeSync: Broken = {
   name: "repeat-before-sync",
   what: "an answer that needs no write leaves before the sync in flight that it rests on",
-  world: "decide-2-crash",
+  world: "decide-crash",
   overtakes: (_effect, writes) => !writes,
 };

@@ -4,6 +4,6 @@ import type { Broken } from "./broken.js";
 export const replyBeforeSync: Broken = {
   name: "reply-before-sync",
   what: "every message leaves at once, whatever is still being written",
-  world: "decide-2-crash",
+  world: "decide-crash",
   overtakes: () => true,
 };

@@ -7,7 +7,7 @@ type Args = { context: { records: unknown[] }; event: { type: string } };
 export const voteNotPersisted: Broken = {
   name: "vote-not-persisted",
   what: "an acceptor votes without writing it down",
-  world: "decide-2-crash",
+  world: "decide-crash",
   roles: (real) =>
     replaceIn(real, "acceptor", {
       actions: {

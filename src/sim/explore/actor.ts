@@ -100,11 +100,8 @@ export class Host {
       moved = this.deliver(identity.role, this.#unset(moved.actor, id), event);
       sent.push(...moved.sent);
     }
-    for (const event of identity.begin(start)) {
-      moved = this.deliver(identity.role, moved.actor, event);
-      sent.push(...moved.sent);
-    }
-    return { ...moved, sent };
+    moved = this.bring(identity.role, moved.actor, identity.begin(start));
+    return { ...moved, sent: [...sent, ...moved.sent] };
   }
 
   /** Brings an event to a machine. */
@@ -118,6 +115,19 @@ export class Host {
       const stopped = error instanceof Error ? error.message : String(error);
       return { actor, sent: [], records: [], heard: true, stopped };
     }
+  }
+
+  /** Brings events to a machine, one after the other. */
+  bring(role: RoleName, actor: Actor, events: readonly { readonly type: string }[]): Moved {
+    let moved: Moved = { actor, sent: [], records: [], heard: false, stopped: null };
+    for (const event of events) {
+      const next = this.deliver(role, moved.actor, event);
+      const sent = [...moved.sent, ...next.sent];
+      const records = [...moved.records, ...next.records];
+      moved = { ...next, sent, records, heard: moved.heard || next.heard };
+      if (moved.stopped !== null) break;
+    }
+    return moved;
   }
 
   /** Fires an alarm. */

@@ -6,9 +6,11 @@
  */
 import type { Broken, Roles } from "../broken/broken.js";
 import { evidenceOf } from "./facts.js";
-import { Model, type Stride } from "./model.js";
+import { Model } from "./model.js";
 import { judgeState, PROPERTIES } from "./properties.js";
 import { bit, namesOf, type SightName, sightsOfEvidence } from "./sights.js";
+import { type Stride, Strides, type Taken } from "./strides.js";
+import { textOf } from "./text.js";
 import { Integers, Tuples } from "./tuples.js";
 import type { World } from "./world.js";
 
@@ -21,6 +23,11 @@ export interface ExplorationOptions {
   readonly statesMax?: number;
   /** Properties to ask; all if absent. */
   readonly properties?: readonly string[];
+  /**
+   * Keeps the states between silent steps too (`strides.ts`): many more states, and a violation is
+   * found by the fewest steps of any kind.
+   */
+  readonly everyStep?: boolean;
 }
 
 /** A violation, and where it is. */
@@ -30,13 +37,14 @@ export interface Found {
   readonly sentence: (nameOf: (acceptor: number) => string) => string;
   /** The state in which it shows, or from which the step leads that shows it. */
   readonly state: number;
-  /** The step that shows it; null: the state itself does. */
-  readonly stride: Pick<Stride, "mover" | "letter" | "from" | "choice"> | null;
+  /** The steps that show it; null: the state itself does. */
+  readonly stride: { readonly mover: number; readonly steps: readonly Taken[] } | null;
 }
 
 /** One run of the search. */
 export class Exploration {
   readonly model: Model;
+  readonly strides: Strides;
   readonly world: World;
   readonly #statesMax: number;
   readonly #asked: ReadonlySet<string>;
@@ -62,6 +70,7 @@ export class Exploration {
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
     const roles = broken?.roles?.(options.roles) ?? options.roles;
     this.model = new Model(this.world, roles, broken, this.#asked);
+    this.strides = new Strides(this.model, options.everyStep !== true);
     const width = this.model.acceptors + 1;
     this.#states = new Tuples(width);
     this.#views = new Tuples(width);
@@ -132,6 +141,19 @@ export class Exploration {
     return path.reverse();
   }
 
+  /** Everything that some state shows, whoever the acceptors are: to compare two searches. */
+  shown(): ReadonlySet<string> {
+    const { facts } = this.model.common;
+    const view = new Int32Array(this.#views.width);
+    const shown = new Set<string>();
+    for (let index = 0; index < this.#views.size; index++) {
+      this.#views.read(index, view);
+      const [rest = "", ...acceptors] = [...view].map((one) => textOf(facts.get(one)));
+      shown.add([rest, ...acceptors.sort()].join("|"));
+    }
+    return shown;
+  }
+
   #expand(): void {
     if (this.#expanded === this.#depthEnd) {
       this.#depth++;
@@ -139,13 +161,16 @@ export class Exploration {
     }
     const from = this.#expanded++;
     this.#states.read(from, this.#state);
-    this.model.strides(this.#state, (stride) => this.#take(from, stride));
+    this.strides.from(this.#state, {
+      visit: (stride) => this.#take(from, stride),
+      see: (sights) => this.#see(sights),
+    });
   }
 
   #take(from: number, stride: Stride): void {
     if (this.#found !== null) return;
     const { mover, move, rest, acceptor } = stride;
-    if ((move.sights & ~this.#seen) !== 0) this.#note(move.sights, this.#depth + 1);
+    this.#see(move.sights);
     if (move.violation !== null || stride.isBallotReused) {
       this.#found = this.#brokenBy(from, stride);
       if (this.#found !== null) return;
@@ -213,8 +238,8 @@ export class Exploration {
   }
 
   #brokenBy(state: number, stride: Stride): Found | null {
-    const { mover, letter, from, choice, move } = stride;
-    const taken = { mover, letter, from, choice };
+    const { mover, move } = stride;
+    const taken = { mover, steps: this.strides.steps() };
     const { violation } = move;
     if (violation !== null) {
       const { property, sentence } = violation;
@@ -226,6 +251,10 @@ export class Exploration {
     const name = ballot === null ? "" : `${ballot?.round}.${ballot?.owner}`;
     const sentence = () => `ballots are new: ballot ${name} is begun a second time`;
     return { property: "ballotsAreNew", sentence, state, stride: taken };
+  }
+
+  #see(sights: number): void {
+    if ((sights & ~this.#seen) !== 0) this.#note(sights, this.#depth + 1);
   }
 
   #note(bits: number, depth: number): void {

@@ -14,7 +14,7 @@ import type {
   Instance,
   LearnedValue,
 } from "../../paxos/evidence.js";
-import type { ChosenRange, Message, RoleName } from "../../paxos/messages.js";
+import type { Message, RoleName } from "../../paxos/messages.js";
 import type { ProposerState } from "../../paxos/proposer.js";
 import { NOOP } from "../../paxos/value.js";
 import { type Actor, recordsOf } from "./actor.js";
@@ -29,13 +29,11 @@ export interface Facts {
   readonly votes: readonly Fact[];
   readonly proposals: readonly Fact[];
   readonly learned: readonly LearnedValue[];
-  /** Announcements of slots, which name no value. */
-  readonly announced: readonly ChosenRange[];
   /** Every slot below is taken for chosen. */
   readonly watermark: number;
 }
 
-const NO_FACTS: Facts = { votes: [], proposals: [], learned: [], announced: [], watermark: 0 };
+const NO_FACTS: Facts = { votes: [], proposals: [], learned: [], watermark: 0 };
 
 /** What a message shows. */
 export function factsOfMessage(message: Message): Facts {
@@ -45,16 +43,14 @@ export function factsOfMessage(message: Message): Facts {
     case "key-accepted":
       return { ...NO_FACTS, votes: [keyFact(message)] };
     case "accept": {
-      const { ballot, firstSlot, digests, chosen } = message;
+      const { ballot, firstSlot, digests } = message;
       const proposals = digests.map((one, index) => slotFact(ballot, firstSlot + index, one));
-      return { ...NO_FACTS, proposals, announced: chosen };
+      return { ...NO_FACTS, proposals };
     }
     case "accepted": {
       const { ballot } = message;
       return { ...NO_FACTS, votes: message.votes.map((v) => slotFact(ballot, v.slot, v.digest)) };
     }
-    case "chosen":
-      return { ...NO_FACTS, announced: message.ranges };
     default:
       return NO_FACTS;
   }
@@ -76,7 +72,7 @@ export function factsOfActor(role: RoleName, id: string, actor: Actor): Facts {
   }
   if (role === "proposer") {
     const { data } = actor.snapshot.context as { data: ProposerState };
-    return { ...NO_FACTS, watermark: data.chosenWatermark };
+    return { ...NO_FACTS, learned: learnedSlots(id, data), watermark: data.chosenWatermark };
   }
   return { ...NO_FACTS, learned: learnedKeys(role, id, actor.snapshot) };
 }
@@ -87,6 +83,13 @@ function durableVotes(disk: Actor["disk"]): Fact[] {
     if (record.kind !== "key" || record.vote === null) return [];
     return [keyFact({ key: record.key, ...record.vote })];
   });
+}
+
+/** Slots that a leader takes for chosen, above its watermark. */
+function learnedSlots(by: string, { ballot, open }: ProposerState): LearnedValue[] {
+  return [...open].flatMap(([slot, { chosen, digest: name }]) =>
+    chosen && ballot !== null ? [{ ...slotFact(ballot, slot, name), by }] : [],
+  );
 }
 
 function learnedKeys(role: RoleName, by: string, snapshot: RoleSnapshot): LearnedValue[] {
@@ -120,9 +123,6 @@ export function join(all: readonly Facts[]): Facts {
     votes: distinct(all.flatMap(({ votes }) => votes)),
     proposals: distinct(all.flatMap(({ proposals }) => proposals)),
     learned: distinct(all.flatMap(({ learned }) => learned)),
-    announced: distinct(
-      all.flatMap(({ announced }) => announced.map((range) => ({ ...range, by: [] }))),
-    ),
     watermark: Math.max(0, ...all.map(({ watermark }) => watermark)),
   };
 }
@@ -156,18 +156,6 @@ export function evidenceOf(
       votes.map((vote) => ({ ...vote, acceptor })),
     ),
     looks: [],
-    learned: [...others.learned, ...others.announced.flatMap((range) => told(range, proposals))],
+    learned: others.learned,
   };
-}
-
-/** What an announcement says, with the value that its ballot proposed. */
-function told({ ballot, from, to }: ChosenRange, proposals: readonly Fact[]): LearnedValue[] {
-  const made: LearnedValue[] = [];
-  for (let slot = from; slot < to; slot++) {
-    const named = proposals.find(
-      (one) => one.slot === slot && textOf(one.ballot) === textOf(ballot),
-    );
-    made.push({ ...slotFact(ballot, slot, named?.digest ?? "nothing"), by: ballot.owner });
-  }
-  return made;
 }

@@ -5,6 +5,7 @@
  * `test/explore/abstraction.test.ts` walks real machines with all of their memory beside it.
  */
 import type { RoleSnapshot } from "../../actor/role.js";
+import { isLower } from "../../paxos/ballot.js";
 import type { Message, RoleName } from "../../paxos/messages.js";
 import type { ProposerState } from "../../paxos/proposer.js";
 import type { SynodAttempt } from "../../paxos/synod.js";
@@ -60,9 +61,8 @@ function liveProposer(
       one.chosen ? [one.digest] : [one.digest, one.voters],
     ]),
   );
-  const announcements = data.announcements.map(({ by, ...range }) => range);
   const { nextSlot, firstUnsent, adoptedBelow, queue } = data;
-  return [kept, nextSlot, firstUnsent, adoptedBelow, open, queue, announcements];
+  return [kept, nextSlot, firstUnsent, adoptedBelow, open, queue];
 }
 
 function liveLearner({ data }: { readonly data: { readonly keys: LiveKeys } }): unknown {
@@ -82,14 +82,18 @@ export function liveMessage(message: Message): unknown {
   switch (message.type) {
     case "promise":
       return message.parts === 1 ? { ...message, answer: 0 } : message;
+    case "key-nack":
+    case "nack": {
+      // A proposer compares it with its own ballot, and goes on above its round.
+      const { ballot, promised } = message;
+      return { ...message, promised: [isLower(ballot, promised), promised?.round ?? 0] };
+    }
     case "key-chosen":
       return { ...message, by: [] };
     case "accept":
-      return { ...message, chosen: message.chosen.map((range) => ({ ...range, by: [] })) };
-    case "chosen":
-      return { ...message, ranges: message.ranges.map((range) => ({ ...range, by: [] })) };
+      return { ...message, chosen: [] };
     case "beacon":
-      return { ...message, creditBytes: 0 };
+      return { ...message, nextSlot: 0, creditBytes: 0 };
     case "last-heard":
       return { ...message, agoMs: 0 };
     default:

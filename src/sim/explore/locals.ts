@@ -34,6 +34,8 @@ export interface Move {
   readonly violation: Violation | null;
   /** The letter that asks for promises of a ballot just begun; −1: none was begun. */
   readonly begins: number;
+  /** It sends nothing, and shows nothing that a property asks for. */
+  readonly isSilent: boolean;
   /** Not taken: it leads out of the world's bounds. */
   readonly isBeyond: boolean;
 }
@@ -109,7 +111,8 @@ export class Locals {
   }
 
   isInPhase2(local: number): boolean {
-    return this.actor(local).snapshot.hasTag("inPhase2" as never);
+    const { snapshot } = this.actor(local);
+    return snapshot.hasTag("inPhase2" as never) || snapshot.hasTag("canPropose" as never);
   }
 
   /** Whether an unsynced write stands in the way of more work. */
@@ -122,16 +125,16 @@ export class Locals {
     if (this.actor(move.next).writes.length === 0) return move;
     const known = this.#settled.get(move);
     if (known !== undefined) return known;
-    let { next, violation } = move;
+    let { next, violation, isSilent } = move;
     const sent = [...move.sent];
     while (this.actor(next).writes.length > 0) {
-      const actor = this.actor(next);
-      const synced = this.#judge(actor, this.#common.host.sync(actor), null);
+      const synced = this.#judge(next, this.#common.host.sync(this.actor(next)), null, "sync");
       next = synced.next;
       sent.push(...synced.sent);
       violation ??= synced.violation;
+      isSilent &&= synced.isSilent;
     }
-    const settled = { ...move, next, sent, violation };
+    const settled = { ...move, next, sent, violation, isSilent };
     this.#settled.set(move, settled);
     return settled;
   }
@@ -139,6 +142,11 @@ export class Locals {
   /** Whether letters wait for its disk. */
   holds(local: number): boolean {
     return this.actor(local).writes.some(({ held }) => held.length > 0);
+  }
+
+  /** The number of the local state that an actor is in. @param sent letters that it sent before */
+  localOf(actor: Actor, sent: ReadonlySet<number>): number {
+    return this.#intern(actor, sent);
   }
 
   /** The number of what this local state shows. */
@@ -157,7 +165,7 @@ export class Locals {
     const place = letter * (this.#common.world.cluster.acceptors.length + 1) + from + 1;
     const known = one.moves[place];
     if (known !== undefined) return known;
-    const move = this.#judge(one.actor, this.moved(local, letter, from), letter);
+    const move = this.#judge(local, this.moved(local, letter, from), letter);
     one.moves[place] = move;
     return move;
   }
@@ -179,7 +187,7 @@ export class Locals {
     if (one.own !== null) return one.own;
     const own = this.#choices(one.actor).map((choice) => {
       const moved = this.does(local, choice);
-      return { choice, move: this.#judge(one.actor, moved, null, choice.kind) };
+      return { choice, move: this.#judge(local, moved, null, choice.kind) };
     });
     one.own = own;
     return own;
@@ -194,7 +202,7 @@ export class Locals {
     if (kind === "fire") return host.fire(this.identity.role, actor, what);
     const offer = world.offers(this.#single as Single, actor.snapshot)[Number(what)];
     if (offer === undefined) throw new Error("an offer that does not stand");
-    return host.deliver(this.identity.role, actor, offer.event);
+    return host.bring(this.identity.role, actor, offer.events);
   }
 
   #choices({ writes, alarms, snapshot }: Actor): Choice[] {
@@ -226,8 +234,9 @@ export class Locals {
   }
 
   /** Turns what a step came to into what the world is to know of it. */
-  #judge(before: Actor, moved: Moved, letter: number | null, kind?: Choice["kind"]): Move {
+  #judge(local: number, moved: Moved, letter: number | null, kind?: Choice["kind"]): Move {
     const { world, letters } = this.#common;
+    const before = this.actor(local);
     const message = letter === null ? null : letters.get(letter).message;
     const single = this.#single;
     let sights = 0;
@@ -235,14 +244,14 @@ export class Locals {
     if (single !== null) sights |= sightsOfSingle(world, single, before, moved, message);
     else if (message !== null) sights |= sightsOfAcceptor(message, moved);
     const isNewBallot = kind === "crash" || !sameName(before, moved.actor);
-    return {
-      next: this.#intern(moved.actor),
-      sent: this.#letters(moved.sent),
-      sights,
-      violation: this.#violation(before, moved),
-      begins: single !== null && isNewBallot ? this.#begins(moved) : -1,
-      isBeyond: world.isBeyond(moved.actor.snapshot),
-    };
+    const next = this.#intern(moved.actor);
+    const sent = this.#letters(moved.sent);
+    const violation = this.#violation(before, moved);
+    const begins = single !== null && isNewBallot ? this.#begins(moved) : -1;
+    const shows = violation !== null || begins >= 0 || this.facts(local) !== this.facts(next);
+    const isSilent = kind !== "crash" && sent.length === 0 && !shows;
+    const isBeyond = single !== null && world.isBeyond(single, moved.actor.snapshot);
+    return { next, sent, sights, violation, begins, isSilent, isBeyond };
   }
 
   #violation(before: Actor, moved: Moved): Violation | null {
@@ -288,6 +297,8 @@ export class Locals {
     for (const effect of effects) {
       const letter = letters.intern(effect, this.#address());
       if (letter === undefined) continue;
+      const { message } = letters.get(letter);
+      if (world.lost.includes(message.type)) continue;
       if (isHeard(host, world, letters.get(letter))) sent.push(letter);
     }
     return sent;

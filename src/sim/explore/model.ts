@@ -1,5 +1,5 @@
 /**
- * The model: states of a whole world, and every step from one to the next.
+ * The model: states of a whole world.
  *
  * A state is a tuple ⟨rest, acceptor 1, …, acceptor n⟩ of numbers. An acceptor's number names its
  * local state and the set of letters it ever sent; `rest` names the crashes left, the set of
@@ -11,14 +11,7 @@ import { acceptorIds } from "../../paxos/cluster.js";
 import type { Broken, Roles } from "../broken/broken.js";
 import { Host, type Identity } from "./actor.js";
 import { hears, Letters } from "./letters.js";
-import {
-  type Choice,
-  type Common,
-  FactsTable,
-  factsTogether,
-  Locals,
-  type Move,
-} from "./locals.js";
+import { type Common, FactsTable, factsTogether, Locals } from "./locals.js";
 import { ascends, namesIn, permutationsOf } from "./orders.js";
 import { Sets } from "./sets.js";
 import { bit } from "./sights.js";
@@ -29,23 +22,6 @@ import type { Single, World } from "./world.js";
 const REST = { crashes: 0, sent: 1, singles: 2 } as const;
 /** Parts of the tuple of an acceptor. */
 const ACCEPTOR = { local: 0, sent: 1 } as const;
-
-/** A step, as it is visited. One object, filled anew for each. */
-export interface Stride {
-  /** Who moves: an acceptor from 0 to n − 1, then the singles. */
-  mover: number;
-  /** The letter that is delivered; −1: a choice of the mover's own. */
-  letter: number;
-  /** The acceptor that sent the letter, from 0; −1: another. */
-  from: number;
-  choice: Choice | null;
-  move: Move;
-  /** What comes of it; `acceptor` is the mover's new number if it is one. */
-  rest: number;
-  acceptor: number;
-  /** The ballot that the move begins was begun before. */
-  isBallotReused: boolean;
-}
 
 /** States and steps of one world. */
 export class Model {
@@ -62,9 +38,7 @@ export class Model {
   readonly #restFacts: number[] = [];
   readonly #renamed: number[][] = [];
   readonly #stripped: Map<number, number>[] = [];
-  readonly #worthy: Map<number, readonly number[]>[] = [];
   readonly #heard = new Map<number, readonly number[]>();
-  readonly #stride = { choice: null } as Stride;
   /** The order that the last {@link canonical} put the acceptors in: old places, new first. */
   order: readonly number[] = [];
 
@@ -91,7 +65,7 @@ export class Model {
   /** Writes the first state into a tuple. */
   first(into: Int32Array): void {
     const [acceptors, ...singles] = this.locals as [Locals, ...Locals[]];
-    const acceptor = this.#acceptor(acceptors.first, this.sets.addAll(0, acceptors.firstSent));
+    const acceptor = this.acceptorOf(acceptors.first, this.sets.addAll(0, acceptors.firstSent));
     const { scratch } = this.#rests;
     scratch[REST.crashes] = this.world.crashesMax;
     let sent = 0;
@@ -117,95 +91,45 @@ export class Model {
     return this.locals[Math.max(0, mover - this.acceptors + 1)] as Locals;
   }
 
-  /** Visits every step from a state, those that change nothing too. */
-  strides(state: Int32Array, visit: (stride: Stride) => void): void {
-    for (let mover = 0; mover < this.acceptors; mover++) this.#ofAcceptor(state, mover, visit);
-    for (let index = 0; index < this.world.singles.length; index++) {
-      this.#ofSingle(state, index, visit);
-    }
-  }
-
-  #ofAcceptor(state: Int32Array, mover: number, visit: (stride: Stride) => void): void {
-    const locals = this.locals[0] as Locals;
-    const tuple = state[mover + 1] as number;
-    const local = this.#acceptorTuples.get(tuple, ACCEPTOR.local);
-    const sent = this.#acceptorTuples.get(tuple, ACCEPTOR.sent);
-    const rest = state[0] as number;
-    const stride = this.#stride;
-    stride.mover = mover;
-    stride.from = -1;
-    stride.isBallotReused = false;
-    const isAtOnce = this.syncsAtOnce(rest, locals);
-    const leave = (made: Move, choice: Choice | null, letter: number) => {
-      if (made.isBeyond) return;
-      const move = isAtOnce ? locals.settled(made) : made;
-      stride.move = move;
-      stride.choice = choice;
-      stride.letter = letter;
-      stride.rest = choice?.kind === "crash" ? this.#spendCrash(rest) : rest;
-      if (stride.rest < 0 || (choice?.kind === "crash" && move.next === local)) return;
-      stride.acceptor =
-        move.next === local && move.sent.length === 0
-          ? tuple
-          : this.#acceptor(move.next, this.sets.addAll(sent, move.sent));
-      visit(stride);
-    };
-    for (const { choice, move } of locals.own(local)) leave(move, choice, -1);
-    if (locals.isBusy(local)) return;
-    const theirs = this.#rests.get(rest, REST.sent);
-    const isIdle = ({ next, sent: said }: Move) =>
-      next === local && said.every((letter) => this.sets.has(sent, letter));
-    for (const letter of this.#worth(0, tuple, -1, theirs, local, isIdle)) {
-      leave(locals.hear(local, letter, -1), null, letter);
-    }
-  }
-
-  #ofSingle(state: Int32Array, index: number, visit: (stride: Stride) => void): void {
-    const locals = this.locals[index + 1] as Locals;
-    const rest = state[0] as number;
-    const local = this.#rests.get(rest, REST.singles + index);
-    const sent = this.#rests.get(rest, REST.sent);
-    const stride = this.#stride;
-    stride.mover = this.acceptors + index;
-    stride.acceptor = -1;
-    const isAtOnce = this.syncsAtOnce(rest, locals);
-    const leave = (made: Move, choice: Choice | null, letter: number, from: number) => {
-      if (made.isBeyond) return;
-      const move = isAtOnce ? locals.settled(made) : made;
-      stride.move = move;
-      stride.choice = choice;
-      stride.letter = letter;
-      stride.from = from;
-      stride.isBallotReused = move.begins >= 0 && this.sets.has(sent, move.begins);
-      stride.rest = this.#moveSingle(rest, index, move, choice?.kind === "crash");
-      if (stride.rest >= 0) visit(stride);
-    };
-    for (const { choice, move } of locals.own(local)) leave(move, choice, -1, -1);
-    if (locals.isBusy(local)) return;
-    const isIdle = ({ next, sent: said }: Move) => next === local && said.length === 0;
-    const who = index + 1;
-    for (const letter of this.#worth(who, local, -1, sent, local, isIdle)) {
-      leave(locals.hear(local, letter, -1), null, letter, -1);
-    }
-    for (let from = 0; from < this.acceptors; from++) {
-      const theirs = this.#acceptorTuples.get(state[from + 1] as number, ACCEPTOR.sent);
-      for (const letter of this.#worth(who, local, from, theirs, local, isIdle)) {
-        leave(locals.hear(local, letter, from), null, letter, from);
-      }
-    }
-  }
-
   /**
    * Whether writes are synced at once: where no crash can come between, a write under way only
    * delays letters, and so does the network.
    */
-  syncsAtOnce(rest: number, { identity }: Locals): boolean {
+  syncsAtOnce(rest: number, { identity }: Pick<Locals, "identity">): boolean {
     if (!this.world.crashes.includes(identity.role)) return true;
     return this.#rests.get(rest, REST.crashes) === 0;
   }
 
+  /** The number of an acceptor in a local state that has sent these letters. */
+  acceptorOf(local: number, sent: number): number {
+    const { scratch } = this.#acceptorTuples;
+    scratch[ACCEPTOR.local] = this.#withoutRepeats(0, local, sent);
+    scratch[ACCEPTOR.sent] = sent;
+    return this.#acceptorTuples.intern();
+  }
+
+  /** The local state of an acceptor. */
+  localIn(acceptor: number): number {
+    return this.#acceptorTuples.get(acceptor, ACCEPTOR.local);
+  }
+
+  /** The letters that an acceptor ever sent. */
+  sentBy(acceptor: number): number {
+    return this.#acceptorTuples.get(acceptor, ACCEPTOR.sent);
+  }
+
+  /** The letters that all others ever sent. */
+  sentByRest(rest: number): number {
+    return this.#rests.get(rest, REST.sent);
+  }
+
+  /** The local state of a single. */
+  singleIn(rest: number, index: number): number {
+    return this.#rests.get(rest, REST.singles + index);
+  }
+
   /** Returns the rest with a crash less; −1 if none is left. */
-  #spendCrash(rest: number): number {
+  spendCrash(rest: number): number {
     const { scratch } = this.#rests;
     this.#rests.read(rest, scratch);
     if (scratch[REST.crashes] === 0) return -1;
@@ -213,26 +137,16 @@ export class Model {
     return this.#rests.intern();
   }
 
-  #moveSingle(rest: number, index: number, move: Move, isCrash: boolean): number {
-    const { scratch } = this.#rests;
+  /** Returns the rest after a single went to a local state and sent letters. */
+  restWith(rest: number, index: number, next: number, letters: readonly number[]): number {
     const part = REST.singles + index;
-    if (!isCrash && move.sent.length === 0 && this.#rests.get(rest, part) === move.next) {
-      return rest;
-    }
+    if (letters.length === 0 && this.#rests.get(rest, part) === next) return rest;
+    const { scratch } = this.#rests;
     this.#rests.read(rest, scratch);
-    if (isCrash && scratch[REST.crashes] === 0) return -1;
-    if (isCrash) scratch[REST.crashes] = (scratch[REST.crashes] as number) - 1;
-    const sent = this.sets.addAll(scratch[REST.sent] as number, move.sent);
-    scratch[part] = this.#withoutRepeats(index + 1, move.next, sent);
+    const sent = this.sets.addAll(scratch[REST.sent] as number, letters);
+    scratch[part] = this.#withoutRepeats(index + 1, next, sent);
     scratch[REST.sent] = sent;
     return this.#rests.intern();
-  }
-
-  #acceptor(local: number, sent: number): number {
-    const { scratch } = this.#acceptorTuples;
-    scratch[ACCEPTOR.local] = this.#withoutRepeats(0, local, sent);
-    scratch[ACCEPTOR.sent] = sent;
-    return this.#acceptorTuples.intern();
   }
 
   #withoutRepeats(kind: number, local: number, sent: number): number {
@@ -248,37 +162,8 @@ export class Model {
     return made;
   }
 
-  /**
-   * The letters of a set that may change somebody. The first time it is all that they hear, so that
-   * what is seen and changes nothing is seen too.
-   *
-   * @param state what, with the letter, decides whether it changes something
-   */
-  #worth(
-    who: number,
-    state: number,
-    from: number,
-    set: number,
-    local: number,
-    isIdle: (move: Move) => boolean,
-  ): readonly number[] {
-    this.#worthy[who] ??= new Map();
-    const worthy = this.#worthy[who];
-    const place = (state * (this.acceptors + 1) + from + 1) * 2 ** 22 + set;
-    const known = worthy.get(place);
-    if (known !== undefined) return known;
-    const all = this.#heardIn(set, who);
-    const locals = this.locals[who] as Locals;
-    const rest = all.filter((letter) => {
-      const move = locals.hear(local, letter, from);
-      return move.violation !== null || !isIdle(move);
-    });
-    worthy.set(place, rest);
-    return all;
-  }
-
   /** The letters of a set that are heard by acceptors (0) or a single (from 1). */
-  #heardIn(set: number, who: number): readonly number[] {
+  heardIn(set: number, who: number): readonly number[] {
     const place = set * this.locals.length + who;
     const known = this.#heard.get(place);
     if (known !== undefined) return known;

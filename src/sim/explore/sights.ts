@@ -79,7 +79,8 @@ export function sightsOfSingle(
     const { data } = moved.actor.snapshot.context as { data: { keys: { decided: Map<0, 0> } } };
     if (data.keys.decided.size > 0) seen |= bit("learner-learned");
   }
-  for (const effect of moved.sent) {
+  const last = moved.actor.writes[moved.actor.writes.length - 1];
+  for (const effect of [...moved.sent, ...(last?.held ?? [])]) {
     if (effect.kind === "broadcast") seen |= sightsOfProposal(world, single, effect.message);
   }
   return seen;

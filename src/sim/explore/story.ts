@@ -3,22 +3,26 @@ import type { Effect } from "../../actor/effect.js";
 import type { StoreRecord } from "../../paxos/record.js";
 import type { Actor, Moved } from "./actor.js";
 import type { Exploration } from "./exploration.js";
-import type { Model, Stride } from "./model.js";
+import type { Model } from "./model.js";
+import type { Stride, Taken } from "./strides.js";
 import { messageText, readable, recordText } from "./words.js";
 
-/** Which step of a state is meant. */
-type Taken = Pick<Stride, "mover" | "letter" | "from" | "choice">;
+/** Steps of one actor. */
+interface Steps {
+  readonly mover: number;
+  readonly steps: readonly Taken[];
+}
 
 /**
  * Tells the shortest way to a state, one line a step. Acceptors keep their names throughout.
  *
- * @param last a step to tell after that; null: none
+ * @param last steps to tell after that; null: none
  * @returns the lines, and the name of each acceptor of the state by its place
  */
 export function tell(
   exploration: Exploration,
   state: number,
-  last: Taken | null,
+  last: Steps | null,
 ): { readonly lines: readonly string[]; readonly names: readonly string[] } {
   const { model } = exploration;
   const here = new Int32Array(model.acceptors + 1);
@@ -29,48 +33,67 @@ export function tell(
   for (const [index, next] of path.slice(1).entries()) {
     exploration.read(path[index] as number, here);
     exploration.read(next, there);
-    const { taken, order } = stepBetween(model, here, there);
-    lines.push(readable(model.world, lineOf(model, here, taken, names)));
+    const { taken, order } = strideBetween(exploration, here, there);
+    lines.push(...linesOf(model, here, taken, names));
     const before = names;
     names = order.map((old) => before[old] as string);
   }
   if (last !== null) {
     exploration.read(state, here);
-    lines.push(readable(model.world, lineOf(model, here, last, names)));
+    lines.push(...linesOf(model, here, last, names));
   }
-  return { lines, names };
+  return { lines: lines.map((line) => readable(model.world, line)), names };
 }
 
-/** Finds a step that leads from a state to a state in its canonical form. */
-function stepBetween(
-  model: Model,
+/** Finds a stride that leads from a state to a state in its canonical form. */
+function strideBetween(
+  { model, strides }: Exploration,
   here: Int32Array,
   there: Int32Array,
-): { readonly taken: Taken; readonly order: readonly number[] } {
+): { readonly taken: Steps; readonly order: readonly number[] } {
   const made = new Int32Array(here.length);
   const canonical = new Int32Array(here.length);
-  let found: { taken: Taken; order: readonly number[] } | null = null;
-  model.strides(here, (stride) => {
+  let found: { taken: Steps; order: readonly number[] } | null = null;
+  const visit = ({ mover, rest, acceptor }: Stride) => {
     if (found !== null) return;
-    const { mover, letter, from, choice, rest, acceptor } = stride;
     made.set(here);
     made[0] = rest;
     if (mover < model.acceptors) made[mover + 1] = acceptor;
     model.canonical(made, canonical);
     if (canonical.some((part, place) => part !== there[place])) return;
-    found = { taken: { mover, letter, from, choice }, order: [...model.order] };
-  });
-  if (found === null) throw new Error("no step leads from a state to the next");
+    found = { taken: { mover, steps: strides.steps() }, order: [...model.order] };
+  };
+  strides.from(here, { visit, see: () => {} });
+  if (found === null) throw new Error("no stride leads from a state to the next");
   return found;
 }
 
-function lineOf(model: Model, state: Int32Array, taken: Taken, names: readonly string[]): string {
-  const { mover, letter, from, choice } = taken;
-  const local = model.localOf(state, mover);
+function linesOf(model: Model, state: Int32Array, taken: Steps, names: readonly string[]) {
+  const { mover, steps } = taken;
+  const locals = model.localsOf(mover);
+  const isAtOnce = model.syncsAtOnce(state[0] as number, locals);
+  let local = model.localOf(state, mover);
+  return steps.map((step) => {
+    const line = lineOf(model, local, mover, step, names, isAtOnce);
+    const { letter, from, choice } = step;
+    const own = locals.own(local).find((one) => one.choice === choice);
+    const move = own?.move ?? locals.hear(local, letter, from);
+    local = isAtOnce ? locals.settled(move).next : move.next;
+    return line;
+  });
+}
+
+function lineOf(
+  model: Model,
+  local: number,
+  mover: number,
+  { letter, from, choice }: Taken,
+  names: readonly string[],
+  isAtOnce: boolean,
+): string {
   const locals = model.localsOf(mover);
   const before = locals.actor(local);
   const who = mover < model.acceptors ? (names[mover] as string) : locals.identity.id;
-  const isAtOnce = model.syncsAtOnce(state[0] as number, locals);
   if (choice !== null) {
     const what = choice.kind === "offer" ? labelOf(model, mover, before, choice.what) : "";
     const done = outcome(before, locals.does(local, choice), isAtOnce);

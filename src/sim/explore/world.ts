@@ -6,7 +6,7 @@
  */
 import type { RoleSnapshot } from "../../actor/role.js";
 import type { Cluster } from "../../paxos/cluster.js";
-import type { RoleName } from "../../paxos/messages.js";
+import type { RoleName, Verb } from "../../paxos/messages.js";
 import type { SightName } from "./sights.js";
 
 /** A role instance that is not one of the interchangeable acceptors. */
@@ -18,11 +18,12 @@ export interface Single {
   readonly wish: string;
 }
 
-/** An event that the world outside may bring at any time. */
+/** What the world outside may bring at any time. */
 export interface Offer {
   /** What it is, for a story: "is named by the elector". */
   readonly label: string;
-  readonly event: { readonly type: string };
+  /** One after the other, with nothing between. */
+  readonly events: readonly { readonly type: string }[];
 }
 
 /** A configuration to be explored. */
@@ -41,10 +42,8 @@ export interface World {
   readonly crashes: readonly RoleName[];
   /** Writes that one actor has under way, not yet synced; more work waits. */
   readonly writesMax: number;
-  /** No ballot has a higher round. */
-  readonly roundMax: number;
-  /** Slots of the log: 0 … slotsMax − 1. */
-  readonly slotsMax: number;
+  /** Messages of these verbs are always lost. */
+  readonly lost: readonly Verb[];
   /** What happens to a starting single before anything else. */
   readonly begin: (single: Single, start: number) => readonly { readonly type: string }[];
   /** What the world outside may bring now. */
@@ -52,7 +51,7 @@ export interface World {
   /** Which timers fire, at any time; the others never do. By the end of their ids. */
   readonly fires: readonly string[];
   /** Says whether a snapshot lies beyond the bounds. */
-  readonly isBeyond: (snapshot: RoleSnapshot) => boolean;
+  readonly isBeyond: (single: Single, snapshot: RoleSnapshot) => boolean;
   /** Digests of all values that anybody wishes for, with a name for stories. */
   readonly wishes: ReadonlyMap<string, string>;
   /** What must be seen, or the search proves nothing. */

@@ -4,6 +4,7 @@ import type { Cluster, LearnMode } from "../../paxos/cluster.js";
 import { encodeTyped } from "../../paxos/command.js";
 import { digest } from "../../paxos/digest.js";
 import { DEFAULT_LIMITS, type Limits } from "../../paxos/limits.js";
+import type { RoleName } from "../../paxos/messages.js";
 import type { ProposerState } from "../../paxos/proposer.js";
 import { encodeBatch } from "../../paxos/value.js";
 import type { SightName } from "./sights.js";
@@ -43,8 +44,8 @@ function wishOf(single: Single, start: number): string {
 interface DecideShape {
   readonly name: string;
   readonly what: string;
-  readonly proposers: number;
-  readonly roundMax: number;
+  /** The highest round of each proposer. */
+  readonly rounds: readonly number[];
   readonly crashesMax?: number;
   readonly crashes?: World["crashes"];
   readonly learner?: boolean;
@@ -54,12 +55,8 @@ interface DecideShape {
 }
 
 function decideWorld(shape: DecideShape): World {
-  const { proposers, roundMax, crashesMax = 0, crashes = ["acceptor"], learner = false } = shape;
-  const singles: Single[] = Array.from({ length: proposers }, (_, index) => ({
-    role: "synod-proposer",
-    id: `p${index + 1}`,
-    wish: `v${index + 1}`,
-  }));
+  const { rounds, crashesMax = 0, crashes = ["acceptor"], learner = false } = shape;
+  const singles = proposersOf("synod-proposer", rounds.length);
   if (learner) singles.push({ role: "learner", id: "l1", wish: "" });
   const wishes = new Map<string, string>();
   for (const single of singles) {
@@ -77,16 +74,29 @@ function decideWorld(shape: DecideShape): World {
     crashesMax,
     crashes,
     writesMax: shape.writesMax ?? 2,
-    roundMax,
-    slotsMax: 0,
+    lost: [],
     begin: (single, start) => (single.role === "learner" ? [] : [decide(single, start)]),
     offers: () => [],
     fires: ["backoff.synod-proposer.backingOff"],
-    isBeyond: (snapshot) => roundOf(snapshot) > roundMax,
+    isBeyond: (single, snapshot) =>
+      single.role === "synod-proposer" && roundOf(snapshot) > roundMaxOf(rounds, single),
     wishes,
     mustSee: shape.mustSee,
     states: shape.states,
   };
+}
+
+function proposersOf(role: RoleName, count: number): Single[] {
+  return Array.from({ length: count }, (_, index) => ({
+    role,
+    id: `p${index + 1}`,
+    wish: `v${index + 1}`,
+  }));
+}
+
+/** The highest round that a proposer may begin. */
+function roundMaxOf(rounds: readonly number[], { id }: Single): number {
+  return rounds[Number(id.slice(1)) - 1] ?? 0;
 }
 
 function roundOf({ context }: RoleSnapshot): number {
@@ -101,9 +111,7 @@ function roundOf({ context }: RoleSnapshot): number {
 function decide(single: Single, start: number): { readonly type: string } {
   const value = bytes(wishOf(single, start));
   const message = { type: "decide", key: KEY, value, valueType: "string", reply: "r" };
-  const from = { role: "session", id: "c1", storeId: null, incarnation: 0, writeNumber: 0 };
-  const received = [{ from: { ...from, process: "0".repeat(16) }, message }];
-  return { type: "decide", received } as { type: string };
+  return heard("session", "c1", message);
 }
 
 // --- the log ---------------------------------------------------------------------------------
@@ -111,9 +119,11 @@ function decide(single: Single, start: number): { readonly type: string } {
 interface LogShape {
   readonly name: string;
   readonly what: string;
-  readonly proposers: number;
-  readonly roundMax: number;
+  /** The highest round of each proposer. */
+  readonly rounds: readonly number[];
   readonly slotsMax: number;
+  /** Whether beacons are heard; otherwise all are lost. */
+  readonly beacons?: boolean;
   readonly crashesMax?: number;
   readonly crashes?: World["crashes"];
   readonly writesMax?: number;
@@ -122,12 +132,8 @@ interface LogShape {
 }
 
 function logWorld(shape: LogShape): World {
-  const { proposers, roundMax, slotsMax, crashesMax = 0, crashes = ["acceptor"] } = shape;
-  const singles: Single[] = Array.from({ length: proposers }, (_, index) => ({
-    role: "proposer",
-    id: `p${index + 1}`,
-    wish: `v${index + 1}`,
-  }));
+  const { rounds, slotsMax, crashesMax = 0, crashes = ["acceptor"] } = shape;
+  const singles = proposersOf("proposer", rounds.length);
   const wishes = new Map<string, string>();
   for (const single of singles) {
     for (let slot = 0; slot < slotsMax; slot++) {
@@ -145,20 +151,15 @@ function logWorld(shape: LogShape): World {
     crashesMax,
     crashes,
     writesMax: shape.writesMax ?? 2,
-    roundMax,
-    slotsMax,
+    lost: shape.beacons === true ? ["ask-leader"] : ["ask-leader", "beacon"],
     begin: () => [],
-    offers: (single, snapshot) => logOffers(single, snapshot, roundMax, slotsMax),
+    offers: (single, snapshot) => logOffers(single, snapshot, roundMaxOf(rounds, single), slotsMax),
     fires: ["backoff.proposer.preempted", "beaconTime.proposer.leading.open"],
-    isBeyond: (snapshot) => roundOf(snapshot) > roundMax || questionOf(snapshot) > roundMax,
+    isBeyond: (single, snapshot) => roundOf(snapshot) > roundMaxOf(rounds, single),
     wishes,
     mustSee: shape.mustSee,
     states: shape.states,
   };
-}
-
-function questionOf({ context }: RoleSnapshot): number {
-  return (context as { question?: number }).question ?? 0;
 }
 
 /** The command that a leader gets for its next slot: a repeat of it is the same. */
@@ -173,98 +174,127 @@ function logOffers(
   slotsMax: number,
 ): Offer[] {
   const { data } = snapshot.context as { data: ProposerState };
-  const from = { role: "elector", id: "e1", storeId: null, incarnation: 0, writeNumber: 0 };
-  const sender = { ...from, process: "0".repeat(16) };
   if (snapshot.value === "standby" && data.highestRound < roundMax) {
-    const suspects = { round: roundMax + 1, owner: "p" };
-    const message = { type: "hint", candidate: single.id, suspects };
-    const event = { type: "hint", received: [{ from: sender, message }] };
-    return [{ label: "is named by the elector", event }];
+    return [{ label: "is named by the elector", events: election(single, data) }];
   }
   const isLeading = snapshot.value === "adopting" || typeof snapshot.value === "object";
   const slot = data.nextSlot + data.queue.length;
   if (!isLeading || slot >= slotsMax) return [];
   const name = commandOf(single, slot);
   const message = { type: "propose", commands: [bytes(name)] };
-  const event = { type: "propose", received: [{ from: sender, message }] };
-  return [{ label: `is asked to propose ${name}`, event }];
+  return [{ label: `is asked to propose ${name}`, events: [heard("gateway", "g1", message)] }];
+}
+
+/** A hint, and the word of two acceptors that they have not heard the leader either. */
+function election(single: Single, data: ProposerState) {
+  const suspects = data.ballot === null ? null : { ...data.ballot, round: Number.MAX_VALUE };
+  const hint = { type: "hint", candidate: single.id, suspects };
+  const silence = { question: 1, promised: null, agoMs: null, chosenWatermark: 0 };
+  const silent = (id: string) => heard("acceptor", id, { type: "last-heard", ...silence });
+  return [heard("elector", "e1", hint), silent("a1"), silent("a2")];
+}
+
+/** A message as an event. */
+function heard(role: RoleName, id: string, message: { readonly type: string }) {
+  const life = { storeId: null, incarnation: 0, writeNumber: 0, process: "0".repeat(16) };
+  return { type: message.type, received: [{ from: { role, id, ...life }, message }] };
 }
 
 // --- all of them -----------------------------------------------------------------------------
 
-const DUEL = ["value-chosen", "preempted", "duplicate-delivered", "late-answer"] as const;
+const SEEN = ["value-chosen", "preempted", "duplicate-delivered"] as const;
 const ADOPTED = ["vote-adopted", "adopted-chosen", "chosen-twice", "duel-in-phase-2"] as const;
+const LED = ["later-slots-asked", "leader-deposed"] as const;
 
 /** Every world, by name. */
 export const WORLDS: readonly World[] = [
   decideWorld({
-    name: "decide-2-1",
-    what: "two proposers of one key, rounds up to 1",
-    proposers: 2,
-    roundMax: 1,
-    mustSee: ["value-chosen", "preempted", ...ADOPTED],
-    states: 157_540,
-  }),
-  decideWorld({
     name: "decide-2",
-    what: "two proposers of one key, rounds up to 2",
-    proposers: 2,
-    roundMax: 2,
-    mustSee: [...DUEL, ...ADOPTED],
+    what: "two proposers of one key, one ballot each",
+    rounds: [1, 1],
+    mustSee: [...SEEN, ...ADOPTED],
+    states: 28_418,
+  }),
+  decideWorld({
+    name: "decide-learner",
+    what: "two proposers of one key, one ballot each, a learner that counts the votes",
+    rounds: [1, 1],
+    learner: true,
+    mustSee: [...SEEN, ...ADOPTED, "learner-learned"],
+    states: 69_810,
+  }),
+  decideWorld({
+    name: "decide-retry",
+    what: "two proposers of one key, one of which tries again",
+    rounds: [2, 1],
+    mustSee: [...SEEN, ...ADOPTED, "late-answer"],
     states: null,
   }),
   decideWorld({
-    name: "decide-2-crash",
-    what: "two proposers of one key, rounds up to 2, one crash of an acceptor",
-    proposers: 2,
-    roundMax: 2,
+    name: "decide-crash",
+    what: "two proposers of one key, one ballot each, one crash of an acceptor",
+    rounds: [1, 1],
     crashesMax: 1,
-    mustSee: [...DUEL, ...ADOPTED, "sync-lost"],
+    mustSee: [...SEEN, ...ADOPTED, "sync-lost"],
     states: null,
   }),
   decideWorld({
-    name: "decide-2-restart",
-    what: "two proposers of one key, round 1, one crash of anybody",
-    proposers: 2,
-    roundMax: 1,
+    name: "decide-restart",
+    what: "two proposers of one key, one ballot each, one crash of a proposer",
+    rounds: [1, 1],
     crashesMax: 1,
-    crashes: ["acceptor", "synod-proposer"],
-    mustSee: ["value-chosen", "preempted", ...ADOPTED, "proposer-restarted", "sync-lost"],
+    crashes: ["synod-proposer"],
+    mustSee: [...SEEN, ...ADOPTED, "proposer-restarted"],
     states: null,
   }),
   decideWorld({
     name: "decide-3",
-    what: "three proposers of one key, round 1",
-    proposers: 3,
-    roundMax: 1,
-    mustSee: ["value-chosen", "preempted", ...ADOPTED],
-    states: null,
-  }),
-  decideWorld({
-    name: "decide-learner",
-    what: "two proposers of one key, round 1, a learner that counts the votes",
-    proposers: 2,
-    roundMax: 1,
-    learner: true,
-    mustSee: ["value-chosen", "preempted", ...ADOPTED, "learner-learned"],
+    what: "three proposers of one key, one ballot each",
+    rounds: [1, 1, 1],
+    mustSee: [...SEEN, ...ADOPTED],
     states: null,
   }),
   logWorld({
     name: "log-1",
-    what: "two proposers of the log, one slot, rounds up to 1",
-    proposers: 2,
-    roundMax: 1,
+    what: "two proposers of the log, one ballot each, one slot, no beacons",
+    rounds: [1, 1],
     slotsMax: 1,
-    mustSee: ["value-chosen"],
+    mustSee: [...SEEN, ...ADOPTED],
+    states: 343_677,
+  }),
+  logWorld({
+    name: "log-crash",
+    what: "the same, and one crash of an acceptor",
+    rounds: [1, 1],
+    slotsMax: 1,
+    crashesMax: 1,
+    mustSee: [...SEEN, ...ADOPTED, "sync-lost"],
+    states: null,
+  }),
+  logWorld({
+    name: "log-beacons",
+    what: "two proposers of the log, one ballot each, one slot, with beacons",
+    rounds: [1, 1],
+    slotsMax: 1,
+    beacons: true,
+    mustSee: [...SEEN, ...ADOPTED, "leader-deposed"],
     states: null,
   }),
   logWorld({
     name: "log-2",
-    what: "two proposers of the log, two slots, rounds up to 2",
-    proposers: 2,
-    roundMax: 2,
+    what: "two proposers of the log, one ballot each, two slots, no beacons",
+    rounds: [1, 1],
     slotsMax: 2,
-    mustSee: ["value-chosen"],
+    mustSee: [...SEEN, ...ADOPTED, "hole-filled"],
+    states: null,
+  }),
+  logWorld({
+    name: "log-takeover",
+    what: "two proposers of the log, one slot, with beacons, one follows and takes over later",
+    rounds: [1, 2],
+    slotsMax: 1,
+    beacons: true,
+    mustSee: [...SEEN, ...ADOPTED, ...LED],
     states: null,
   }),
 ];
