@@ -72,24 +72,25 @@ function explore(flags: ExploreFlags): void {
 function search(flags: ExploreFlags): void {
   const broken = flags.broken === undefined ? null : findBroken(flags.broken);
   const properties = flags.property === undefined ? PROPERTIES : [findProperty(flags.property)];
-  const statesMax =
-    flags.statesMax === undefined
-      ? undefined
-      : wholeNumber(flags.statesMax, "--states-max", 1, 1_000_000_000);
-  for (const world of findWorlds(flags.world ?? broken?.world ?? "decide-2")) {
+  const worlds = findWorlds(flags.world ?? broken?.world ?? "decide-2");
+  for (const [index, world] of worlds.entries()) {
+    if (index > 0 && flags.json !== true) result("");
     // The fewest steps to something broken are told only if every step counts.
     const everyStep = flags.everyStep === true || broken !== null;
-    const options = { world, roles, broken, properties, everyStep };
-    const exploration = new Exploration(
-      statesMax === undefined ? options : { ...options, statesMax },
-    );
-    const outcome = run(exploration, everyStep ? null : (statesMax ?? world.states));
+    const statesMax = readStatesMax(flags) ?? (everyStep ? null : world.statesMax);
+    const exploration = new Exploration({ world, roles, broken, properties, everyStep, statesMax });
+    const outcome = run(exploration, statesMax ?? (everyStep ? null : world.states));
     if (flags.json === true) result(JSON.stringify(toJson(outcome, broken)));
     else print(outcome, broken);
     const isVacuous = broken === null && exploration.missed.length > 0;
     if (exploration.found !== null || isVacuous) process.exitCode = EXIT.failed;
     if (exploration.found !== null) return;
   }
+}
+
+function readStatesMax({ statesMax }: ExploreFlags): number | null {
+  if (statesMax === undefined) return null;
+  return wholeNumber(statesMax, "--states-max", 1, 1_000_000_000);
 }
 
 /** Searches to the end. @param expected how many states there will be, if that is known */

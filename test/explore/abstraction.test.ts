@@ -14,7 +14,7 @@ import { WORLDS } from "../../src/sim/explore/worlds.js";
 import { Beside } from "./beside.js";
 import { worldOf } from "./searching.js";
 
-const WALKS = 40;
+const WALKS = 24;
 const STEPS = 120;
 
 const names = WORLDS.map(({ name }) => name);

@@ -19,8 +19,8 @@ export interface ExplorationOptions {
   readonly world: World;
   readonly roles: Roles;
   readonly broken?: Broken | null;
-  /** Stops when so many states were found; no limit if absent. */
-  readonly statesMax?: number;
+  /** Stops when so many states were found; no limit if absent or null. */
+  readonly statesMax?: number | null;
   /** Properties to ask; all if absent. */
   readonly properties?: readonly string[];
   /**

@@ -182,7 +182,8 @@ export class Model {
    */
   canonical(state: Int32Array, into: Int32Array): void {
     let best = -1;
-    for (const [permutation, order] of this.#orders.entries()) {
+    for (let permutation = 0; permutation < this.#orders.length; permutation++) {
+      const order = this.#orders[permutation] as readonly number[];
       if (!ascends(state, order)) continue;
       const rest = this.#rename(state[0] as number, permutation);
       if (best >= 0 && rest >= best) continue;

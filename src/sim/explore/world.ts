@@ -56,6 +56,8 @@ export interface World {
   readonly wishes: ReadonlyMap<string, string>;
   /** What must be seen, or the search proves nothing. */
   readonly mustSee: readonly SightName[];
-  /** How many states the whole space has, for the progress bar; null if it was never exhausted. */
+  /** How many states the whole space has; null if it was never exhausted. */
   readonly states: number | null;
+  /** Where a search stops that is not told otherwise; null: at the end. */
+  readonly statesMax: number | null;
 }

@@ -52,6 +52,7 @@ interface DecideShape {
   readonly writesMax?: number;
   readonly mustSee: readonly SightName[];
   readonly states: number | null;
+  readonly statesMax?: number;
 }
 
 function decideWorld(shape: DecideShape): World {
@@ -83,6 +84,7 @@ function decideWorld(shape: DecideShape): World {
     wishes,
     mustSee: shape.mustSee,
     states: shape.states,
+    statesMax: shape.statesMax ?? null,
   };
 }
 
@@ -129,6 +131,7 @@ interface LogShape {
   readonly writesMax?: number;
   readonly mustSee: readonly SightName[];
   readonly states: number | null;
+  readonly statesMax?: number;
 }
 
 function logWorld(shape: LogShape): World {
@@ -159,6 +162,7 @@ function logWorld(shape: LogShape): World {
     wishes,
     mustSee: shape.mustSee,
     states: shape.states,
+    statesMax: shape.statesMax ?? null,
   };
 }
 
@@ -236,7 +240,7 @@ export const WORLDS: readonly World[] = [
     rounds: [1, 1],
     crashesMax: 1,
     mustSee: [...SEEN, ...ADOPTED, "sync-lost"],
-    states: null,
+    states: 79_865,
   }),
   decideWorld({
     name: "decide-restart",
@@ -269,7 +273,7 @@ export const WORLDS: readonly World[] = [
     slotsMax: 1,
     crashesMax: 1,
     mustSee: [...SEEN, ...ADOPTED, "sync-lost"],
-    states: null,
+    states: 925_228,
   }),
   logWorld({
     name: "log-beacons",
