@@ -24,7 +24,7 @@ const first = [
 /** How long it takes until two values are chosen. */
 const worst = [
   ["acceptor-counted-twice", 13, 15_195],
-  ["ballot-reused", 14, 115_153],
+  ["ballot-reused", 16, 102_856],
   ["highest-vote-ignored", 12, 8877],
   ["lower-ballot-accepted", 12, 15_375],
   ["promise-not-persisted", 13, 73_669],

@@ -40,6 +40,9 @@ it("states between silent steps show nothing that the others do not show", () =>
 it.each([
   { name: "decide-2", states: 28_418 },
   { name: "decide-learner", states: 69_810 },
+  { name: "decide-crash", states: 79_865 },
+  { name: "decide-3", states: 436_671 },
+  { name: "log-1", states: 343_677 },
 ])(
   "every state of $name holds",
   ({ name, states }) => {

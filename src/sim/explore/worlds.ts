@@ -49,6 +49,7 @@ interface DecideShape {
   readonly crashesMax?: number;
   readonly crashes?: World["crashes"];
   readonly learner?: boolean;
+  readonly lost?: World["lost"];
   readonly writesMax?: number;
   readonly mustSee: readonly SightName[];
   readonly states: number | null;
@@ -75,7 +76,7 @@ function decideWorld(shape: DecideShape): World {
     crashesMax,
     crashes,
     writesMax: shape.writesMax ?? 2,
-    lost: [],
+    lost: shape.lost ?? [],
     begin: (single, start) => (single.role === "learner" ? [] : [decide(single, start)]),
     offers: () => [],
     fires: ["backoff.synod-proposer.backingOff"],
@@ -124,8 +125,7 @@ interface LogShape {
   /** The highest round of each proposer. */
   readonly rounds: readonly number[];
   readonly slotsMax: number;
-  /** Whether beacons are heard; otherwise all are lost. */
-  readonly beacons?: boolean;
+  readonly lost?: World["lost"];
   readonly crashesMax?: number;
   readonly crashes?: World["crashes"];
   readonly writesMax?: number;
@@ -154,7 +154,7 @@ function logWorld(shape: LogShape): World {
     crashesMax,
     crashes,
     writesMax: shape.writesMax ?? 2,
-    lost: shape.beacons === true ? ["ask-leader"] : ["ask-leader", "beacon"],
+    lost: ["ask-leader", ...(shape.lost ?? [])],
     begin: () => [],
     offers: (single, snapshot) => logOffers(single, snapshot, roundMaxOf(rounds, single), slotsMax),
     fires: ["backoff.proposer.preempted", "beaconTime.proposer.leading.open"],
@@ -244,24 +244,37 @@ export const WORLDS: readonly World[] = [
   }),
   decideWorld({
     name: "decide-restart",
-    what: "two proposers of one key, one ballot each, one crash of a proposer",
+    what: "two proposers of one key, one ballot a start, one crash of anybody, refusals lost",
     rounds: [1, 1],
+    lost: ["key-nack"],
     crashesMax: 1,
-    crashes: ["synod-proposer"],
-    mustSee: [...SEEN, ...ADOPTED, "proposer-restarted"],
-    states: null,
+    crashes: ["acceptor", "synod-proposer"],
+    mustSee: ["value-chosen", ...ADOPTED, "proposer-restarted", "sync-lost"],
+    states: 628_169,
   }),
   decideWorld({
     name: "decide-3",
-    what: "three proposers of one key, one ballot each",
+    what: "three proposers of one key, one ballot each, refusals lost",
     rounds: [1, 1, 1],
-    mustSee: [...SEEN, ...ADOPTED],
-    states: null,
+    // Who is refused its only ballot does no more: as if nothing reached it any more.
+    lost: ["key-nack"],
+    mustSee: ["value-chosen", "duplicate-delivered", ...ADOPTED],
+    states: 436_671,
+  }),
+  decideWorld({
+    name: "decide-3-crash",
+    what: "the same, and one crash of an acceptor",
+    rounds: [1, 1, 1],
+    lost: ["key-nack"],
+    crashesMax: 1,
+    mustSee: ["value-chosen", "duplicate-delivered", ...ADOPTED, "sync-lost"],
+    states: 1_517_099,
   }),
   logWorld({
     name: "log-1",
     what: "two proposers of the log, one ballot each, one slot, no beacons",
     rounds: [1, 1],
+    lost: ["beacon"],
     slotsMax: 1,
     mustSee: [...SEEN, ...ADOPTED],
     states: 343_677,
@@ -270,6 +283,7 @@ export const WORLDS: readonly World[] = [
     name: "log-crash",
     what: "the same, and one crash of an acceptor",
     rounds: [1, 1],
+    lost: ["beacon"],
     slotsMax: 1,
     crashesMax: 1,
     mustSee: [...SEEN, ...ADOPTED, "sync-lost"],
@@ -280,16 +294,25 @@ export const WORLDS: readonly World[] = [
     what: "two proposers of the log, one ballot each, one slot, with beacons",
     rounds: [1, 1],
     slotsMax: 1,
-    beacons: true,
     mustSee: [...SEEN, ...ADOPTED, "leader-deposed"],
+    states: 17_343_423,
+  }),
+  logWorld({
+    name: "log-3",
+    what: "three proposers of the log, one ballot each, one slot, beacons and refusals lost",
+    rounds: [1, 1, 1],
+    lost: ["beacon", "nack"],
+    slotsMax: 1,
+    mustSee: ["value-chosen", "duplicate-delivered", ...ADOPTED],
     states: null,
   }),
   logWorld({
     name: "log-2",
-    what: "two proposers of the log, one ballot each, two slots, no beacons",
+    what: "two proposers of the log, one ballot each, two slots, beacons and refusals lost",
     rounds: [1, 1],
+    lost: ["beacon", "nack"],
     slotsMax: 2,
-    mustSee: [...SEEN, ...ADOPTED, "hole-filled"],
+    mustSee: ["value-chosen", "duplicate-delivered", ...ADOPTED, "hole-filled"],
     states: null,
   }),
   logWorld({
@@ -297,7 +320,6 @@ export const WORLDS: readonly World[] = [
     what: "two proposers of the log, one slot, with beacons, one follows and takes over later",
     rounds: [1, 2],
     slotsMax: 1,
-    beacons: true,
     mustSee: [...SEEN, ...ADOPTED, ...LED],
     states: null,
   }),
