@@ -40,10 +40,13 @@ it.each(names)("real machines go where the model goes: %s", (name) => {
   for (let walk = 0; walk < WALKS; walk++) {
     const beside = new Beside(worldOf(name));
     for (let step = 0; step < STEPS; step++) {
-      const all = beside.options();
+      const options = beside.options();
+      let option = dice.pick(options);
       // Mostly something new; a repeat or a late letter now and then.
-      const news = dice.roll(4) === 0 ? all : all.filter((option) => beside.isNews(option));
-      const option = dice.pick(news.length > 0 ? news : all);
+      for (let tries = dice.roll(16); tries > 0; tries--) {
+        if (option === undefined || beside.isNews(option)) break;
+        option = dice.pick(options);
+      }
       if (option !== undefined) beside.take(option);
     }
     seen |= beside.sights;
