@@ -21,10 +21,10 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   why: async () => (await import("./why.js")).addWhy,
   prove: async () => (await import("./prove.js")).addProve,
   chart: async () => (await import("./chart.js")).addChart,
+  sim: async () => (await import("./sim.js")).addSim,
   explore: async () => (await import("./explore.js")).addExplore,
   format: async () => (await import("./format.js")).addFormat,
   worker: async () => (await import("./worker.js")).addWorker,
-  sim: async () => (await import("./sim.js")).addSim,
   broker: async () => (await import("./broker.js")).addBroker,
 };
 

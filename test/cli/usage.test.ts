@@ -27,7 +27,7 @@ describe("the command line", () => {
     expect(code).toBe(0);
     const listed = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<|[A-Z ])/gm)].map(([, name]) => name);
     const commands = ["up", "propose", "chosen", "decide", "status", "why", "prove", "chart"];
-    commands.push("explore", "sim", "format", "worker");
+    commands.push("sim", "explore", "format", "worker");
     expect(listed).toEqual([...commands, "help"]);
     const pages = await Promise.all(commands.map((name) => run(name, "--help")));
     for (const page of pages) {
