@@ -81,7 +81,7 @@ function decideWorld(shape: DecideShape): World {
     offers: () => [],
     fires: ["backoff.synod-proposer.backingOff"],
     isBeyond: (single, snapshot) =>
-      single.role === "synod-proposer" && roundOf(snapshot) > roundMaxOf(rounds, single),
+      single.role === "synod-proposer" && roundOf(snapshot) > maxOf(rounds, single),
     wishes,
     mustSee: shape.mustSee,
     states: shape.states,
@@ -97,9 +97,9 @@ function proposersOf(role: RoleName, count: number): Single[] {
   }));
 }
 
-/** The highest round that a proposer may begin. */
-function roundMaxOf(rounds: readonly number[], { id }: Single): number {
-  return rounds[Number(id.slice(1)) - 1] ?? 0;
+/** What stands for a proposer in a list of them. */
+function maxOf(all: readonly number[], { id }: Single): number {
+  return all[Number(id.slice(1)) - 1] ?? 0;
 }
 
 function roundOf({ context }: RoleSnapshot): number {
@@ -124,7 +124,8 @@ interface LogShape {
   readonly what: string;
   /** The highest round of each proposer. */
   readonly rounds: readonly number[];
-  readonly slotsMax: number;
+  /** How many slots each proposer may fill with commands of its own. */
+  readonly slots: readonly number[];
   readonly lost?: World["lost"];
   readonly crashesMax?: number;
   readonly crashes?: World["crashes"];
@@ -135,11 +136,11 @@ interface LogShape {
 }
 
 function logWorld(shape: LogShape): World {
-  const { rounds, slotsMax, crashesMax = 0, crashes = ["acceptor"] } = shape;
+  const { rounds, slots, crashesMax = 0, crashes = ["acceptor"] } = shape;
   const singles = proposersOf("proposer", rounds.length);
   const wishes = new Map<string, string>();
   for (const single of singles) {
-    for (let slot = 0; slot < slotsMax; slot++) {
+    for (let slot = 0; slot < Math.max(...slots); slot++) {
       const name = commandOf(single, slot);
       wishes.set(digest(encodeBatch([bytes(name)])), name);
     }
@@ -156,9 +157,10 @@ function logWorld(shape: LogShape): World {
     writesMax: shape.writesMax ?? 2,
     lost: ["ask-leader", ...(shape.lost ?? [])],
     begin: () => [],
-    offers: (single, snapshot) => logOffers(single, snapshot, roundMaxOf(rounds, single), slotsMax),
+    offers: (single, snapshot) =>
+      logOffers(single, snapshot, maxOf(rounds, single), maxOf(slots, single)),
     fires: ["backoff.proposer.preempted", "beaconTime.proposer.leading.open"],
-    isBeyond: (single, snapshot) => roundOf(snapshot) > roundMaxOf(rounds, single),
+    isBeyond: (single, snapshot) => roundOf(snapshot) > maxOf(rounds, single),
     wishes,
     mustSee: shape.mustSee,
     states: shape.states,
@@ -179,7 +181,7 @@ function logOffers(
 ): Offer[] {
   const { data } = snapshot.context as { data: ProposerState };
   if (snapshot.value === "standby" && data.highestRound < roundMax) {
-    return [{ label: "is named by the elector", events: election(single, data) }];
+    return [{ label: "is named by the elector", events: election(single) }];
   }
   const isLeading = snapshot.value === "adopting" || typeof snapshot.value === "object";
   const slot = data.nextSlot + data.queue.length;
@@ -190,8 +192,9 @@ function logOffers(
 }
 
 /** A hint, and the word of two acceptors that they have not heard the leader either. */
-function election(single: Single, data: ProposerState) {
-  const suspects = data.ballot === null ? null : { ...data.ballot, round: Number.MAX_VALUE };
+function election(single: Single) {
+  // Whoever leads is under suspicion.
+  const suspects = { round: Number.MAX_SAFE_INTEGER, owner: "" };
   const hint = { type: "hint", candidate: single.id, suspects };
   const silence = { question: 1, promised: null, agoMs: null, chosenWatermark: 0 };
   const silent = (id: string) => heard("acceptor", id, { type: "last-heard", ...silence });
@@ -233,6 +236,7 @@ export const WORLDS: readonly World[] = [
     rounds: [2, 1],
     mustSee: [...SEEN, ...ADOPTED, "late-answer"],
     states: null,
+    statesMax: 5_000_000,
   }),
   decideWorld({
     name: "decide-crash",
@@ -275,7 +279,7 @@ export const WORLDS: readonly World[] = [
     what: "two proposers of the log, one ballot each, one slot, no beacons",
     rounds: [1, 1],
     lost: ["beacon"],
-    slotsMax: 1,
+    slots: [1, 1],
     mustSee: [...SEEN, ...ADOPTED],
     states: 343_677,
   }),
@@ -284,7 +288,7 @@ export const WORLDS: readonly World[] = [
     what: "the same, and one crash of an acceptor",
     rounds: [1, 1],
     lost: ["beacon"],
-    slotsMax: 1,
+    slots: [1, 1],
     crashesMax: 1,
     mustSee: [...SEEN, ...ADOPTED, "sync-lost"],
     states: 925_228,
@@ -293,7 +297,7 @@ export const WORLDS: readonly World[] = [
     name: "log-beacons",
     what: "two proposers of the log, one ballot each, one slot, with beacons",
     rounds: [1, 1],
-    slotsMax: 1,
+    slots: [1, 1],
     mustSee: [...SEEN, ...ADOPTED, "leader-deposed"],
     states: 17_343_423,
   }),
@@ -302,25 +306,26 @@ export const WORLDS: readonly World[] = [
     what: "three proposers of the log, one ballot each, one slot, beacons and refusals lost",
     rounds: [1, 1, 1],
     lost: ["beacon", "nack"],
-    slotsMax: 1,
+    slots: [1, 1, 1],
     mustSee: ["value-chosen", "duplicate-delivered", ...ADOPTED],
-    states: null,
+    states: 1_343_013,
   }),
   logWorld({
     name: "log-2",
-    what: "two proposers of the log, one ballot each, two slots, beacons and refusals lost",
+    what: "two proposers of the log, one ballot each, two slots and one, beacons and refusals lost",
     rounds: [1, 1],
     lost: ["beacon", "nack"],
-    slotsMax: 2,
+    slots: [2, 1],
     mustSee: ["value-chosen", "duplicate-delivered", ...ADOPTED, "hole-filled"],
-    states: null,
+    states: 1_702_979,
   }),
   logWorld({
     name: "log-takeover",
     what: "two proposers of the log, one slot, with beacons, one follows and takes over later",
     rounds: [1, 2],
-    slotsMax: 1,
+    slots: [1, 1],
     mustSee: [...SEEN, ...ADOPTED, ...LED],
     states: null,
+    statesMax: 5_000_000,
   }),
 ];
