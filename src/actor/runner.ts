@@ -10,6 +10,7 @@ import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
 import type { Observer } from "./observer.js";
 import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
+import { StoreRefused } from "./refusal.js";
 import type { RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
 import type { Stepper } from "./step.js";
 import type { Store, StoreBatch } from "./store.js";
@@ -342,7 +343,9 @@ export class Runner {
       this.#records = this.store?.reload() ?? [];
       this.#startInstance("", diskFull);
     } catch (error) {
-      this.#threw(error, "reload", undefined);
+      // What became of its disk is for an operator, and nothing that a new start would mend.
+      if (error instanceof StoreRefused) this.halt(error.message);
+      else this.#threw(error, "reload", undefined);
     }
   }
 

@@ -208,6 +208,21 @@ describe("a disk that is full", () => {
     expect([bench.snapshot()?.value, bench.clock.alarms[0]?.cancelled]).toEqual(["idle", true]);
   });
 
+  it("and rotten beside halts the role: a new start would mend nothing", () => {
+    const bench = new RunnerBench();
+    bench.do(keep(1));
+    bench.disk.finish();
+    const [, rotten] = bench.disk.file.pairs();
+    bench.disk.file.write(rotten?.key as Uint8Array, Uint8Array.of(1, 2, 3));
+    bench.disk.file.trouble("full");
+    bench.do(keep(2), say("promise"));
+    bench.disk.finish();
+    expect([bench.take(), bench.halts]).toEqual([
+      [],
+      [expect.stringMatching(/^halt: .*is corrupt/)],
+    ]);
+  });
+
   it("is forgotten by the next commit that finds room", () => {
     const bench = new RunnerBench();
     bench.disk.file.trouble("full");

@@ -54,7 +54,13 @@ function liveProposer(
   const kept = [ballot, highestRound, chosenWatermark, question];
   if (value === "standby" || value === "preempted" || value === "halted") return kept;
   if (value === "asking") return [kept, new Set((context.answers as Map<string, unknown>).keys())];
-  if (value === "preparing") return [kept, data.fromSlot, data.promises, data.assemblies];
+  if (value === "preparing") {
+    // Which answer of which life a promise was is evidence for `prove`, and for nothing else.
+    const promises = new Map(
+      [...data.promises].map(([acceptor, { incarnation, answer, ...rest }]) => [acceptor, rest]),
+    );
+    return [kept, data.fromSlot, promises, data.assemblies];
+  }
   const open = new Map(
     [...data.open].map(([slot, one]) => [
       slot,
@@ -88,6 +94,8 @@ export function liveMessage(message: Message): unknown {
       const { ballot, promised } = message;
       return { ...message, promised: [isLower(ballot, promised), promised?.round ?? 0] };
     }
+    case "basis":
+      return { type: message.type, ballot: message.ballot };
     case "key-chosen":
       return { ...message, by: [] };
     case "accept":
