@@ -50,6 +50,8 @@ interface SessionClient {
 
 /** Makes requests. */
 export class Clients {
+  /** Looks on beside the recorder. */
+  onlooker: CallRecorder | null = null;
   readonly #world: World;
   readonly #monitor: Monitor;
   readonly #coverage: Coverage;
@@ -90,6 +92,7 @@ export class Clients {
     const call = { id: ++this.#calls, client, request };
     this.#open++;
     this.#recorder.called(call);
+    this.onlooker?.called(call);
     if (request.kind === "submit") this.#submit(call, request.value);
     else if (request.kind === "propose") this.#propose(call, request, 1);
     else this.#decide(call, request, 1);
@@ -98,6 +101,7 @@ export class Clients {
   #end(call: Call, outcome: Outcome): void {
     this.#open--;
     this.#recorder.ended(call, outcome);
+    this.onlooker?.ended(call, outcome);
     if (outcome.kind === "ok") this.#coverage.count("requests acknowledged");
     if (outcome.kind === "decided") this.#coverage.count("keys decided");
     if (outcome.kind === "fail") {

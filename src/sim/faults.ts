@@ -26,6 +26,8 @@ export class Faults {
   readonly places: Map<string, readonly Member[]>;
   /** Acceptors whose disk cannot be trusted any more. */
   readonly ruined = new Set<string>();
+  /** Told of each fault that is done. */
+  onStrike: ((fault: Fault) => void) | null = null;
   /** While an older copy is tried: nothing else goes wrong. */
   #isHeld = false;
   /** Faults whose time came while they were held. */
@@ -136,6 +138,7 @@ export class Faults {
   }
 
   #strike(fault: Fault): void {
+    this.onStrike?.(fault);
     switch (fault.kind) {
       case "crash":
         this.#crashes.atWrite(fault);

@@ -25,6 +25,8 @@ export class Network {
   isCut: (subject: string) => boolean = () => false;
   /** Told of each message that is not lost, and when it arrives. */
   onCarried: ((delivery: Delivery, delayMs: number) => void) | null = null;
+  /** Told when the copies of each message arrive: of none, if it is lost. */
+  onDecided: ((delivery: Delivery, copies: readonly number[]) => void) | null = null;
   readonly #random: SeededRandom;
   readonly #latencyMs: number;
   readonly #coverage: Coverage;
@@ -86,6 +88,7 @@ export class Network {
   decide(delivery: Delivery): readonly number[] {
     const copies = this.#copies(delivery);
     if (copies[0] !== undefined) this.onCarried?.(delivery, copies[0]);
+    this.onDecided?.(delivery, copies);
     return copies;
   }
 

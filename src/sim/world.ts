@@ -23,6 +23,7 @@ import { structured } from "../adapters/msgpackr/structured.js";
 import { type Cluster, safetyHash, storeIdOf } from "../paxos/cluster.js";
 import type { RoleName } from "../paxos/messages.js";
 import { DriftingClock, Gate, GatedDisk, GatedTransport } from "./gate.js";
+import { joinObservers, type Watcher } from "./watcher.js";
 
 /** A role and the id it runs under. */
 export type Member = readonly [RoleName, string];
@@ -103,6 +104,8 @@ export class World {
   /** Living processes by name. */
   readonly processes = new Map<string, SimProcess>();
   readonly roles: Registry;
+  /** Look on at every process that starts from now on, after `observe`. */
+  readonly watchers: Watcher[] = [];
   readonly #options: WorldOptions;
   readonly #codec;
   #lives = 0;
@@ -136,6 +139,7 @@ export class World {
       host: null,
     };
     this.processes.set(name, node);
+    for (const watcher of this.watchers) watcher.started(node);
     this.#openAll(node, options, members, []);
     return node;
   }
@@ -151,10 +155,15 @@ export class World {
     this.processes.delete(name);
     node.gate.isDead = true;
     node.transport.link.vanish();
+    const fates: Fate[] = [];
     for (const file of node.files.values()) {
-      file.crash((_batch, index) => fate?.(index) ?? "lost");
+      file.crash((_batch, index) => {
+        fates.push(fate?.(index) ?? "lost");
+        return fates.at(-1) as Fate;
+      });
       this.#killSharers(file);
     }
+    for (const watcher of this.watchers) watcher.killed(node, fates);
     for (const runner of node.host?.runners ?? []) runner.halt(KILLED);
   }
 
@@ -230,6 +239,7 @@ export class World {
         return;
       }
       onRefused?.(node, role, id, result);
+      for (const watcher of this.watchers) watcher.refused(node, id, result);
       this.#openAll(node, options, rest, opened);
     });
   }
@@ -257,11 +267,16 @@ export class World {
       logger: quiet,
       structured,
       registry: Object.values(this.roles),
-      observer: observe?.(node),
+      observer: joinObservers([
+        ...(observe === undefined ? [] : [observe(node)]),
+        ...this.watchers.map((watcher) => watcher.observe(node)),
+      ]),
       createOutbox,
       onSettle: (settlements) => onSettle?.(settlements),
       onHalt: (role, id, why, cause) => {
-        if (why !== KILLED) onHalt?.(node, { role, id, why, cause });
+        if (why === KILLED) return;
+        for (const watcher of this.watchers) watcher.halted(node, { role, id, why, cause });
+        onHalt?.(node, { role, id, why, cause });
       },
     });
     node.host = host;

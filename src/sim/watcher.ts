@@ -1,0 +1,39 @@
+/** A watcher looks on at a whole world: what its processes do, and how they come and go. */
+import type { Observer } from "../actor/observer.js";
+import type { StoreRefused } from "../actor/refusal.js";
+import type { Fate } from "../adapters/memory/disk.js";
+import type { Halt, SimProcess } from "./world.js";
+
+/** Hears of everything in the order in which it happens. */
+export interface Watcher {
+  /** Asked once for each life of a process. */
+  observe(node: SimProcess): Observer;
+  /** A process begins; its stores are not open yet. */
+  started(node: SimProcess): void;
+  /** A process was ended; what became of each batch that was not synced. */
+  killed(node: SimProcess, fates: readonly Fate[]): void;
+  /** A store may not be used. */
+  refused(node: SimProcess, id: string, refused: StoreRefused): void;
+  /** A role stopped for good, not by being killed. */
+  halted(node: SimProcess, halt: Halt): void;
+}
+
+/** Makes one observer of several, asked in this order; none of none. */
+export function joinObservers(observers: readonly Observer[]): Observer | undefined {
+  const [only] = observers;
+  if (observers.length < 2) return only;
+  return {
+    stepped(...seen) {
+      for (const one of observers) one.stepped(...seen);
+    },
+    committed(...seen) {
+      for (const one of observers) one.committed(...seen);
+    },
+    refused(...seen) {
+      for (const one of observers) one.refused(...seen);
+    },
+    leaves(...seen) {
+      for (const one of observers) one.leaves(...seen);
+    },
+  };
+}
