@@ -57,7 +57,7 @@ export class Facts {
       const about = { key, from: slot, to: slot + 1, ballots: [ballot], isPhase1: false };
       facts.push({ text: `${what} at ${ballot}, voted by ${voters}`, about });
     }
-    return facts;
+    return facts.sort((a, b) => a.about.from - b.about.from);
   }
 
   /** Returns what a learner learned in a step. */

@@ -33,16 +33,26 @@ export interface Happening {
   to: string[];
   /** Whom it does not reach. */
   lost: string[];
-  /** What else became of copies: `a1 hears it twice`. */
-  odd: string[];
+  /** Whom it reaches more than once, and whom it reaches late: `a3 in 700 ms`. */
+  twice: string[];
+  late: string[];
   text: string;
   about: About | null;
   /** Heartbeats, repeats of what was said, and what says nothing of a decision. */
   isNoise: boolean;
 }
 
-/** Nobody is told anything; the rest of a happening has these values. */
-export const PLAIN = { about: null, isNoise: false } as const;
+/** Makes a happening that is no message, or that nobody has heard yet. */
+export function happening(
+  kind: HappeningKind,
+  who: string,
+  text: string,
+  about: About | null = null,
+  isNoise = false,
+): Omit<Happening, "atMs"> {
+  const line = text.replace(/\p{Cc}/gu, " ");
+  return { kind, who, to: [], lost: [], twice: [], late: [], text: line, about, isNoise };
+}
 
 /** Names slots: `slot 4`, `slots 4 to 6`. */
 export function slotsText(from: number, to: number): string {

@@ -1,6 +1,7 @@
 /** The mail: who says what to whom, and which copies arrive. */
 import type { Effect } from "../../actor/effect.js";
 import type { Codec } from "../../actor/ports.js";
+import type { Inbound, RoleEvent } from "../../actor/role.js";
 import type { Runner } from "../../actor/runner.js";
 import { parseSubject, type Route } from "../../actor/subject.js";
 import type { Delivery } from "../../adapters/memory/bus.js";
@@ -8,12 +9,14 @@ import { createCodec } from "../../adapters/msgpackr/codec.js";
 import type { Message, RoleName, Verb } from "../../paxos/messages.js";
 import type { SimProcess, World } from "../world.js";
 import type { Cast } from "./cast.js";
-import type { Happening } from "./happening.js";
+import { type Happening, happening } from "./happening.js";
 import type { Phrase, Phrases } from "./phrases.js";
 import { timeText } from "./telling.js";
 
 /** A copy that takes longer is worth a word. */
 const LATE_MS = 100;
+/** How long a late copy is awaited beyond its time: its receiver may have stalled. */
+const LATE_KEPT_MS = 5000;
 /** Sayings that are remembered, to know repeats. */
 const SAID_MAX = 10_000;
 /** Verbs that are repeated until something changes: their repeats are noise at once. */
@@ -26,6 +29,14 @@ const NAGGING: readonly Verb[] = [
   "session-opened",
   "repair",
 ];
+
+/** A late copy on its way. */
+interface Late {
+  readonly to: string;
+  readonly fromId: string;
+  readonly verb: string;
+  readonly atMs: number;
+}
 
 /** The message that is leaving, while its copies are sent. */
 interface Leaving {
@@ -49,6 +60,7 @@ export class Mail {
   readonly #begin: (one: Omit<Happening, "atMs">) => Happening;
   readonly #said = new Map<string, number>();
   #leaving: Leaving | null = null;
+  #late: Late[] = [];
 
   constructor(
     world: World,
@@ -73,6 +85,24 @@ export class Mail {
     for (const saying of this.#said.keys()) {
       if (NAGGING.some((verb) => saying.startsWith(`${verb} `))) this.#said.delete(saying);
     }
+  }
+
+  /** Says which messages of an event come late. */
+  late(node: SimProcess, event: RoleEvent): readonly Phrase[] {
+    if (this.#late.length === 0 || !("received" in event)) return [];
+    const nowMs = this.#world.clock.nowMs();
+    const phrases: Phrase[] = [];
+    for (const { from, message } of event.received as Inbound["received"]) {
+      const at = this.#late.findIndex((one) => {
+        const isIt = one.to === node.name && one.fromId === from.id && one.verb === message.type;
+        return isIt && one.atMs <= nowMs;
+      });
+      if (at < 0) continue;
+      this.#late.splice(at, 1);
+      const { text, about } = this.#phrases.message(message);
+      phrases.push({ text: `hears late of ${from.id}: ${text}`, about });
+    }
+    return phrases;
   }
 
   /** A message leaves a role. */
@@ -115,11 +145,15 @@ export class Mail {
     if (isLost && players.length === 0) players.push(...this.#overhearers(node, route));
     if (isLost) happening.lost.push(...players.filter((one) => !happening.lost.includes(one)));
     else happening.to.push(...players.filter((one) => !happening.to.includes(one)));
-    const names = players.join(" ");
-    if (players.length === 0 || isLost) return;
-    if (copies.length > 1) happening.odd.push(`${names} will hear it ${copies.length} times`);
-    const late = Math.min(...copies);
-    if (late > LATE_MS) happening.odd.push(`${names} will hear it in ${timeText(late)} ms`);
+    if (copies.length > 1) happening.twice.push(...players);
+    const lateMs = Math.min(...copies);
+    if (!isLost && lateMs > LATE_MS) {
+      happening.late.push(...players.map((name) => `${name} in ${timeText(lateMs)} ms`));
+      const { fromId, verb } = route;
+      const atMs = happening.atMs + lateMs;
+      this.#late = this.#late.filter((one) => one.atMs > happening.atMs - LATE_KEPT_MS);
+      this.#late.push({ to: delivery.to, fromId, verb, atMs });
+    }
   }
 
   /** Finds the message of a delivery; whoever is no role is met here first. */
@@ -127,14 +161,17 @@ export class Mail {
     const leaving = this.#leaving;
     if (leaving?.payload === message.payload) return leaving;
     const { toRole, verb, fromId } = route;
-    if (this.#world.processes.has(from)) {
+    const node = this.#world.processes.get(from);
+    // A process objects, and none of its roles: whoever has witnessed a store.
+    if (node !== undefined && verb !== "objection") {
       const isIt = leaving?.from === from && leaving.verb === verb && leaving.role === toRole;
       return isIt && leaving.fromId === fromId ? leaving : null;
     }
     const read = this.#codec.decode(verb, message.payload);
     if (!("message" in read) || read.message.type === "decide") return null;
     const phrase = this.#phrases.message(read.message as Message);
-    return this.#open(from, fromId, from, toRole as RoleName, verb, phrase, [], message.payload);
+    const who = node === undefined ? from : this.#cast.all(node);
+    return this.#open(from, fromId, who, toRole as RoleName, verb, phrase, [], message.payload);
   }
 
   #open(
@@ -150,17 +187,17 @@ export class Mail {
     const { text, about, isNoise = false } = phrase;
     const times = this.#repeats(`${verb} ${who} ${role} ${text}`);
     const isOld = times > 1 || (times > 0 && NAGGING.includes(verb as Verb));
-    const happening = this.#begin({
-      kind: "message",
-      who,
-      to,
-      lost: [],
-      odd: [],
-      text: times > 0 && !isNoise ? `${text} (again)` : text,
-      about,
-      isNoise: isNoise || isOld,
-    });
-    this.#leaving = { happening, from, fromId, role, verb, payload, isUnread: false };
+    const said = times > 0 && !isNoise ? `${text} (again)` : text;
+    const begun = happening("message", who, said, about, isNoise || isOld);
+    this.#leaving = {
+      happening: this.#begin({ ...begun, to }),
+      from,
+      fromId,
+      role,
+      verb,
+      payload,
+      isUnread: false,
+    };
     return this.#leaving;
   }
 

@@ -76,6 +76,15 @@ export class Names {
     }
   }
 
+  /** Puts the short names into a sentence that has the long ones. */
+  shorten(sentence: string): string {
+    const owners = sentence.replace(
+      /[\w-]+\.[0-9a-f]{16}\b/g,
+      (one) => this.#owners.get(one) ?? one,
+    );
+    return owners.replace(/\b[0-9a-f]{32}\b/g, (one) => this.#values.get(one) ?? one);
+  }
+
   #slotText(bytes: Uint8Array): string {
     try {
       const value = decodeValue(bytes);

@@ -21,7 +21,7 @@ import type { Halt, SimProcess, World } from "../world.js";
 import { Cast } from "./cast.js";
 import { Facts } from "./facts.js";
 import { faultText } from "./faults.js";
-import { type About, type Happening, PLAIN } from "./happening.js";
+import { type About, type Happening, happening } from "./happening.js";
 import { Mail } from "./mail.js";
 import { Names } from "./names.js";
 import { Phrases } from "./phrases.js";
@@ -51,7 +51,8 @@ export class Story implements Watcher, CallRecorder {
   readonly mail: Mail;
   readonly #world: World;
   readonly #options: StoryOptions;
-  readonly #names = new Names();
+  /** The short names that it uses. */
+  readonly names = new Names();
   readonly #phrases: Phrases;
   readonly #cast: Cast;
   readonly #facts: Facts;
@@ -66,9 +67,9 @@ export class Story implements Watcher, CallRecorder {
   constructor({ world, ledger }: Stage, options: StoryOptions = {}) {
     this.#world = world;
     this.#options = options;
-    this.#phrases = new Phrases(this.#names, world.cluster);
-    this.#cast = new Cast(world, this.#names);
-    this.#facts = new Facts(ledger, this.#names);
+    this.#phrases = new Phrases(this.names, world.cluster);
+    this.#cast = new Cast(world, this.names);
+    this.#facts = new Facts(ledger, this.names);
     const begin = (one: Omit<Happening, "atMs">) => this.#add(one);
     this.mail = new Mail(world, this.#phrases, this.#cast, begin);
   }
@@ -89,7 +90,7 @@ export class Story implements Watcher, CallRecorder {
 
   /** Says something of its own: a script's command. */
   note(who: string, text: string): void {
-    this.#add({ kind: "fault", who, to: [], lost: [], odd: [], text, ...PLAIN });
+    this.#add(happening("fault", who, text));
   }
 
   // --- processes -------------------------------------------------------------------------------
@@ -106,17 +107,17 @@ export class Story implements Watcher, CallRecorder {
   killed(node: SimProcess, fates: readonly Fate[]): void {
     const unsynced = (node.host?.runners ?? []).flatMap((one) => this.#unsynced.get(one) ?? []);
     const isClient = node.members.every(([role]) => role === "session");
-    const left = unsynced.length === 0 ? "" : `; not synced and ${fateText(fates)}: `;
+    const left = unsynced.length === 0 ? "" : `; ${fateText(fates)}: `;
     this.mail.forgetRepeats();
     this.#life(this.#cast.all(node), `is killed${left}${unsynced.join(", ")}`, isClient);
   }
 
   refused(_node: SimProcess, id: string, { code, message }: StoreRefused): void {
-    this.#life(id, `its store is refused (${code}): ${message.replaceAll("\n", " ")}`);
+    this.#life(id, `its store is refused (${code}): ${firstOf(message)}`);
   }
 
   halted(node: SimProcess, { role, id, why }: Halt): void {
-    this.#life(this.#cast.name(node, role, id), `halts for good: ${why.replaceAll("\n", " ")}`);
+    this.#life(this.#cast.name(node, role, id), `halts for good: ${firstOf(why)}`);
   }
 
   observe(node: SimProcess): Observer {
@@ -125,10 +126,15 @@ export class Story implements Watcher, CallRecorder {
         if (node.gate.isDead) return;
         const who = this.#cast.name(node, runner.definition.name, runner.id);
         if (event === null) this.#began(node, runner, instance, step.snapshot.context);
+        else {
+          for (const { text, about } of this.mail.late(node, event)) {
+            this.#add(happening("fact", who, text, about));
+          }
+        }
         for (const effect of step.effects) {
           if (effect.kind === "persist") this.#wants(runner, effect.records);
         }
-        const text = stateChange(this.#statesOf(runner), runner, instance, step, this.#names);
+        const text = stateChange(this.#statesOf(runner), runner, instance, step, this.names);
         if (text !== null) {
           if (event !== null) this.mail.forgetRepeats();
           this.#life(who, text);
@@ -151,8 +157,7 @@ export class Story implements Watcher, CallRecorder {
           const fed = entries.map(({ position, body }) => {
             return `position ${position} ⟨${new TextDecoder().decode(body)}⟩`;
           });
-          const about = this.#facts.fed(entries);
-          this.#add({ ...at("fact", who, `publishes ${fed.join(", ")}`), about, isNoise: false });
+          this.#fact(who, `publishes ${fed.join(", ")}`, this.#facts.fed(entries));
         } else this.mail.leaves(node, runner, who, effect);
       },
     };
@@ -161,8 +166,8 @@ export class Story implements Watcher, CallRecorder {
   #began(node: SimProcess, runner: Runner, instance: string, context: unknown): void {
     const { name } = runner.definition;
     const { owner } = context as { readonly owner?: string };
-    if (owner !== undefined) this.#names.owner(owner, instance === "" ? null : instance);
-    if (name === "session") this.#names.session(runner.id, node.name);
+    if (owner !== undefined) this.names.owner(owner, instance === "" ? null : instance);
+    if (name === "session") this.names.session(runner.id, node.name);
     if (name === "acceptor") this.#tellChosen();
   }
 
@@ -183,8 +188,7 @@ export class Story implements Watcher, CallRecorder {
       if (phrase === null) continue;
       const place = unsynced.indexOf(phrase.text);
       if (place >= 0) unsynced.splice(place, 1);
-      const { text, about } = phrase;
-      this.#add({ ...at("disk", who, `has synced: ${text}`), about, isNoise: false });
+      this.#add(happening("disk", who, `has synced: ${phrase.text}`, phrase.about));
     }
     this.#facts.noteVotes(batch.records);
     this.#tellChosen();
@@ -203,7 +207,7 @@ export class Story implements Watcher, CallRecorder {
       failed: "the sync failed, nothing of this is said",
       fenced: "another process has opened this store, nothing of this is written or said",
     }[error.kind];
-    this.#add({ ...at("disk", who, `${why}${what}`), ...PLAIN });
+    this.#add(happening("disk", who, `${why}${what}`));
   }
 
   #statesOf(runner: Runner): Map<string, string> {
@@ -245,30 +249,30 @@ export class Story implements Watcher, CallRecorder {
   }
 
   struck(fault: Fault): void {
-    this.#add({ ...at("fault", "FAULT", faultText(fault)), ...PLAIN });
+    this.#add(happening("fault", "FAULT", faultText(fault)));
   }
 
   #client(who: string, text: string, about: About | null): void {
-    this.#add({ ...at("client", who, text), about, isNoise: false });
+    this.#add(happening("client", who, text, about));
   }
 
   #life(who: string, text: string, isNoise = false): void {
-    this.#add({ ...at("life", who, text), about: null, isNoise });
+    this.#add(happening("life", who, text, null, isNoise));
   }
 
   #fact(who: string, text: string, about: About): void {
-    this.#add({ ...at("fact", who, text), about, isNoise: false });
+    this.#add(happening("fact", who, text, about));
   }
 
   #add(one: Omit<Happening, "atMs">): Happening {
     const atMs = this.#world.clock.nowMs();
     if (this.#instant[0] !== undefined && this.#instant[0].atMs !== atMs) this.end();
     if (one.kind !== "message") this.mail.seal();
-    const happening = { ...one, atMs };
-    this.#instant.push(happening);
-    this.happenings.push(happening);
+    const added = { ...one, atMs };
+    this.#instant.push(added);
+    this.happenings.push(added);
     if (this.happenings.length > KEPT_MAX) this.happenings.splice(0, KEPT_MAX / 2);
-    return happening;
+    return added;
   }
 }
 
@@ -282,15 +286,16 @@ export function tellStory(run: Run, options: StoryOptions = {}): Story {
   return story;
 }
 
-function at(kind: Happening["kind"], who: string, text: string) {
-  return { kind, who, to: [], lost: [], odd: [], text };
-}
-
 function aboutKey(key: string): About {
   return { key, from: 0, to: 1, ballots: [], isPhase1: false };
 }
 
 function fateText(fates: readonly Fate[]): string {
-  if (fates.some((fate) => typeof fate === "object")) return "torn";
-  return fates.includes("kept") ? "kept by the disk all the same" : "lost";
+  if (fates.some((fate) => typeof fate === "object")) return "torn, for it was not synced";
+  return fates.includes("kept") ? "synced, though it does not know" : "lost, for it was not synced";
+}
+
+/** The first sentence; the others say what to do. */
+function firstOf(text: string): string {
+  return text.replaceAll("\n", " ").split(". ", 1)[0] ?? text;
 }
