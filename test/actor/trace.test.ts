@@ -8,7 +8,8 @@ import { digest } from "../../src/paxos/digest.js";
 import type { Accept, Message, RoleName, SlotVote } from "../../src/paxos/messages.js";
 import { NOOP } from "../../src/paxos/value.js";
 import { ballot, sender, value, vote } from "../support/steps.js";
-import { type Member, World, worldCluster } from "../support/world.js";
+import type { Member } from "../../src/sim/world.js";
+import { World, worldCluster } from "../support/world.js";
 import { MemoryTrace } from "../trace/tracing.js";
 
 /** One role in a world that is traced. */

@@ -10,7 +10,8 @@ import type { Client } from "../../src/client/client.js";
 import type { Receipt } from "../../src/client/session.js";
 import type { Value } from "../../src/client/values.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import { type Member, SEPARATED, World, worldCluster } from "../support/world.js";
+import type { Member } from "../../src/sim/world.js";
+import { SEPARATED, World, worldCluster } from "../support/world.js";
 import { Bench, Watched } from "./bench.js";
 
 const TWO_GATEWAYS = { ...SEPARATED, g2: [["gateway", "g2"] as const] };

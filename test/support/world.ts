@@ -1,33 +1,20 @@
 /**
- * A whole cluster in one test: the real machines, host, codec and store rules on the memory bus,
- * memory disks and a virtual clock. Nothing happens until the test moves the clock.
+ * A whole cluster in one test: the simulator's world, moved by hand. Nothing happens until the test
+ * moves the clock.
  */
-import { roles, stateName } from "../../actors/index.js";
+import { stateName } from "../../actors/index.js";
 import type { LearnerContext } from "../../actors/learner/context.js";
-import { Host } from "../../src/actor/host.js";
+import type { Host } from "../../src/actor/host.js";
 import type { Observer } from "../../src/actor/observer.js";
-import type { Logger } from "../../src/actor/ports.js";
-import type { RoleDefinition } from "../../src/actor/role.js";
+import type { StoreRefused } from "../../src/actor/refusal.js";
 import type { Runner } from "../../src/actor/runner.js";
-import { formatStore, openStore, type Store } from "../../src/actor/store.js";
-import { createVirtualClock } from "../../src/adapters/memory/clock.js";
-import { MemoryFile } from "../../src/adapters/memory/disk.js";
-import { createSeededRandom } from "../../src/adapters/memory/random.js";
-import { createMemoryBus, type MemoryTransport } from "../../src/adapters/memory/transport.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
-import { structured } from "../../src/adapters/msgpackr/structured.js";
-import { type Cluster, safetyHash, storeIdOf } from "../../src/paxos/cluster.js";
+import type { Cluster } from "../../src/paxos/cluster.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { RoleName, Sender } from "../../src/paxos/messages.js";
+import { type Member, World as SimWorld } from "../../src/sim/world.js";
 
 const SYNC_MS = 1;
-const KILLED = "killed by the test";
-const quiet: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
 
 const CLIENT: Sender = {
   role: "session",
@@ -55,9 +42,6 @@ export function worldCluster(change: Partial<Cluster> = {}, acceptors = 3): Clus
   };
 }
 
-/** A role and the id it runs under. */
-export type Member = readonly [RoleName, string];
-
 /** Processes and their roles as `up` starts them, placement `separated`. */
 export const SEPARATED: Readonly<Record<string, readonly Member[]>> = {
   a1: [["acceptor", "a1"]],
@@ -81,53 +65,59 @@ export const SEPARATED: Readonly<Record<string, readonly Member[]>> = {
 
 /** A cluster that a test moves by hand. */
 export class World {
-  readonly clock = createVirtualClock();
-  readonly bus = createMemoryBus(this.clock);
   readonly cluster: Cluster;
-  readonly files = new Map<string, MemoryFile>();
   /** Roles that stopped for good, with why. */
   readonly halts: string[] = [];
-  readonly hosts = new Map<string, Host>();
-  readonly #random;
-  readonly #links = new Map<string, MemoryTransport>();
-  readonly #client = this.bus.connect("client");
-
+  readonly #world: SimWorld;
+  readonly #client;
   readonly #codec;
-  readonly #observer: Observer | undefined;
+  #refused: StoreRefused | null = null;
 
+  /** @param observer sees what the roles of every process do */
   constructor(seed: number, cluster: Cluster = worldCluster(), observer?: Observer) {
     this.cluster = cluster;
-    this.#observer = observer;
     this.#codec = createCodec(cluster);
-    this.#random = createSeededRandom(seed);
-  }
-
-  /** Starts a process with these roles; a role with a store opens the one of its id. */
-  start(name: string, members: readonly Member[]): void {
-    const transport = this.bus.connect(name);
-    this.#links.set(name, transport);
-    const registry = Object.values(roles);
-    const host = new Host({
-      cluster: this.cluster,
-      prefix: "synod",
-      transport,
-      codec: createCodec(this.cluster),
-      clock: this.clock,
-      random: this.#random.fork(`${name} ${this.clock.nowMs()}`),
-      logger: quiet,
-      structured,
-      registry,
-      observer: this.#observer,
-      onHalt: (role, id, why) => {
-        if (why !== KILLED) this.halts.push(`${role} ${id}: ${why}`);
+    this.#world = new SimWorld({
+      cluster,
+      seed,
+      syncMs: () => SYNC_MS,
+      ...(observer === undefined ? {} : { observe: () => observer }),
+      onHalt: (_node, { role, id, why }) => void this.halts.push(`${role} ${id}: ${why}`),
+      onRefused: (_node, _role, _id, refused) => {
+        this.#refused = refused;
       },
     });
-    this.hosts.set(name, host);
-    for (const [role, id] of members) {
-      const definition = roles[role] as RoleDefinition;
-      const storeId = storeIdOf(this.cluster, role, id);
-      host.add(definition, id, storeId === undefined ? null : this.#open(role, id, storeId));
-    }
+    this.#client = this.bus.connect("client");
+  }
+
+  get clock() {
+    return this.#world.clock;
+  }
+
+  get bus() {
+    return this.#world.bus;
+  }
+
+  /** Stores by `role id`. */
+  get files() {
+    return this.#world.files;
+  }
+
+  /** The hosts of living processes, by name. */
+  get hosts(): ReadonlyMap<string, Host> {
+    return new Map([...this.#world.processes].map(([name, { host }]) => [name, host as Host]));
+  }
+
+  /**
+   * Starts a process with these roles, and lets time pass until its stores are open.
+   *
+   * @throws StoreRefused if one may not be used
+   */
+  start(name: string, members: readonly Member[]): void {
+    this.#refused = null;
+    const node = this.#world.start(name, members);
+    while (node.host === null) this.clock.advance(SYNC_MS);
+    if (this.#refused !== null) throw this.#refused;
   }
 
   /** Starts every process of a placement. */
@@ -137,13 +127,7 @@ export class World {
 
   /** Ends a process as `kill -9` does: what was not synced is lost. */
   kill(name: string): void {
-    this.#links.get(name)?.vanish();
-    const host = this.hosts.get(name);
-    for (const runner of host?.runners ?? []) {
-      this.files.get(`${runner.definition.name} ${runner.id}`)?.crash();
-      runner.halt(KILLED);
-    }
-    this.hosts.delete(name);
+    this.#world.kill(name);
   }
 
   /** Lets time pass. */
@@ -182,11 +166,9 @@ export class World {
 
   /** The one runner of a role, wherever it runs. */
   runner(role: RoleName, id: string): Runner {
-    for (const host of this.hosts.values()) {
-      const found = host.runners.find((one) => one.definition.name === role && one.id === id);
-      if (found !== undefined) return found;
-    }
-    throw new Error(`no ${role} ${id} runs`);
+    const found = this.#world.find(role, id);
+    if (found === undefined) throw new Error(`no ${role} ${id} runs`);
+    return found;
   }
 
   /** The state of a role's machine. */
@@ -204,31 +186,5 @@ export class World {
   log(id: string): string[] {
     const { data } = this.context<LearnerContext>("learner", id);
     return data.history.map((entry) => new TextDecoder().decode(entry.body));
-  }
-
-  #open(role: RoleName, id: string, storeId: string): Store {
-    const { clusterId, epoch } = this.cluster;
-    const identity = { clusterId, role, id, storeId, epoch, safetyHash: safetyHash(this.cluster) };
-    let file = this.files.get(`${role} ${id}`);
-    if (file === undefined) {
-      file = new MemoryFile(`${role} ${id}`, {
-        soon: (finish) => this.clock.setTimer(SYNC_MS, finish),
-      });
-      this.files.set(`${role} ${id}`, file);
-      this.#await((done) => formatStore((file as MemoryFile).open(), identity, id, done));
-    }
-    const opened = this.#await<Store | Error>((done) =>
-      openStore((file as MemoryFile).open(), identity, id, done),
-    );
-    if (opened instanceof Error) throw opened;
-    return opened;
-  }
-
-  /** Moves the clock until a callback came. */
-  #await<T>(begin: (done: (result: T) => void) => void): T {
-    const came: T[] = [];
-    begin((result) => came.push(result));
-    while (came.length === 0) this.clock.advance(SYNC_MS);
-    return came[0] as T;
   }
 }

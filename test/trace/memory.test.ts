@@ -7,7 +7,8 @@
 import { describe, expect, it } from "vitest";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import { type Member, SEPARATED, World, worldCluster } from "../support/world.js";
+import type { Member } from "../../src/sim/world.js";
+import { SEPARATED, World, worldCluster } from "../support/world.js";
 import { judge, type Trace, type TraceEvent } from "./checker.js";
 import { MemoryTrace } from "./tracing.js";
 
