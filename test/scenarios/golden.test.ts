@@ -23,4 +23,16 @@ describe("scenario", () => {
     if (isRecording) writeFileSync(file, written);
     else expect(written).toBe(text);
   });
+
+  it("there are at least twenty", () => {
+    expect(scripts.length).toBeGreaterThanOrEqual(20);
+  });
+
+  it("a script that says another thing than what happens is found out", () => {
+    const text = readFileSync(new URL("duel-one-wins.txt", here), "utf8");
+    const script = parseScript(text.replace("c2 decides prize = bob", "c2 decides prize = eve"));
+    const written = writeScript(play(script).seen);
+    expect(written).toContain("is told: ⟨prize = eve⟩");
+    expect(written).not.toBe(text);
+  });
 });

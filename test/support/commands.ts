@@ -74,6 +74,7 @@ const COMMANDS: readonly Command[] = [
     /^crash (\w+) (before|after) sync$/,
     on((stage, who, when) => stage.crash(who as string, when === "after")),
   ],
+  [/^stop (\w+) for (\d+)$/, on((stage, who, ms) => stage.stall(who as string, Number(ms)))],
   [/^twin (\w+)$/, on((stage, who) => stage.twin(who as string, false))],
 
   [/^wait (\d+)$/, on((stage, ms) => stage.wait(Number(ms)))],

@@ -8,6 +8,7 @@ import type { Delivery } from "../../src/adapters/memory/bus.js";
 import { MemoryFile } from "../../src/adapters/memory/disk.js";
 import type { MemoryTransport } from "../../src/adapters/memory/transport.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { type Ballot, higherBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import type { RoleName, Sender } from "../../src/paxos/messages.js";
 import { Clients } from "../../src/sim/clients.js";
@@ -43,6 +44,10 @@ export interface NetworkRule {
   left: number;
   /** Milliseconds until each copy arrives. */
   readonly copies: readonly number[];
+}
+
+interface Led {
+  readonly leader: { readonly ballot: Ballot } | null;
 }
 
 /** A cluster on a stage. */
@@ -125,6 +130,17 @@ export class Stage {
     this.world.kill(name, () => (isSynced ? "kept" : "lost"));
   }
 
+  /** Stops a process's event loop for a while: what comes in waits. */
+  stall(name: string, forMs: number): void {
+    const node = this.world.processes.get(name);
+    node?.gate.stall();
+    this.story.note(name, `its event loop stops for ${forMs} ms`);
+    this.world.clock.setTimer(forMs, () => {
+      node?.gate.resume();
+      this.story.note(name, "goes on");
+    });
+  }
+
   /** Makes a request. */
   ask(client: string, request: Request): void {
     this.#clients.make(client, request);
@@ -136,7 +152,7 @@ export class Stage {
     const sender: Sender = { role: "elector", id: "e0", ...nobody, process: "e".repeat(16) };
     const space = { prefix: "synod", cluster: this.world.cluster.name };
     const subject = subjectOf(space, "proposer", "hint", "all", "e0");
-    const hint = { type: "hint" as const, candidate, suspects: null };
+    const hint = { type: "hint" as const, candidate, suspects: this.#latest() };
     this.#stranger.publish(subject, this.#codec.encode(sender, 1, hint));
   }
 
@@ -203,6 +219,17 @@ export class Stage {
   /** Says that an acceptor runs on an older copy: it must say nothing. */
   mute(id: string): void {
     this.#monitor.mute(id, true);
+  }
+
+  /** The latest ballot of which a proposer has heard: a hint against an older one is stale. */
+  #latest(): Ballot | null {
+    let latest: Ballot | null = null;
+    for (const { id } of this.world.cluster.proposers) {
+      const snapshot = this.world.find("proposer", id)?.snapshots().get("");
+      const { leader } = (snapshot?.context ?? { leader: null }) as Led;
+      latest = higherBallot(latest, leader?.ballot ?? null);
+    }
+    return latest;
   }
 
   #copy(file: MemoryFile, name: string): MemoryFile {
