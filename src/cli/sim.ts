@@ -1,15 +1,20 @@
 /** `synod sim`: whole clusters in a seeded world, by the thousand, judged at every step. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Command } from "commander";
 import { Coverage, notSeen } from "../sim/coverage.js";
+import { foundTestName, writeFoundTest } from "../sim/found-test.js";
 import type { Catch } from "../sim/hunt.js";
 import type { Violation } from "../sim/ledger.js";
 import { checkHistory } from "../sim/linearizability/check.js";
 import { explainVerdict } from "../sim/linearizability/explain.js";
 import { drawPlan, type Plan } from "../sim/plan.js";
-import { runPlan } from "../sim/run.js";
+import { type Run, runPlan } from "../sim/run.js";
+import { shrink } from "../sim/shrink.js";
+import { reportOf, runInSteps } from "../sim/story/report.js";
+import { traceRun } from "../sim/traces.js";
 import { EXIT } from "../worker/exit.js";
 import { usage } from "./failure.js";
 import { wholeNumber } from "./format.js";
@@ -21,13 +26,19 @@ interface SimFlags {
   readonly from: string;
   readonly seed?: string;
   readonly threads?: string;
+  readonly steps?: boolean;
+  readonly out: string;
   readonly history?: string;
+  readonly trace?: string;
   readonly check?: string;
   readonly json?: boolean;
 }
 
 /** Seeds that a thread hunts before it reports. */
 const ERRAND_SEEDS = 20;
+/** Most runs, and time, to cut a failing plan down. */
+const SHRINK_RUNS_MAX = 400;
+const SHRINK_MS = 120_000;
 /** Batches of fewer seeds are not asked whether they have seen everything. */
 const COVERED_SEEDS = 500;
 
@@ -40,6 +51,7 @@ Examples:
   synod sim                          500 seeds: what happened in them, and what was found
   synod sim --seeds 100000           a long hunt
   synod sim --seed 4711              one seed again
+  synod sim --seed 4711 --steps      step by step
   synod sim --seed 4711 --history h  what its clients did and were told (hist/1)
   synod sim --check h                is there an order that explains a history?`;
 
@@ -52,6 +64,9 @@ export function addSim(program: Command): void {
     .option("--from <seed>", "the first of them", "1")
     .option("--seed <n>", "one seed only")
     .option("--threads <n>", "how many at once; as many as there are cores if left out")
+    .option("--steps", "tell --seed step by step")
+    .option("--out <folder>", "where the test of what was found goes", ".")
+    .option("--trace <folder>", "write what the roles of --seed did (ptrace/1)")
     .option("--history <file>", "write what the clients of --seed did and were told")
     .option("--check <file>", "judge a history instead: is it linearizable?")
     .option("--json", "print one JSON object a line")
@@ -62,8 +77,9 @@ export function addSim(program: Command): void {
 async function sim(flags: SimFlags): Promise<void> {
   if (flags.check !== undefined) check(flags.check);
   else if (flags.seed !== undefined) one(wholeNumber(flags.seed, "--seed", 0, 2 ** 31), flags);
-  else if (flags.history !== undefined) throw usage("--history needs --seed: a file has one run");
-  else await many(flags);
+  else if ((flags.history ?? flags.trace) !== undefined) {
+    throw usage("--history and --trace need --seed: a file has one run");
+  } else await many(flags);
 }
 
 /** Judges a file. */
@@ -75,20 +91,32 @@ function check(file: string): void {
 }
 
 /** Runs one seed. */
-function one(seed: number, { history, json }: SimFlags): void {
+function one(seed: number, flags: SimFlags): void {
   const plan = drawPlan(seed);
-  const { violation, coverage, virtualMs, histories } = runPlan(plan);
+  const { history, trace, json, steps } = flags;
+  if (json !== true) describe(plan);
+  let traces: ReadonlyMap<string, readonly string[]> = new Map();
+  const onReady = (run: Run) => {
+    if (trace !== undefined) traces = traceRun(run);
+  };
+  const { violation, coverage, virtualMs, histories } =
+    steps === true ? runInSteps(plan, { onReady }, { onLine: result }) : runPlan(plan, { onReady });
   if (history !== undefined) writeHistories(history, histories.lines);
+  if (trace !== undefined) writeTraces(trace, traces);
   if (json === true) {
     const counts = Object.fromEntries(coverage.counts);
     result(JSON.stringify({ seed, violation, virtualMs: Math.round(virtualMs), counts }));
   } else {
-    describe(plan);
-    for (const line of countLines(coverage)) result(line);
+    if (steps !== true) for (const line of countLines(coverage)) result(line);
     if (violation === null) result("no violation");
-    else tellViolation(plan, violation);
+    else tellViolation(plan, violation, flags);
   }
   if (violation !== null) process.exitCode = EXIT.failed;
+}
+
+function writeTraces(folder: string, files: ReadonlyMap<string, readonly string[]>): void {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, lines] of files) writeFileSync(join(folder, name), `${lines.join("\n")}\n`);
 }
 
 /** One file has one model: the log's calls; those about keys beside them if there are both. */
@@ -131,7 +159,7 @@ async function many(flags: SimFlags): Promise<void> {
   if (flags.json === true) {
     const counts = Object.fromEntries(coverage.counts);
     result(JSON.stringify({ seeds: done, from, ms, virtualMs, counts, missing, found }));
-  } else report({ done, ms, virtualMs, coverage, missing, found });
+  } else report({ done, ms, virtualMs, coverage, missing, found }, flags);
   if (found !== null || missing.length > 0) process.exitCode = EXIT.failed;
 }
 
@@ -144,7 +172,7 @@ interface Report {
   readonly found: Catch["found"];
 }
 
-function report({ done, ms, virtualMs, coverage, missing, found }: Report): void {
+function report({ done, ms, virtualMs, coverage, missing, found }: Report, flags: SimFlags): void {
   for (const line of countLines(coverage)) result(line);
   result("");
   const minutes = ms / 60_000;
@@ -152,7 +180,7 @@ function report({ done, ms, virtualMs, coverage, missing, found }: Report): void
   const rate = Math.round(done / minutes).toLocaleString("en");
   const whole = `${done.toLocaleString("en")} seeds in ${duration(ms)}`;
   result(`${whole}: ${rate} seeds and ${hours} simulated hours a minute`);
-  if (found !== null) tellViolation(found.plan, found.violation);
+  if (found !== null) tellViolation(found.plan, found.violation, flags);
   else if (missing.length > 0) {
     result(styled(process.stdout, "red", `never seen: ${missing.join(", ")}`));
   } else result("no violation");
@@ -211,7 +239,28 @@ function describe({ seed, setup, faults, requests, ending }: Plan): void {
   );
 }
 
-function tellViolation(plan: Plan, violation: Violation): void {
-  result(styled(process.stdout, "red", `violated: ${violation.invariant}, seed ${plan.seed}`));
+/** Cuts a failing plan down, tells its story, and writes it as a test. */
+function tellViolation(plan: Plan, violation: Violation, { out }: SimFlags): void {
+  const { seed } = plan;
+  result(styled(process.stdout, "red", `violated: ${violation.invariant}, seed ${seed}`));
   result(violation.sentence);
+  say("looking for a shorter way there …");
+  const untilMs = performance.now() + SHRINK_MS;
+  const isOver = () => performance.now() > untilMs;
+  const shrunk = shrink(plan, {}, { runsMax: SHRINK_RUNS_MAX, isOver }) ?? { plan, runs: 1 };
+  const { sentence, lines, diagram } = reportOf(shrunk.plan);
+  const { faults, requests } = shrunk.plan;
+  result("");
+  result(
+    `After ${shrunk.runs} runs: ${faults.length} faults and ${requests.length} requests are enough.`,
+  );
+  result(sentence ?? violation.sentence);
+  result("");
+  for (const line of lines) result(line);
+  result("");
+  result(diagram);
+  const file = join(out, foundTestName({ seed }));
+  mkdirSync(out, { recursive: true });
+  writeFileSync(file, writeFoundTest({ seed, plan: shrunk.plan, violation, lines }));
+  say(`wrote ${file}: in test/sim/found it is a test`);
 }

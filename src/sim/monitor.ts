@@ -62,6 +62,11 @@ export class Monitor {
     else this.#muted.delete(acceptor);
   }
 
+  /** Says whether an acceptor is tried on an older copy of its store. */
+  isMuted(acceptor: string): boolean {
+    return this.#muted.has(acceptor);
+  }
+
   /** Says what a learner should have published and has not; null if nothing. */
   unpublished(learner: Runner): string | null {
     const watched = this.#watched.get(learner);

@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest";
 import { digest } from "../../src/paxos/digest.js";
 import type { Accept, Message, RoleName, SlotVote } from "../../src/paxos/messages.js";
 import { NOOP } from "../../src/paxos/value.js";
-import { ballot, sender, value, vote } from "../support/steps.js";
 import type { Member } from "../../src/sim/world.js";
+import { ballot, sender, value, vote } from "../support/steps.js";
 import { World, worldCluster } from "../support/world.js";
 import { MemoryTrace } from "../trace/tracing.js";
 
