@@ -267,7 +267,7 @@ export const WORLDS: readonly World[] = [
   }),
   decideWorld({
     name: "decide-3-crash",
-    what: "the same, and one crash of an acceptor",
+    what: "three proposers of one key, one ballot each, one crash of an acceptor, refusals lost",
     rounds: [1, 1, 1],
     lost: ["key-nack"],
     crashesMax: 1,
@@ -285,7 +285,7 @@ export const WORLDS: readonly World[] = [
   }),
   logWorld({
     name: "log-crash",
-    what: "the same, and one crash of an acceptor",
+    what: "two proposers of the log, one ballot each, one slot, one crash, no beacons",
     rounds: [1, 1],
     lost: ["beacon"],
     slots: [1, 1],
