@@ -5,6 +5,7 @@
  * host. Nothing but the simulator and the explorer takes one: no worker can reach them.
  */
 import type { Effect } from "../../actor/effect.js";
+import type { HostOptions } from "../../actor/host.js";
 import type { RoleDefinition } from "../../actor/role.js";
 import type { Cluster } from "../../paxos/cluster.js";
 import type { RoleName } from "../../paxos/messages.js";
@@ -25,10 +26,12 @@ export interface Broken {
   /** Makes the broken description: quorums, limits, ways of learning. */
   readonly cluster?: (real: Cluster) => Cluster;
   /**
-   * Says whether an effect leaves before the writes it should wait for, in place of the outbox's
-   * rule. `writes`: its own step wants records kept.
+   * For the explorer, whose host is a model: says whether an effect leaves before the writes it
+   * should wait for, in place of the outbox's rule. `writes`: its own step wants records kept.
    */
   readonly overtakes?: (effect: Effect, writes: boolean) => boolean;
+  /** The same for the simulator, whose hosts are real: the outbox that they get. */
+  readonly createOutbox?: NonNullable<HostOptions["createOutbox"]>;
   /** The 16 hexadecimal digits that a start of a role draws; `start` counts from 1. */
   readonly nonce?: (role: RoleName, id: string, start: number) => string;
 }
