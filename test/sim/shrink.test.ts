@@ -10,18 +10,27 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { foundTestName, writeFoundTest } from "../../src/sim/found-test.js";
-import { drawPlan } from "../../src/sim/plan.js";
+import { drawPlan, type Plan } from "../../src/sim/plan.js";
 import { runPlan } from "../../src/sim/run.js";
 import { type Shrunk, shrink } from "../../src/sim/shrink.js";
 import { reportOf } from "../../src/sim/story/report.js";
 import { earlyDisk } from "../support/early-disk.js";
 
-const SEED = 2;
 const RUNS_MAX = 150;
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const plan = drawPlan(SEED);
+const plan = firstWithMuchInIt();
 const first = runPlan(plan, earlyDisk).violation;
 const shrunk = shrink(plan, earlyDisk, { runsMax: RUNS_MAX }) as Shrunk;
+
+/** The first drawn plan with many faults in which something is forgotten. */
+function firstWithMuchInIt(): Plan {
+  for (let seed = 1; ; seed++) {
+    const drawn = drawPlan(seed);
+    if (drawn.faults.length <= 5 || drawn.requests.length <= 10) continue;
+    const { violation } = runPlan(drawn, earlyDisk);
+    if (violation?.invariant === "nothingForgotten") return drawn;
+  }
+}
 
 describe("a shrunk plan", () => {
   it("breaks the same invariant, in a run of its own", () => {
@@ -32,11 +41,10 @@ describe("a shrunk plan", () => {
   });
 
   it("has little left in it", () => {
-    expect(plan.faults.length).toBeGreaterThan(5);
     expect(shrunk.plan.faults.length).toBeLessThanOrEqual(2);
-    expect(plan.requests.length).toBeGreaterThan(20);
     expect(shrunk.plan.requests.length).toBeLessThanOrEqual(1);
-    expect(shrunk.plan.setup).toMatchObject({ acceptors: 3, placement: "separated", limits: {} });
+    expect(shrunk.plan.setup).toMatchObject({ placement: "separated", limits: {} });
+    expect(shrunk.plan.setup.acceptors).toBeLessThanOrEqual(3);
     expect(shrunk.plan.calmMs).toBeLessThanOrEqual(plan.calmMs);
   });
 
@@ -56,13 +64,13 @@ describe("a shrunk plan", () => {
 
 describe("a found plan as a test file", () => {
   const { lines } = reportOf(shrunk.plan, earlyDisk);
-  const found = { seed: SEED, plan: shrunk.plan, violation: shrunk.violation, lines };
+  const found = { seed: plan.seed, plan: shrunk.plan, violation: shrunk.violation, lines };
 
   it("tells the story, in lines that fit, and carries the plan as data", () => {
     const text = writeFoundTest(found);
-    expect(foundTestName(found)).toBe("seed-2.test.ts");
+    expect(foundTestName(found)).toBe(`seed-${plan.seed}.test.ts`);
     expect(text).toContain("nothingForgotten");
-    expect(text).toMatch(/ \* .* CHOSEN +slot \d ⟨.*⟩ at 2\.p2, voted by/);
+    expect(text).toMatch(/ \* .* CHOSEN +slot \d ⟨.*⟩ at \d\.p\d, voted by/);
     for (const line of text.split("\n")) expect([...line].length).toBeLessThanOrEqual(100);
     const data = /const plan: Plan = ([\s\S]*?);\n\nit\(/.exec(text)?.[1];
     expect(new Function(`return ${data}`)()).toEqual(shrunk.plan);

@@ -59,7 +59,7 @@ describe("a story", () => {
       return seen;
     };
     const plain = transcript(() => undefined);
-    expect(plain.length).toBeGreaterThan(500);
+    expect(plain.length).toBeGreaterThan(300);
     expect(transcript((run) => tellStory(run))).toEqual(plain);
   });
 

@@ -50,6 +50,15 @@ export class Phrases {
         return this.#chosen(message.ranges);
       case "beacon":
         return { text: `beacon ${this.names.ballot(message.ballot)}`, about: null, isNoise: true };
+      case "basis": {
+        const promised = message.promises.map(({ acceptor }) => acceptor).join(" ");
+        const text = `basis of ${this.names.ballot(message.ballot)}: ${promised} promised it`;
+        return { text, about: null, isNoise: true };
+      }
+      case "ask-basis": {
+        const text = `what does ${this.names.ballot(message.ballot)} rest on?`;
+        return { text, about: null, isNoise: true };
+      }
       case "repair":
       case "votes":
       case "entries":
