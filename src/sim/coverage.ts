@@ -68,6 +68,7 @@ const EXPECTED: readonly string[] = [
   "clock jumps",
   "clock drift",
   "lying hints",
+  "crowds",
   "roles moved",
   "roles added",
 ];

@@ -10,6 +10,7 @@ import type { RoleName } from "../paxos/messages.js";
 import { isPhase1Quorum, isPhase2Quorum } from "../paxos/quorum.js";
 import type { Coverage } from "./coverage.js";
 import { Crashes } from "./crashes.js";
+import { openSessions } from "./crowd.js";
 import { fillDisk, turnBit } from "./disk-faults.js";
 import { startLiar } from "./liar.js";
 import type { Network } from "./network.js";
@@ -199,6 +200,10 @@ export class Faults {
         break;
       case "lie":
         this.#lie(fault);
+        break;
+      case "crowd":
+        this.#coverage.count("crowds");
+        openSessions(this.#world, this.#codec, this.#random, fault.sessions);
         break;
       case "move":
       case "add":

@@ -104,9 +104,15 @@ export class Monitor {
     if (instance === "")
       this.#watched.set(runner, { state: "", taken: [], position: null, fromSlot: null });
     if (name !== "acceptor" || this.#muted.has(runner.id)) return;
-    // A bit may have turned over since it read its disk: what it read counts then.
+    const pairs = this.#pairs(runner.id);
+    const there = readAll(pairs);
+    // A bit may have turned over since it read its disk: what it read counts then, and below its
+    // watermark, where it keeps no votes in memory, nothing can be said.
     const read = runner.store?.records ?? [];
-    this.#shadows.get(runner.id)?.reopened([...read, ...readAll(this.#pairs(runner.id))]);
+    const marks = read.find((record) => record.kind === "marks");
+    const isRotten = there.length < pairs.length - 1;
+    const unknownBelow = isRotten && marks?.kind === "marks" ? marks.chosenWatermark : 0;
+    this.#shadows.get(runner.id)?.reopened([...read, ...there], unknownBelow);
     this.feed.advance();
   }
 

@@ -79,6 +79,8 @@ export type Fault =
   | { readonly kind: "olderCopy"; readonly acceptor: string; readonly backMs: number }
   /** Somebody signs as an elector and names candidates at random. */
   | { readonly kind: "lie"; readonly everyMs: number; readonly forMs: number }
+  /** Strangers open so many sessions. */
+  | { readonly kind: "crowd"; readonly sessions: number }
   /** The roles of one process go to another. */
   | { readonly kind: "move"; readonly process: string; readonly to: string }
   /** One more process with elastic roles. */
@@ -192,6 +194,7 @@ const KINDS: readonly FaultKind[] = [
   "copy",
   "olderCopy",
   "lie",
+  "crowd",
   "move",
   "add",
 ];
@@ -262,6 +265,8 @@ function drawFault(random: SeededRandom, setup: Setup, kind: FaultKind, n: numbe
       return { kind, acceptor, backMs: 200 + random.integer(800) };
     case "lie":
       return { kind, everyMs: pick(random, [20, 150]), forMs };
+    case "crowd":
+      return { kind, sessions: 4 + random.integer(20) };
     case "move":
       return { kind, process, to: pick(random, places) };
     case "add":

@@ -285,7 +285,8 @@ class Judge {
 
   #feed(event: TraceEvent): void {
     const { n, inc, first = 0, count = 0 } = event;
-    const next = this.#fed.get(`${n} ${inc}`) ?? 1;
+    // Who begins anew begins anywhere: what was published before is not published again.
+    const next = this.#fed.get(`${n} ${inc}`) ?? first;
     if (first !== next || count < 1) this.#fault(event, `position ${next} would be next`);
     this.#fed.set(`${n} ${inc}`, first + count);
   }
