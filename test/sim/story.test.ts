@@ -161,10 +161,12 @@ describe("a report of a violation", () => {
   });
 
   it("finds out what a sentence is about", () => {
-    const about = (sentence: string) => subjectOfViolation({ invariant: "x", sentence });
+    const about = (sentence: string, invariant = "agreement") =>
+      subjectOfViolation({ invariant, sentence });
     expect(about('in key "a \\"b" two are chosen')).toEqual({ key: 'a "b', slot: 0 });
     expect(about("a1 has forgotten key k1")).toEqual({ key: "k1", slot: 0 });
     expect(about("in slot 12 two are chosen")).toEqual({ key: null, slot: 12 });
+    expect(about("published x (slot 3) at position 1", "oneFeed")).toBeNull();
     expect(about("3 elections although nothing went wrong")).toBeNull();
   });
 });
