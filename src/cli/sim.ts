@@ -247,13 +247,13 @@ function tellViolation(plan: Plan, violation: Violation, { out }: SimFlags): voi
   say("looking for a shorter way there …");
   const untilMs = performance.now() + SHRINK_MS;
   const isOver = () => performance.now() > untilMs;
-  const shrunk = shrink(plan, {}, { runsMax: SHRINK_RUNS_MAX, isOver }) ?? { plan, runs: 1 };
+  const budget = { runsMax: SHRINK_RUNS_MAX, isOver };
+  const shrunk = shrink(plan, {}, budget) ?? { plan, violation, runs: 1 };
   const { sentence, lines, diagram } = reportOf(shrunk.plan);
   const { faults, requests } = shrunk.plan;
   result("");
-  result(
-    `After ${shrunk.runs} runs: ${faults.length} faults and ${requests.length} requests are enough.`,
-  );
+  const left = `${faults.length} faults and ${requests.length} requests are enough`;
+  result(`After ${shrunk.runs} runs: ${left}.`);
   result(sentence ?? violation.sentence);
   result("");
   for (const line of lines) result(line);
@@ -261,6 +261,7 @@ function tellViolation(plan: Plan, violation: Violation, { out }: SimFlags): voi
   result(diagram);
   const file = join(out, foundTestName({ seed }));
   mkdirSync(out, { recursive: true });
-  writeFileSync(file, writeFoundTest({ seed, plan: shrunk.plan, violation, lines }));
+  const broken = { ...shrunk.violation, sentence: sentence ?? shrunk.violation.sentence };
+  writeFileSync(file, writeFoundTest({ seed, plan: shrunk.plan, violation: broken, lines }));
   say(`wrote ${file}: in test/sim/found it is a test`);
 }

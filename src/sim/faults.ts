@@ -103,8 +103,12 @@ export class Faults {
     if (Object.keys(this.#rates).length > 0) this.#coverage.count("clock drift");
   }
 
-  /** A role halted for good: somebody starts its process again after a while. */
-  halted(node: SimProcess): void {
+  /**
+   * A role halted for good, or its store was refused: somebody starts its process again after a
+   * while, unless nothing but a new disk would help.
+   */
+  halted(node: SimProcess, role: RoleName, id: string): void {
+    if (role === "acceptor" && this.ruined.has(id)) return;
     this.#world.clock.setTimer(OPERATOR_MS, () => {
       const { name } = node;
       if (this.#world.processes.get(name) === node && this.places.has(name)) {
@@ -292,11 +296,16 @@ export class Faults {
 
   #rot(acceptor: string, pick: number, downMs: number): void {
     if (!this.canMiss(acceptor)) return;
+    const place = this.#processOf("acceptor", acceptor) ?? "";
+    if (this.#world.processes.get(place)?.host === null) {
+      // What is just being read is still whole, and is held against the disk when it was read.
+      this.#later(OPERATOR_MS, () => this.#rot(acceptor, pick, downMs));
+      return;
+    }
     this.ruined.add(acceptor);
     this.#coverage.count("disk: rotten");
     turnBit(this.#world, `acceptor ${acceptor}`, pick);
-    const node = this.#processOf("acceptor", acceptor);
-    if (node !== undefined) this.#later(downMs, () => this.#crashes.now(node, "lost", 1));
+    this.#later(downMs, () => this.#crashes.now(place, "lost", 1));
   }
 
   #double(fault: Extract<Fault, { kind: "twin" | "copy" }>): void {

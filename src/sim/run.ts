@@ -72,11 +72,11 @@ export class Run {
       onHalt: (process, { role, id, why, cause }) => {
         coverage.count(`halted: ${role}`);
         if (cause === "threw") this.monitor.ledger.break("noRoleThrows", `${role} ${id}: ${why}`);
-        this.faults.halted(process);
+        this.faults.halted(process, role, id);
       },
-      onRefused: (process, _role, _id, { code }) => {
+      onRefused: (process, role, id, { code }) => {
         coverage.count(`store refused: ${code}`);
-        this.faults.halted(process);
+        this.faults.halted(process, role, id);
       },
     });
     const pairs = (id: string) => this.world.files.get(`acceptor ${id}`)?.pairs() ?? [];
