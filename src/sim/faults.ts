@@ -203,11 +203,8 @@ export class Faults {
         this.#tryOlderCopy(fault);
         break;
       case "lie":
-        this.#lie(fault);
-        break;
       case "crowd":
-        this.#coverage.count("crowds");
-        openSessions(this.#world, this.#codec, this.#random, fault.sessions);
+        this.#intrude(fault);
         break;
       case "move":
       case "add":
@@ -386,9 +383,15 @@ export class Faults {
     return undefined;
   }
 
-  #lie({ everyMs, forMs }: Extract<Fault, { kind: "lie" }>): void {
+  /** Strangers on the bus. */
+  #intrude(fault: Extract<Fault, { kind: "lie" | "crowd" }>): void {
     const random = this.#random;
-    const liar = startLiar(this.#world, this.#codec, random, everyMs, this.#coverage);
-    this.#forAWhile(forMs, liar);
+    if (fault.kind === "crowd") {
+      this.#coverage.count("crowds");
+      openSessions(this.#world, this.#codec, random, fault.sessions);
+      return;
+    }
+    const liar = startLiar(this.#world, this.#codec, random, fault.everyMs, this.#coverage);
+    this.#forAWhile(fault.forMs, liar);
   }
 }

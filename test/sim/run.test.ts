@@ -28,7 +28,7 @@ describe("a seed", () => {
   it("gives the same plan and the same run, to the last byte", () => {
     expect(drawPlan(7)).toEqual(drawPlan(7));
     const [first, second] = [transcript(7), transcript(7)];
-    expect(first.length).toBeGreaterThan(1000);
+    expect(first.length).toBeGreaterThan(100);
     expect(second).toEqual(first);
   });
 
@@ -44,7 +44,7 @@ describe("a seed", () => {
 });
 
 describe("a hunt", () => {
-  const seeds = Array.from({ length: 150 }, (_, at) => 1001 + at);
+  const seeds = Array.from({ length: 300 }, (_, at) => 2001 + at);
   const coverage = new Coverage();
 
   it("finds nothing", () => {
