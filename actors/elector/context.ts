@@ -36,12 +36,16 @@ export function electorContext(input: RoleInput): ElectorContext {
   };
 }
 
-/** The proposer that should lead next: each in turn, the suspected one last. */
-export function candidateOf(context: ElectorContext): string {
-  const ids = context.cluster.proposers.map(({ id }) => id);
-  const others = ids.filter((id) => id !== context.leader?.id);
-  const order = context.leader === null ? ids : [...others, context.leader.id];
-  return order[context.attempts % order.length] ?? "";
+/**
+ * The proposer that should lead next: each in turn, beginning after the suspected one.
+ *
+ * Why after it, and not with the first: two that win phase 1 and never reach a phase-2 quorum would
+ * else be named in turn for ever, while a third could lead.
+ */
+export function candidateOf({ cluster, leader, attempts }: ElectorContext): string {
+  const ids = cluster.proposers.map(({ id }) => id);
+  const next = ids.findIndex((id) => id === leader?.id) + 1;
+  return ids[(next + attempts) % ids.length] ?? "";
 }
 
 /** What `status` shows of an elector. */

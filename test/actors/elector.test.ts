@@ -298,6 +298,20 @@ describe("presiding", () => {
     expect(bench.take(noPong("no_responders", "p2"))).toContainEqual(names("p1", ballot(4, "p2")));
   });
 
+  it("goes round: a third has its turn when two fail one after the other", () => {
+    const members = ["p1", "p2", "p3"].map((id) => ({ id, storeId: `b${id}` }));
+    const bench = fresh({ cluster: testCluster({}, { proposers: members }) });
+    const fails = (round: number, leader: string) => {
+      bench.take(beacon(round, leader));
+      bench.take(noPong("no_responders", leader));
+      bench.fire("confirmPause");
+      return bench.take(noPong("no_responders", leader));
+    };
+    expect(fails(3, "p1")).toContainEqual(names("p2", ballot(3)));
+    expect(fails(4, "p2")).toContainEqual(names("p3", ballot(4, "p2")));
+    expect(fails(5, "p3")).toContainEqual(names("p1", ballot(5, "p3")));
+  });
+
   it("with one proposer names that one", () => {
     const cluster = testCluster({}, { proposers: [{ id: "p1", storeId: "b1" }] });
     const bench = fresh({ cluster });
