@@ -44,7 +44,7 @@ export function electorContext(input: RoleInput): ElectorContext {
  */
 export function candidateOf({ cluster, leader, attempts }: ElectorContext): string {
   const ids = cluster.proposers.map(({ id }) => id);
-  const next = ids.findIndex((id) => id === leader?.id) + 1;
+  const next = leader === null ? 0 : ids.indexOf(leader.id) + 1;
   return ids[(next + attempts) % ids.length] ?? "";
 }
 
