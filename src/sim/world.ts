@@ -9,7 +9,7 @@ import type { Effect, Settlement } from "../actor/effect.js";
 import { Host } from "../actor/host.js";
 import type { Observer } from "../actor/observer.js";
 import type { Outbox } from "../actor/outbox.js";
-import type { Disk, Logger } from "../actor/ports.js";
+import type { Codec, Disk, Logger } from "../actor/ports.js";
 import type { StoreRefused } from "../actor/refusal.js";
 import type { RoleDefinition } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
@@ -38,6 +38,8 @@ export interface Parts {
   /** Stands between a store and its disk. */
   readonly wrapDisk?: ((disk: Disk) => Disk) | undefined;
   readonly openStore?: typeof openStore | undefined;
+  /** Stands between every process and the wire. */
+  readonly wrapCodec?: ((codec: Codec) => Codec) | undefined;
   /** Draws the nonce of a process's ballots; called with the process's name. */
   readonly nonce?: ((process: string, drawn: string) => string) | undefined;
 }
@@ -107,7 +109,7 @@ export class World {
   /** Look on at every process that starts from now on, after `observe`. */
   readonly watchers: Watcher[] = [];
   readonly #options: WorldOptions;
-  readonly #codec;
+  readonly #codec: Codec;
   #lives = 0;
 
   constructor(options: WorldOptions) {
@@ -115,7 +117,8 @@ export class World {
     this.cluster = options.cluster;
     this.random = createSeededRandom(options.seed);
     this.roles = options.roles ?? realRoles;
-    this.#codec = createCodec(options.cluster);
+    const codec = createCodec(options.cluster);
+    this.#codec = options.wrapCodec?.(codec) ?? codec;
     const { acceptors, proposers } = options.cluster;
     for (const { id } of acceptors) this.#format("acceptor", id);
     for (const { id } of proposers) this.#format("proposer", id);

@@ -5,6 +5,7 @@ import { acceptorIds, type Cluster } from "../../paxos/cluster.js";
 import type { KeyAccepted } from "../../paxos/messages.js";
 import { countVote, type SynodAttempt } from "../../paxos/synod.js";
 import { type Broken, replaceIn } from "./broken.js";
+import { keyScene } from "./scenes.js";
 
 interface Args {
   readonly context: { readonly attempt: SynodAttempt; readonly cluster: Cluster };
@@ -28,4 +29,9 @@ export const acceptorCountedTwice: Broken = {
   what: "a proposer counts the same acceptor's vote again when it is delivered again",
   world: "decide-2",
   roles: (real) => replaceIn(real, "synod-proposer", { actions: { countVote: countAnswers } }),
+  hunt: {
+    plan: keyScene({ setup: { placement: "colocated" }, weather: { repeat: 0.4, loss: 0.4 } }),
+    seedsMax: 10,
+    catches: ["learnedIsChosen"],
+  },
 };

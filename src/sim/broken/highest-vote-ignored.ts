@@ -7,6 +7,7 @@ import type { ProposerState } from "../../paxos/proposer.js";
 import { adopt, takeAccepts } from "../../paxos/proposer.js";
 import type { SynodAttempt } from "../../paxos/synod.js";
 import { type Broken, replaceIn } from "./broken.js";
+import { behead, logScene } from "./scenes.js";
 
 interface SynodContext {
   readonly attempt: SynodAttempt;
@@ -46,4 +47,9 @@ export const highestVoteIgnored: Broken = {
     replaceIn(replaceIn(real, "synod-proposer", { actions: { pickValue: pickOwn } }), "proposer", {
       actions: { adoptVotes: adoptNothing },
     }),
+  hunt: {
+    plan: logScene({ fault: behead, faults: 6 }),
+    seedsMax: 10,
+    catches: ["phase2a", "P2b", "P2c"],
+  },
 };

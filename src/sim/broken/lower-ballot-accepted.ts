@@ -1,5 +1,6 @@
 /** An acceptor that votes for any ballot. */
 import { type Broken, type Guard, realGuard, replaceIn } from "./broken.js";
+import { keyScene } from "./scenes.js";
 
 export const lowerBallotAccepted: Broken = {
   name: "lower-ballot-accepted",
@@ -16,5 +17,10 @@ export const lowerBallotAccepted: Broken = {
         keyIsRefused: unlessAccept(realGuard(real, "acceptor", "keyIsRefused")),
       },
     });
+  },
+  hunt: {
+    plan: keyScene({ setup: { placement: "colocated" }, weather: { late: 0.05, reorder: 0.3 } }),
+    seedsMax: 10,
+    catches: ["P1a", "promisesNeverFall", "votesNeverFall", "P2b"],
   },
 };

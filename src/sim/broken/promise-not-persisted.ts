@@ -1,6 +1,7 @@
 /** An acceptor that keeps votes but no promises. */
 import { NOTHING } from "../../actor/effect.js";
 import { type Broken, replaceIn } from "./broken.js";
+import { logScene } from "./scenes.js";
 
 type Args = { context: { records: unknown[] }; event: { type: string } };
 
@@ -17,4 +18,5 @@ export const promiseNotPersisted: Broken = {
             : [{ kind: "persist", records }],
       },
     }),
+  hunt: { plan: logScene({}), seedsMax: 2, catches: ["durableBeforeSpoken"] },
 };
