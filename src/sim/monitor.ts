@@ -5,17 +5,26 @@
 import { stateName } from "../../actors/index.js";
 import type { Effect } from "../actor/effect.js";
 import type { Observer } from "../actor/observer.js";
+import type { InboundOf, RoleEvent } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Step } from "../actor/step.js";
 import type { StoreBatch } from "../actor/store.js";
 import { acceptorIds, type Cluster } from "../paxos/cluster.js";
 import { digest } from "../paxos/digest.js";
-import type { Accept, ChosenEntry, ChosenRange, Message } from "../paxos/messages.js";
+import type {
+  Accept,
+  ChosenEntry,
+  ChosenRange,
+  KeyPromise,
+  Message,
+  Promise1b,
+} from "../paxos/messages.js";
 import { decodeRecord, META_KEY, type RawRecord, type StoreRecord } from "../paxos/record.js";
 import { NOOP } from "../paxos/value.js";
 import type { Coverage } from "./coverage.js";
 import { FeedBook } from "./feed-book.js";
 import { Ledger } from "./ledger.js";
+import { PromiseBook } from "./promises.js";
 import { AcceptorShadow } from "./shadow.js";
 import type { SimProcess } from "./world.js";
 
@@ -34,6 +43,7 @@ interface Watched {
 export class Monitor {
   readonly ledger: Ledger;
   readonly feed: FeedBook;
+  readonly #promises: PromiseBook;
   /** Acceptors that run on an older copy of their store: they must say nothing. */
   readonly #muted = new Set<string>();
   readonly #coverage: Coverage;
@@ -49,6 +59,7 @@ export class Monitor {
   ) {
     this.ledger = new Ledger(cluster);
     this.feed = new FeedBook(this.ledger, coverage);
+    this.#promises = new PromiseBook(this.ledger);
     this.#coverage = coverage;
     this.#pairs = pairs;
     for (const id of acceptorIds(cluster)) {
@@ -84,6 +95,7 @@ export class Monitor {
       stepped: (runner, instance, event, step) => {
         if (gate.isDead) return;
         if (event === null) this.#started(runner, instance);
+        if (event !== null) this.#hears(event, by(runner));
         this.#stepped(runner, event?.type ?? "", step, by(runner));
       },
       committed: (runner, batch) => {
@@ -121,6 +133,18 @@ export class Monitor {
     if (runner.definition.name !== "acceptor" || this.#muted.has(runner.id)) return;
     this.#shadows.get(runner.id)?.committed(batch.records);
     this.feed.advance();
+  }
+
+  #hears(event: RoleEvent, by: string): void {
+    if (event.type === "promise") {
+      for (const { from, message } of (event as InboundOf<Promise1b>).received) {
+        this.#promises.heard(by, from.id, from.incarnation, message);
+      }
+    } else if (event.type === "key-promise") {
+      for (const { from, message } of (event as InboundOf<KeyPromise>).received) {
+        this.#promises.heardKey(by, from.id, message);
+      }
+    }
   }
 
   #stepped(runner: Runner, event: string, step: Step, by: string): void {
@@ -188,6 +212,7 @@ export class Monitor {
         const { slot } = vote;
         shadow.saysVote(`slot ${slot}`, vote, shadow.votes.get(slot) ?? null);
       }
+      this.#promises.says(shadow, message);
     } else if (message.type === "accepted") {
       const { ballot } = message;
       for (const { slot, digest: voted } of message.votes) {
@@ -200,6 +225,7 @@ export class Monitor {
       if (message.vote !== null) {
         shadow.saysVote(`key ${message.key}`, message.vote, kept?.vote ?? null);
       }
+      this.#promises.saysKey(shadow, message);
     } else if (message.type === "key-accepted") {
       shadow.saysVote(`key ${message.key}`, message, shadow.keys.get(message.key)?.vote ?? null);
     } else if (message.type === "nack" || message.type === "last-heard") {
@@ -216,6 +242,7 @@ export class Monitor {
     if (message.type === "prepare") {
       this.#coverage.count("ballots begun");
       this.ledger.begun("log", message.ballot, by);
+      this.#promises.asked(message.ballot, message.fromSlot);
     } else if (message.type === "accept") {
       this.#proposes(message, by);
       this.#announces(message.chosen, by);
@@ -229,8 +256,10 @@ export class Monitor {
     for (const [index, proposed] of digests.entries()) {
       const slot = firstSlot + index;
       this.feed.proposed(proposed, values[index] as Uint8Array);
-      const news = this.ledger.issued({ key: null, slot }, { ballot, digest: proposed }, by);
+      const proposal = { ballot, digest: proposed };
+      const news = this.ledger.issued({ key: null, slot }, proposal, by);
       if (news === "repeat") continue;
+      this.#promises.proposes(by, { key: null, slot }, proposal);
       this.ledger.opened(slot, by);
       if (proposed === NOOP_DIGEST) this.#coverage.count("no-ops into holes");
       else if (news === "again") this.#coverage.count("values proposed again");
@@ -252,7 +281,9 @@ export class Monitor {
       this.#coverage.count("ballots begun");
       this.ledger.begun(`key ${message.key}`, message.ballot, by);
     } else if (message.type === "key-accept") {
-      this.ledger.issued({ key: message.key, slot: 0 }, message, by);
+      const instance = { key: message.key, slot: 0 };
+      const news = this.ledger.issued(instance, message, by);
+      if (news !== "repeat") this.#promises.proposes(by, instance, message);
     } else if (message.type === "key-chosen") {
       this.ledger.learned({ key: message.key, slot: 0 }, message.digest, by);
     }

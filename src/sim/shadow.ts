@@ -29,8 +29,13 @@ export class AcceptorShadow {
     this.promised = ballot;
   }
 
-  /** A vote of the log is durable. */
+  /** A vote of the log is durable, and with it the promise of its ballot. */
   vote(slot: number, vote: BallotValue): void {
+    if (isLower(this.promised, vote.ballot)) {
+      const promised = `its disk has promised ${show(this.promised)}`;
+      const what = `${this.id} voted ${showVote(vote)} in slot ${slot}`;
+      this.#ledger.break("promiseCoversVotes", `${what}; ${promised}`);
+    }
     this.#judge(`slot ${slot}`, this.promised, this.votes.get(slot) ?? null, vote);
     this.votes.set(slot, { ballot: vote.ballot, digest: vote.digest });
     const { ballot, digest } = vote;

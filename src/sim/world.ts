@@ -39,7 +39,7 @@ export interface Parts {
   readonly wrapDisk?: ((disk: Disk) => Disk) | undefined;
   readonly openStore?: typeof openStore | undefined;
   /** Stands between every process and the wire. */
-  readonly wrapCodec?: ((codec: Codec) => Codec) | undefined;
+  readonly wrapCodec?: ((codec: Codec, cluster: Cluster) => Codec) | undefined;
   /** Draws the nonce of a process's ballots; called with the process's name. */
   readonly nonce?: ((process: string, drawn: string) => string) | undefined;
 }
@@ -109,7 +109,7 @@ export class World {
   /** Look on at every process that starts from now on, after `observe`. */
   readonly watchers: Watcher[] = [];
   readonly #options: WorldOptions;
-  readonly #codec: Codec;
+  readonly codec: Codec;
   #lives = 0;
 
   constructor(options: WorldOptions) {
@@ -118,7 +118,7 @@ export class World {
     this.random = createSeededRandom(options.seed);
     this.roles = options.roles ?? realRoles;
     const codec = createCodec(options.cluster);
-    this.#codec = options.wrapCodec?.(codec) ?? codec;
+    this.codec = options.wrapCodec?.(codec, options.cluster) ?? codec;
     const { acceptors, proposers } = options.cluster;
     for (const { id } of acceptors) this.#format("acceptor", id);
     for (const { id } of proposers) this.#format("proposer", id);
@@ -264,7 +264,7 @@ export class World {
       cluster: this.cluster,
       prefix: "synod",
       transport,
-      codec: this.#codec,
+      codec: this.codec,
       clock,
       random: { next: () => random.next(), hex },
       logger: quiet,

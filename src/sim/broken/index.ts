@@ -1,26 +1,79 @@
 /** Every broken thing there is. */
 import { acceptorCountedTwice } from "./acceptor-counted-twice.js";
+import { promiseNotRaised, voteLostBehindPromise } from "./acceptor-writes.js";
+import {
+  holeCountedAsChosen,
+  lowestVoteAdopted,
+  noopIntoTrimmed,
+  noopOverVote,
+} from "./adoption.js";
 import { ballotReused } from "./ballot-reused.js";
+import { ballotShared } from "./ballot-shared.js";
 import { ballotsCountedTogether } from "./ballots-counted-together.js";
 import type { Broken } from "./broken.js";
+import { failedSyncIgnored } from "./failed-sync-ignored.js";
+import { feedStartedLate, handoverLeftOut, holeSkipped } from "./feeding.js";
+import { fenceIgnored } from "./fence-ignored.js";
+import { helloNotSaid } from "./hello-not-said.js";
 import { highestVoteIgnored } from "./highest-vote-ignored.js";
+import { announcedTooEarly, windowIgnored } from "./leading.js";
+import {
+  announcementBySlot,
+  proposerBelieved,
+  repairVoteBelieved,
+  votesCountedBySlot,
+} from "./learning.js";
 import { lowerBallotAccepted } from "./lower-ballot-accepted.js";
+import { lowerBallotPromised } from "./lower-ballot-promised.js";
+import { incompletePromiseCounted, phaseOneSkipped, promisePartsMixed } from "./phase-one.js";
 import { promiseNotPersisted } from "./promise-not-persisted.js";
 import { quorumsThatMiss } from "./quorums-that-miss.js";
 import { repeatBeforeSync } from "./repeat-before-sync.js";
 import { replyBeforeSync } from "./reply-before-sync.js";
+import { earlyApplied, repeatApplied, unknownSessionTaken } from "./sessions.js";
+import { corruptTakenAsMissing, voteForgottenAtReload } from "./store-openings.js";
+import { unlistedVoteCounted } from "./unlisted-vote-counted.js";
 import { voteNotPersisted } from "./vote-not-persisted.js";
 
 /** All of them, by name. */
 export const BROKEN: readonly Broken[] = [
   acceptorCountedTwice,
+  announcedTooEarly,
+  announcementBySlot,
   ballotReused,
+  ballotShared,
   ballotsCountedTogether,
+  corruptTakenAsMissing,
+  earlyApplied,
+  failedSyncIgnored,
+  feedStartedLate,
+  fenceIgnored,
+  handoverLeftOut,
+  helloNotSaid,
   highestVoteIgnored,
+  holeCountedAsChosen,
+  holeSkipped,
+  incompletePromiseCounted,
   lowerBallotAccepted,
+  lowerBallotPromised,
+  lowestVoteAdopted,
+  noopIntoTrimmed,
+  noopOverVote,
+  phaseOneSkipped,
   promiseNotPersisted,
+  promiseNotRaised,
+  promisePartsMixed,
+  proposerBelieved,
   quorumsThatMiss,
+  repairVoteBelieved,
+  repeatApplied,
   repeatBeforeSync,
   replyBeforeSync,
+  unknownSessionTaken,
+  unlistedVoteCounted,
+  voteForgottenAtReload,
+  voteLostBehindPromise,
   voteNotPersisted,
+  votesCountedBySlot,
+  windowIgnored,
 ];

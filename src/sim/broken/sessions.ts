@@ -1,0 +1,90 @@
+/** Learners with another table of sessions than the log's rules make. */
+import type { Request } from "../../paxos/command.js";
+import type { Limits } from "../../paxos/limits.js";
+import { SessionTable, type Verdict } from "../../paxos/session.js";
+import type { Broken } from "./broken.js";
+import { type Learn, learnThrough } from "./learning.js";
+import { logScene } from "./scenes.js";
+
+/** Gives every learner such a table before it learns. */
+function applyWith(makeTable: (limits: Limits) => SessionTable) {
+  const tables = new WeakSet<SessionTable>();
+  return (learn: Learn): Learn =>
+    ({ context, event }) => {
+      const { log } = context.data;
+      if (!tables.has(log.sessions)) log.sessions = makeTable(context.cluster.limits);
+      tables.add(log.sessions);
+      return learn({ context, event });
+    };
+}
+
+/** Applies a request again that has taken effect. */
+class ForgetfulTable extends SessionTable {
+  override judge(request: Request): Verdict {
+    const verdict = super.judge(request);
+    return verdict.kind === "repeat" && verdict.result !== null ? { kind: "effect" } : verdict;
+  }
+}
+
+export const repeatApplied: Broken = {
+  name: "repeat-applied",
+  what: "a request that comes a second time takes effect a second time",
+  roles: (real) =>
+    learnThrough(
+      real,
+      applyWith((limits) => new ForgetfulTable(limits)),
+    ),
+  hunt: {
+    plan: logScene({ weather: { loss: 0.1, repeat: 0.3 }, requests: 80 }),
+    seedsMax: 5,
+    catches: ["oneFeed", "acknowledgedIsChosen"],
+  },
+};
+
+/** Applies a request whose predecessors are still to come. */
+class HastyTable extends SessionTable {
+  override judge(request: Request): Verdict {
+    const verdict = super.judge(request);
+    return verdict.kind === "early" ? { kind: "effect" } : verdict;
+  }
+}
+
+export const earlyApplied: Broken = {
+  name: "early-applied",
+  what: "a request takes effect before the earlier ones of its session",
+  roles: (real) =>
+    learnThrough(
+      real,
+      applyWith((limits) => new HastyTable(limits)),
+    ),
+  hunt: {
+    plan: logScene({ weather: { loss: 0.2, reorder: 0.3 }, requests: 80 }),
+    seedsMax: 5,
+    catches: ["oneFeed", "feedOrder", "acknowledgedIsChosen"],
+  },
+};
+
+/** Opens a session for whoever names one. */
+class HospitableTable extends SessionTable {
+  override judge(request: Request): Verdict {
+    const verdict = super.judge(request);
+    if (verdict.kind !== "expired") return verdict;
+    this.open(request.session);
+    return { kind: "effect" };
+  }
+}
+
+export const unknownSessionTaken: Broken = {
+  name: "unknown-session-taken",
+  what: "a request of a session that the table does not know any more begins a new one",
+  roles: (real) =>
+    learnThrough(
+      real,
+      applyWith((limits) => new HospitableTable(limits)),
+    ),
+  hunt: {
+    plan: logScene({ setup: { limits: { sessionsMax: 2 } }, clients: 4, requests: 80 }),
+    seedsMax: 10,
+    catches: ["oneFeed", "feedOrder", "acknowledgedIsChosen"],
+  },
+};
