@@ -1,7 +1,11 @@
-/** A liar: signs as an elector, and names candidates at random. Election is only a hint. */
+/**
+ * A liar: signs as an elector, names candidates at random, and suspects the leader it hears.
+ * Election is only a hint.
+ */
 import type { Codec } from "../actor/ports.js";
 import { subjectOf } from "../actor/subject.js";
 import type { SeededRandom } from "../adapters/memory/random.js";
+import type { Ballot } from "../paxos/ballot.js";
 import type { Sender } from "../paxos/messages.js";
 import type { Coverage } from "./coverage.js";
 import { pick } from "./setup.js";
@@ -21,11 +25,16 @@ export function startLiar(
   const sender: Sender = { role: "elector", id: "liar", ...nobody, process: random.hex(8) };
   const space = { prefix: "synod", cluster: cluster.name };
   const subject = subjectOf(space, "proposer", "hint", "all", "liar");
+  let suspects: Ballot | null = null;
+  link.subscribe(subjectOf(space, "learner", "beacon", "all", "*"), ({ payload }) => {
+    const read = codec.decode("beacon", payload);
+    if ("message" in read && read.message.type === "beacon") suspects = read.message.ballot;
+  });
   let isOver = false;
   const say = () => {
     if (isOver) return;
     const candidate = pick(random, cluster.proposers).id;
-    link.publish(subject, codec.encode(sender, 1, { type: "hint", candidate, suspects: null }));
+    link.publish(subject, codec.encode(sender, 1, { type: "hint", candidate, suspects }));
     coverage.count("lying hints");
     clock.setTimer(everyMs, say);
   };

@@ -2,7 +2,7 @@
 import { assign } from "xstate";
 import type { Cluster } from "../../paxos/cluster.js";
 import { digest } from "../../paxos/digest.js";
-import type { Message, SlotVote } from "../../paxos/messages.js";
+import type { Message } from "../../paxos/messages.js";
 import { adopt, type ProposerState, takeAccepts } from "../../paxos/proposer.js";
 import { NOOP } from "../../paxos/value.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
@@ -76,30 +76,6 @@ export const holeCountedAsChosen: Broken = {
   hunt: { plan: takeovers, seedsMax: 10, catches: ["learnedIsChosen", "window"] },
 };
 
-/** Leaves of the votes reported in a slot the lowest alone. */
-const adoptLowest = adoptAfter((data) => {
-  const lowest = new Map<number, SlotVote>();
-  for (const { votes } of data.promises.values()) {
-    for (const vote of votes) {
-      const known = lowest.get(vote.slot);
-      if (known === undefined || vote.ballot.round < known.ballot.round) {
-        lowest.set(vote.slot, vote);
-      }
-    }
-  }
-  for (const [acceptor, promise] of data.promises) {
-    const votes = promise.votes.flatMap(({ slot }) => lowest.get(slot) ?? []);
-    data.promises.set(acceptor, { ...promise, votes });
-  }
-});
-
-export const lowestVoteAdopted: Broken = {
-  name: "lowest-vote-adopted",
-  what: "a leader takes a vote that was reported, but not the one of the highest ballot",
-  roles: (real) => replaceIn(real, "proposer", { actions: { adoptVotes: adoptLowest } }),
-  hunt: { plan: takeovers, seedsMax: 20, catches: ["phase2a", "P2b", "P2c"] },
-};
-
 /** Takes votes that are not reported for votes that were never cast. */
 const adoptBelow = adoptAfter((data) => {
   for (const [acceptor, promise] of data.promises) {
@@ -128,7 +104,7 @@ export const noopIntoTrimmed: Broken = {
     }),
   hunt: {
     plan: logScene({
-      fault: (random, _places, n) => (n % 2 === 0 ? behead(random) : crash(random, "p1")),
+      fault: (random, n) => (n % 2 === 0 ? behead(random) : crash(random, "p1")),
       faults: 6,
     }),
     seedsMax: 5,

@@ -4,7 +4,7 @@ import type { Inbound } from "../../actor/role.js";
 import type { KeyAccepted } from "../../paxos/messages.js";
 import { countVote, type SynodAttempt } from "../../paxos/synod.js";
 import { type Broken, replaceIn } from "./broken.js";
-import { keyScene } from "./scenes.js";
+import { duels } from "./scenes.js";
 
 interface Args {
   readonly context: { readonly attempt: SynodAttempt };
@@ -26,16 +26,7 @@ export const ballotsCountedTogether: Broken = {
   world: "decide-retry",
   roles: (real) => replaceIn(real, "synod-proposer", { actions: { countVote: countAnyBallot } }),
   hunt: {
-    plan: keyScene({
-      setup: {
-        placement: "colocated",
-        limits: { backoffMinMs: 1, backoffMaxMs: 4, decideLingerMs: 5 },
-      },
-      weather: { reorder: 0.5, loss: 0.2 },
-      syncMs: 20,
-      requests: 80,
-      clients: 6,
-    }),
+    plan: duels,
     seedsMax: 60,
     catches: ["learnedIsChosen"],
   },

@@ -22,7 +22,7 @@ export const failedSyncIgnored: Broken = {
   ports: { wrapDisk: trusting },
   hunt: {
     plan: logScene({
-      fault: (random, _places, n) => {
+      fault: (random, n) => {
         const acceptor = anAcceptor(random);
         if (n % 2 === 1) return crash(random, acceptor);
         return { kind: "failSync", store: `acceptor ${acceptor}`, isWritten: false, downMs: 100 };

@@ -46,7 +46,7 @@ export const feedStartedLate: Broken = {
   roles: (real) => learnThrough(real, startAtTail),
   hunt: {
     plan: logScene({
-      fault: (random, _places, n) => crash(random, n % 2 === 0 ? "l1" : "l2"),
+      fault: (random, n) => crash(random, n % 2 === 0 ? "l1" : "l2"),
       faults: 8,
       requests: 120,
     }),

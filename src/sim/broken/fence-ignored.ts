@@ -1,7 +1,7 @@
 /** A store without a fence: two processes may have it open, and both write. */
 import type { Disk } from "../../actor/ports.js";
 import type { Broken } from "./broken.js";
-import { anAcceptor, logScene } from "./scenes.js";
+import { anAcceptor, behead, logScene } from "./scenes.js";
 
 /** Writes whatever another process has written meanwhile. */
 function unfenced(disk: Disk): Disk {
@@ -24,14 +24,18 @@ export const fenceIgnored: Broken = {
   what: "a store is written although another process has opened it since",
   ports: { wrapDisk: unfenced },
   hunt: {
+    // It hangs, somebody starts it a second time, another leads; then it goes on.
     plan: logScene({
-      weather: { loss: 0.5 },
-      fault: (random, _places, n) => {
+      fault: (random) => {
         const process = anAcceptor(random);
-        if (n % 3 === 2) return { kind: "stall", process, forMs: 100 };
-        return { kind: "twin", process, forMs: 400 };
+        return [
+          [0, { kind: "stall", process, forMs: 250 }],
+          [5, { kind: "twin", process, forMs: 350 }],
+          [40, behead(random)],
+        ];
       },
-      faults: 9,
+      faults: 2,
+      requests: 120,
     }),
     seedsMax: 40,
     catches: ["promisesNeverFall", "votesNeverFall", "nothingForgotten", "P1a", "P2b"],

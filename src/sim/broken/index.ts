@@ -1,12 +1,7 @@
 /** Every broken thing there is. */
 import { acceptorCountedTwice } from "./acceptor-counted-twice.js";
 import { promiseNotRaised, voteLostBehindPromise } from "./acceptor-writes.js";
-import {
-  holeCountedAsChosen,
-  lowestVoteAdopted,
-  noopIntoTrimmed,
-  noopOverVote,
-} from "./adoption.js";
+import { holeCountedAsChosen, noopIntoTrimmed, noopOverVote } from "./adoption.js";
 import { ballotReused } from "./ballot-reused.js";
 import { ballotShared } from "./ballot-shared.js";
 import { ballotsCountedTogether } from "./ballots-counted-together.js";
@@ -25,6 +20,7 @@ import {
 } from "./learning.js";
 import { lowerBallotAccepted } from "./lower-ballot-accepted.js";
 import { lowerBallotPromised } from "./lower-ballot-promised.js";
+import { lowestVoteAdopted } from "./lowest-vote-adopted.js";
 import { incompletePromiseCounted, phaseOneSkipped, promisePartsMixed } from "./phase-one.js";
 import { promiseNotPersisted } from "./promise-not-persisted.js";
 import { quorumsThatMiss } from "./quorums-that-miss.js";

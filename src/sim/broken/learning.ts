@@ -11,7 +11,7 @@ import type {
   Votes,
 } from "../../paxos/messages.js";
 import { type Assignment, type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
-import { behead, logScene } from "./scenes.js";
+import { behead, logScene, rivals } from "./scenes.js";
 
 /** The actions of the learner's chart that may bring something chosen. */
 const LEARN = [
@@ -140,5 +140,5 @@ export const repairVoteBelieved: Broken = {
   name: "repair-vote-believed",
   what: "a learner that asks for what it misses takes one acceptor's vote for a chosen value",
   roles: (real) => learnThrough(real, believeVotes),
-  hunt: { plan: logScene(takeovers), seedsMax: 40, catches: ["learnedIsChosen"] },
+  hunt: { plan: rivals, seedsMax: 40, catches: ["learnedIsChosen"] },
 };

@@ -6,14 +6,17 @@
 import { createSeededRandom, type SeededRandom } from "../../adapters/memory/random.js";
 import type { Limits } from "../../paxos/limits.js";
 import { CALM, type Fault, type Plan, type Request, type Weather } from "../plan.js";
-import { chance, placesOf, type Setup } from "../setup.js";
+import { chance, type Setup } from "../setup.js";
+
+/** A fault, and how many milliseconds after the first of its chain it strikes. */
+export type Following = readonly [afterMs: number, fault: Fault];
 
 /** What a scene is narrowed to. Whatever is left out is plain. */
 export interface Scene {
   readonly setup?: Partial<Setup>;
   readonly weather?: Partial<Weather>;
-  /** Draws one fault, of a run with these processes. */
-  readonly fault?: (random: SeededRandom, places: readonly string[], n: number) => Fault;
+  /** Draws one fault, or several with the milliseconds after which each follows. */
+  readonly fault?: (random: SeededRandom, n: number) => Fault | readonly Following[];
   /** How many faults strike; none if left out. */
   readonly faults?: number;
   /** How many requests are made; 40 if left out. */
@@ -73,12 +76,13 @@ function stage(drawn: Plan, scene: Scene, family: Setup["family"]): Plan {
     limits: { ...QUICK, ...scene.setup?.limits },
   };
   const { calmMs = 1200, requests = 40, clients = 2 } = scene;
-  const places = placesOf(setup).map(({ name }) => name);
   const sometime = () => BEGIN_MS + random.integer(calmMs - BEGIN_MS);
-  const faults = Array.from({ length: scene.faults ?? 0 }, (_, n) => ({
-    atMs: sometime(),
-    fault: scene.fault?.(random, places, n) ?? { kind: "stall" as const, process: "p1", forMs: 1 },
-  }));
+  const faults = Array.from({ length: scene.faults ?? 0 }, (_, n) => {
+    const drawnFault = scene.fault?.(random, n) ?? [];
+    const chain: readonly Following[] = "kind" in drawnFault ? [[0, drawnFault]] : drawnFault;
+    const beginMs = sometime();
+    return chain.map(([afterMs, fault]) => ({ atMs: beginMs + afterMs, fault }));
+  }).flat();
   const asked = Array.from({ length: requests }, (_, n) => {
     const value = `v${n + 1}`;
     const request = scene.request?.(random, value) ?? { kind: "submit" as const, value };
@@ -117,3 +121,27 @@ export const crash = (random: SeededRandom, process: string): Fault => ({
 
 /** Any of the acceptors of a scene of three. */
 export const anAcceptor = (random: SeededRandom): string => `a${1 + random.integer(3)}`;
+
+/** Proposers of a log that depose each other all the time, each with some slots half proposed. */
+export const rivals = logScene({
+  setup: {
+    proposers: 3,
+    limits: { batchCommandsMax: 1, pipelineSlotsMax: 16, silenceMs: 1, backoffMaxMs: 10 },
+  },
+  weather: { loss: 0.3, reorder: 0.2 },
+  fault: () => ({ kind: "lie", everyMs: 20, forMs: 500 }),
+  faults: 3,
+  requests: 120,
+});
+
+/** Proposers that outbid each other for a few keys, so that acceptors hold different votes. */
+export const duels = keyScene({
+  setup: {
+    placement: "colocated",
+    limits: { backoffMinMs: 1, backoffMaxMs: 4, decideLingerMs: 5 },
+  },
+  weather: { reorder: 0.5, loss: 0.2 },
+  syncMs: 20,
+  requests: 80,
+  clients: 6,
+});

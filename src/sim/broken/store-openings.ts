@@ -89,13 +89,17 @@ export const voteForgottenAtReload: Broken = {
   what: "an acceptor whose disk was full reads its promise again, but not its votes",
   ports: { openStore: openForgetful },
   hunt: {
+    // The leader dies before it says what is chosen; the votes that were forgotten are needed.
     plan: logScene({
-      setup: { limits: { silenceMs: 80 } },
-      fault: (random, _places, n) =>
-        n % 2 === 0
-          ? { kind: "fullDisk", store: `acceptor ${anAcceptor(random)}`, forMs: 50 }
-          : { kind: "behead", forMs: 10, downMs: 50 },
-      faults: 8,
+      setup: { limits: { batchCommandsMax: 1, pipelineSlotsMax: 16 } },
+      weather: { loss: 0.1 },
+      fault: (random) => [
+        [0, { kind: "fullDisk", store: `acceptor ${anAcceptor(random)}`, forMs: 30 }],
+        [1 + random.integer(20), { kind: "behead", forMs: 5, downMs: 200 }],
+      ],
+      faults: 4,
+      requests: 120,
+      syncMs: 10,
     }),
     seedsMax: 20,
     catches: ["promiseReportsVotes", "phase2a", "P2b", "P2c"],
