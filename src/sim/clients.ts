@@ -60,6 +60,8 @@ export class Clients {
   readonly #sessions = new Map<string, SessionClient>();
   readonly #links = new Map<string, MemoryTransport>();
   readonly #denied = new Set<string>();
+  /** Calls about keys of which a value was chosen when they were made. */
+  readonly #decidedBefore = new Set<number>();
   #calls = 0;
   #open = 0;
 
@@ -218,6 +220,8 @@ export class Clients {
   #decide(call: Call, request: Extract<Request, { kind: "decide" }>, attempt: number): void {
     const { key, value } = request;
     const { name } = this.#world.cluster;
+    const isDecided = this.#monitor.ledger.chosen({ key, slot: 0 }) !== null;
+    if (attempt === 1 && isDecided) this.#decidedBefore.add(call.id);
     const space = { prefix: "synod", cluster: name };
     const subject = subjectOf(space, "synod-proposer", "decide", "all", call.client);
     const body = value === null ? null : new TextEncoder().encode(value);
@@ -236,6 +240,10 @@ export class Clients {
   ): void {
     const kind = answer.kind === "answer" ? answer.message.headers?.["Synod-Kind"] : undefined;
     if (kind === "undecided") {
+      if (this.#decidedBefore.has(call.id)) {
+        const what = `${call.client} was told that key ${request.key} is undecided`;
+        this.#monitor.ledger.break("decidedIsForEver", `${what}; it was decided before it asked`);
+      }
       this.#end(call, { kind: "decided", value: null });
       return;
     }

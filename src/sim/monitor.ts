@@ -48,6 +48,8 @@ export class Monitor {
   readonly #muted = new Set<string>();
   readonly #coverage: Coverage;
   readonly #shadows = new Map<string, AcceptorShadow>();
+  /** The life of each acceptor that opened its store last. */
+  readonly #latest = new Map<string, Runner>();
   readonly #watched = new WeakMap<Runner, Watched>();
   readonly #pairs: (acceptor: string) => readonly RawRecord[];
 
@@ -116,6 +118,7 @@ export class Monitor {
     if (instance === "")
       this.#watched.set(runner, { state: "", taken: [], position: null, fromSlot: null });
     if (name !== "acceptor" || this.#muted.has(runner.id)) return;
+    this.#latest.set(runner.id, runner);
     const pairs = this.#pairs(runner.id);
     const there = readAll(pairs);
     // A bit may have turned over since it read its disk: what it read counts then, and below its
@@ -131,7 +134,9 @@ export class Monitor {
   #committed(runner: Runner, batch: StoreBatch): void {
     this.#coverage.count("syncs");
     if (runner.definition.name !== "acceptor" || this.#muted.has(runner.id)) return;
-    this.#shadows.get(runner.id)?.committed(batch.records);
+    const shadow = this.#shadows.get(runner.id);
+    if (this.#latest.get(runner.id) === runner) shadow?.committed(batch.records);
+    else shadow?.committedLate(batch.records, readAll(this.#pairs(runner.id)));
     this.feed.advance();
   }
 

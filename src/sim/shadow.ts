@@ -73,6 +73,34 @@ export class AcceptorShadow {
   }
 
   /**
+   * An earlier life is told that a batch is durable, after a later one has read the disk. What it
+   * wrote before that was read there, and may have been replaced since; what the disk has now and
+   * the later life has not was written behind its back.
+   */
+  committedLate(records: readonly StoreRecord[], disk: readonly StoreRecord[]): void {
+    const promised = disk.find(({ kind }) => kind === "promise");
+    const votes = new Map(disk.flatMap((one) => (one.kind === "vote" ? [[one.slot, one]] : [])));
+    const keys = new Map(disk.flatMap((one) => (one.kind === "key" ? [[one.key, one]] : [])));
+    this.committed(
+      records.filter((record) => {
+        if (record.kind === "promise") {
+          const isThere =
+            promised?.kind === "promise" && sameBallot(promised.ballot, record.ballot);
+          return isThere && !sameBallot(this.promised, record.ballot);
+        }
+        if (record.kind === "vote") {
+          const { slot } = record;
+          return sameVote(votes.get(slot), record) && !sameVote(this.votes.get(slot), record);
+        }
+        if (record.kind !== "key") return false;
+        const there = keys.get(record.key);
+        const known = this.keys.get(record.key);
+        return sameKey(there, record) && !sameKey(known, record);
+      }),
+    );
+  }
+
+  /**
    * A new life of it read its disk: all that the last one had made durable is still there, and
    * perhaps a batch whose owner died before it was told.
    *
@@ -155,4 +183,18 @@ export class AcceptorShadow {
 function keeps(now: BallotValue | undefined, before: BallotValue): boolean {
   if (now === undefined || isLower(now.ballot, before.ballot)) return false;
   return !sameBallot(now.ballot, before.ballot) || now.digest === before.digest;
+}
+
+interface KeyVote {
+  readonly promised: Ballot;
+  readonly vote: BallotValue | null;
+}
+
+function sameVote(a: BallotValue | undefined, b: BallotValue): boolean {
+  return a !== undefined && sameBallot(a.ballot, b.ballot) && a.digest === b.digest;
+}
+
+function sameKey(a: KeyVote | undefined, b: KeyVote): boolean {
+  if (a === undefined || !sameBallot(a.promised, b.promised)) return false;
+  return b.vote === null ? a.vote === null : sameVote(a.vote ?? undefined, b.vote);
 }

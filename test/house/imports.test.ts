@@ -4,7 +4,7 @@
  * imports, good and bad, show that the checker tells them apart.
  */
 import { describe, expect, it } from "vitest";
-import { checkImports, table } from "./imports.js";
+import { checkImports, reach, table } from "./imports.js";
 import { isCode, readTree, report } from "./sources.js";
 
 /** [file, statement that must be refused] */
@@ -58,6 +58,15 @@ const bad: readonly (readonly [string, string])[] = [
   ["src/worker/main.ts", 'import { Command } from "commander";'],
   ["src/worker/main.ts", 'import { connect } from "nats";'],
   ["src/worker/main.ts", 'import { cluster } from "../../test/support/cluster.js";'],
+  ["src/worker/roles.ts", 'import { BROKEN } from "../sim/broken/index.js";'],
+  ["src/worker/main.ts", 'const late = await import("../sim/broken/hunt.js");'],
+  ["src/cli/worker.ts", 'import { BROKEN } from "../sim/broken/index.js";'],
+  ["src/cli/up.ts", 'export { BROKEN } from "../sim/broken/index.js";'],
+  ["src/client/connect.ts", 'import { BROKEN } from "../sim/broken/index.js";'],
+  ["src/inspector/server.ts", 'import { BROKEN } from "../sim/broken/index.js";'],
+  ["src/index.ts", 'export { BROKEN } from "./sim/broken/index.js";'],
+  ["src/cli/sim.ts", 'import { parse } from "yaml";'],
+  ["src/cli/explore.ts", 'import { connect } from "nats";'],
   ["src/cli/main.ts", 'import { parse } from "yaml";'],
   ["src/inspector/server.ts", 'import { open } from "lmdb";'],
   ["src/index.ts", 'export { connect } from "nats";'],
@@ -89,6 +98,8 @@ const good: readonly (readonly [string, string])[] = [
   ["src/worker/config.ts", 'import { parse } from "yaml";'],
   ["src/worker/main.ts", "const machines = await import(path);"],
   ["src/cli/main.ts", 'import { Command } from "commander";'],
+  ["src/cli/sim.ts", 'import { BROKEN } from "../sim/broken/index.js";'],
+  ["src/cli/explore.ts", 'import { BROKEN } from "../sim/broken/index.js";'],
   ["src/index.ts", 'export { connect } from "./client/connect.js";'],
   ["test/cluster/up.test.ts", 'import { connect } from "nats";'],
 ];
@@ -115,6 +126,28 @@ describe("import directions", () => {
     );
     const forbidding = table.filter((row) => !row.may.includes("*"));
     expect(forbidding.map((row) => row.files).filter((files) => !caughtBy.has(files))).toEqual([]);
+  });
+});
+
+describe("what is broken on purpose", () => {
+  const isSimulated = (path: string) => path.startsWith("src/sim/");
+  const tree = readTree().filter(({ path }) => isCode(path));
+
+  it.each(["src/worker/worker", "src/index", "src/client/connect", "src/worker/index"])(
+    "is not reached from %s, by whatever way",
+    (module) => {
+      const reached = [...reach(module, tree)];
+      expect(reached.length).toBeGreaterThan(10);
+      expect(reached.filter(isSimulated)).toEqual([]);
+    },
+  );
+
+  it("would be found behind several imports", () => {
+    const planted = { path: "src/paxos/assert.ts", text: 'import "../sim/broken/index.js";' };
+    const withIt = tree.map((source) => (source.path === planted.path ? planted : source));
+    expect([...reach("src/worker/worker", withIt)].filter(isSimulated)).toContain(
+      "src/sim/broken/index",
+    );
   });
 });
 

@@ -13,11 +13,15 @@ import { type Finding, lineOf, type SourceText, walk } from "./sources.js";
 export interface Row {
   readonly files: string;
   readonly may: readonly string[];
+  /** Paths among those of `may` that are forbidden all the same. */
+  readonly never?: readonly string[];
   /** Packages of `may` of which only these names may be imported as values. */
   readonly only?: Readonly<Record<string, readonly string[]>>;
 }
 
 const everywhere = ["src/", "actors/"];
+/** Things that are broken on purpose: nothing that serves anybody may reach them. */
+const broken = ["src/sim/broken/"];
 /** A chart is written with these; an operator of XState that decides belongs into a rule. */
 const chartWords = { xstate: ["setup", "assign", "raise", "assertEvent"] };
 
@@ -125,10 +129,17 @@ export const table: readonly Row[] = [
   },
 
   // Composition: every folder of ours; packages only where they are that folder's business.
-  { files: "src/worker/", may: [...everywhere, "node:", "yaml", "@sinclair/typebox"] },
-  { files: "src/cli/", may: [...everywhere, "node:", "commander"] },
-  { files: "src/inspector/", may: [...everywhere, "node:"] },
-  { files: "src/index", may: everywhere },
+  {
+    files: "src/worker/",
+    may: [...everywhere, "node:", "yaml", "@sinclair/typebox"],
+    never: broken,
+  },
+  // The two commands that look for what is broken.
+  { files: "src/cli/sim", may: [...everywhere, "node:", "commander"] },
+  { files: "src/cli/explore", may: [...everywhere, "node:", "commander"] },
+  { files: "src/cli/", may: [...everywhere, "node:", "commander"], never: broken },
+  { files: "src/inspector/", may: [...everywhere, "node:"], never: broken },
+  { files: "src/index", may: everywhere, never: broken },
   { files: "test/", may: [...everywhere, "test/", "node:", "*"] },
 ];
 
@@ -149,8 +160,9 @@ export function checkImports(source: SourceText, rows = table): Finding[] {
   }
   const { row, star } = found;
   const may = row.may.map((entry) => entry.replaceAll("{1}", star));
+  const fitting = { ...row, may };
   return importsOf(source).flatMap(({ specifier, names, line }) => {
-    const message = refusal(source.path, specifier, names, may, row.only ?? {});
+    const message = refusal(source.path, specifier, names, fitting);
     return message === undefined ? [] : [{ path: source.path, line, message }];
   });
 }
@@ -159,15 +171,16 @@ function refusal(
   path: string,
   specifier: string,
   names: readonly string[],
-  may: readonly string[],
-  only: NonNullable<Row["only"]>,
+  { may, never = [], only = {} }: Row,
 ): string | undefined {
   if (specifier === computed) {
     return may.includes("src/") ? undefined : "must name what it imports in a plain string";
   }
   if (specifier.startsWith(".")) {
     const target = moduleName(posix.join(posix.dirname(path), specifier));
-    return may.some((entry) => holds(entry, target)) ? undefined : `must not import ${target}`;
+    const isAllowed =
+      may.some((entry) => holds(entry, target)) && !never.some((entry) => holds(entry, target));
+    return isAllowed ? undefined : `must not import ${target}`;
   }
   const entry = may.find((e) => isPackage(e) && holdsPackage(e, specifier));
   if (entry === undefined) return `must not import ${specifier}`;
@@ -199,6 +212,24 @@ function holdsPackage(entry: string, specifier: string): boolean {
 
 function moduleName(path: string): string {
   return path.replace(/\.(?:js|ts|mjs|mts)$/, "");
+}
+
+/** Returns the modules of ours that a module imports, and all that these import. */
+export function reach(module: string, tree: readonly SourceText[]): ReadonlySet<string> {
+  const sources = new Map(tree.map((source) => [moduleName(source.path), source]));
+  const reached = new Set<string>();
+  const waiting = [module];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const source = sources.get(next);
+    if (reached.has(next) || source === undefined) continue;
+    reached.add(next);
+    for (const { specifier } of importsOf(source)) {
+      if (specifier.startsWith(".")) {
+        waiting.push(moduleName(posix.join(posix.dirname(source.path), specifier)));
+      }
+    }
+  }
+  return reached;
 }
 
 /** Stands for a specifier that is only known when the program runs. */

@@ -29,13 +29,13 @@ export const fenceIgnored: Broken = {
       fault: (random) => {
         const process = anAcceptor(random);
         return [
-          [0, { kind: "stall", process, forMs: 250 }],
-          [5, { kind: "twin", process, forMs: 350 }],
+          [0, { kind: "stall", process, forMs: 400 }],
+          [5, { kind: "twin", process, forMs: 600 }],
           [40, behead(random)],
         ];
       },
-      faults: 2,
-      requests: 120,
+      faults: 3,
+      requests: 200,
     }),
     seedsMax: 40,
     catches: ["promisesNeverFall", "votesNeverFall", "nothingForgotten", "P1a", "P2b"],

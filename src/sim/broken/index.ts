@@ -28,6 +28,7 @@ import { repeatBeforeSync } from "./repeat-before-sync.js";
 import { replyBeforeSync } from "./reply-before-sync.js";
 import { earlyApplied, repeatApplied, unknownSessionTaken } from "./sessions.js";
 import { corruptTakenAsMissing, voteForgottenAtReload } from "./store-openings.js";
+import { undecidedByOne } from "./undecided-by-one.js";
 import { unlistedVoteCounted } from "./unlisted-vote-counted.js";
 import { voteNotPersisted } from "./vote-not-persisted.js";
 
@@ -65,6 +66,7 @@ export const BROKEN: readonly Broken[] = [
   repeatApplied,
   repeatBeforeSync,
   replyBeforeSync,
+  undecidedByOne,
   unknownSessionTaken,
   unlistedVoteCounted,
   voteForgottenAtReload,
