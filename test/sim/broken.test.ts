@@ -5,7 +5,7 @@
  * come out clean: what was found is the broken rule, not the scene.
  */
 import { describe, expect, it } from "vitest";
-import { type Caught, huntBroken, planOf } from "../../src/sim/broken/hunt.js";
+import { brokenOptions, type Caught, huntBroken, planOf } from "../../src/sim/broken/hunt.js";
 import { BROKEN } from "../../src/sim/broken/index.js";
 import { runPlan } from "../../src/sim/run.js";
 
@@ -30,6 +30,12 @@ describe("the controls", () => {
     expect(caught, `not within ${seedsMax} seeds`).not.toBeNull();
     expect(catches).toContain(caught?.invariant);
     if (caught !== null) found.set(broken.name, caught);
+  });
+
+  it.each(BROKEN)("$name is caught again by the seed alone", (broken) => {
+    const { seed = 1, invariant, sentence } = found.get(broken.name) ?? {};
+    const { violation } = runPlan(planOf(broken, seed), brokenOptions(broken));
+    expect(violation).toEqual({ invariant, sentence });
   });
 
   it.each(BROKEN)("$name: the real thing comes out of the same runs clean", (broken) => {

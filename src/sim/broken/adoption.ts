@@ -73,7 +73,23 @@ export const holeCountedAsChosen: Broken = {
   name: "hole-counted-as-chosen",
   what: "a leader passes over the holes between the votes it was told of, and proposes no no-op",
   roles: (real) => replaceIn(real, "proposer", { actions: { adoptVotes: passOverHoles } }),
-  hunt: { plan: takeovers, seedsMax: 10, catches: ["learnedIsChosen", "window"] },
+  hunt: {
+    // Leaders that ask late for what was lost, and die before.
+    plan: logScene({
+      setup: { limits: { batchCommandsMax: 1, pipelineSlotsMax: 16, retryDelayMs: 300 } },
+      weather: { loss: 0.3 },
+      fault: (random) => ({
+        kind: "behead",
+        forMs: 20 + random.integer(60),
+        downMs: 1 + random.integer(100),
+      }),
+      faults: 8,
+      requests: 250,
+      clients: 4,
+    }),
+    seedsMax: 30,
+    catches: ["learnedIsChosen", "window"],
+  },
 };
 
 /** Takes votes that are not reported for votes that were never cast. */

@@ -26,7 +26,7 @@ export const ballotShared: Broken = {
   roles: nameless,
   hunt: {
     plan: keyScene({ setup: { placement: "colocated" } }),
-    seedsMax: 3,
+    seedsMax: 5,
     catches: ["noBallotTwice", "oneValuePerBallot"],
   },
 };

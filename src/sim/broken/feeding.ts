@@ -24,7 +24,7 @@ export const holeSkipped: Broken = {
       setup: { limits: { batchCommandsMax: 1, pipelineSlotsMax: 16 } },
       weather: { loss: 0.15 },
     }),
-    seedsMax: 3,
+    seedsMax: 5,
     catches: ["oneFeed", "feedOrder", "acknowledgedIsChosen", "noRoleThrows"],
   },
 };

@@ -34,8 +34,9 @@ export const fenceIgnored: Broken = {
           [40, behead(random)],
         ];
       },
-      faults: 3,
+      faults: 5,
       requests: 200,
+      calmMs: 2000,
     }),
     seedsMax: 40,
     catches: ["promisesNeverFall", "votesNeverFall", "nothingForgotten", "P1a", "P2b"],

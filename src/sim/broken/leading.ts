@@ -32,7 +32,7 @@ export const announcedTooEarly: Broken = {
     }));
     return replaceIn(real, "proposer", { actions });
   },
-  hunt: { plan: logScene({ syncMs: 20 }), seedsMax: 2, catches: ["learnedIsChosen", "window"] },
+  hunt: { plan: logScene({ syncMs: 20 }), seedsMax: 5, catches: ["learnedIsChosen", "window"] },
 };
 
 export const windowIgnored: Broken = {
@@ -53,7 +53,7 @@ export const windowIgnored: Broken = {
       syncMs: 20,
       requests: 100,
     }),
-    seedsMax: 3,
+    seedsMax: 5,
     catches: ["window"],
   },
 };

@@ -60,7 +60,7 @@ export const proposerBelieved: Broken = {
   name: "proposer-believed",
   what: "a learner takes what the leader proposes for chosen, without votes",
   roles: (real) => learnThrough(real, believeProposer),
-  hunt: { plan: logScene({ syncMs: 20 }), seedsMax: 2, catches: ["learnedIsChosen"] },
+  hunt: { plan: logScene({ syncMs: 20 }), seedsMax: 5, catches: ["learnedIsChosen"] },
 };
 
 /** Announces at the ballot of the first proposal that was heard in the slot, whatever it is. */
@@ -140,5 +140,5 @@ export const repairVoteBelieved: Broken = {
   name: "repair-vote-believed",
   what: "a learner that asks for what it misses takes one acceptor's vote for a chosen value",
   roles: (real) => learnThrough(real, believeVotes),
-  hunt: { plan: rivals, seedsMax: 40, catches: ["learnedIsChosen"] },
+  hunt: { plan: rivals, seedsMax: 60, catches: ["learnedIsChosen"] },
 };

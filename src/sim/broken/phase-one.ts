@@ -87,7 +87,7 @@ export const phaseOneSkipped: Broken = {
   roles: (real) => replaceIn(real, "proposer", { guards: { promisesSuffice: () => true } }),
   hunt: {
     plan: logScene({ fault: behead, faults: 3 }),
-    seedsMax: 3,
+    seedsMax: 5,
     catches: ["phase2a", "P2b", "P2c"],
   },
 };

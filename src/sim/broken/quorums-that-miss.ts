@@ -9,7 +9,7 @@ export const quorumsThatMiss: Broken = {
   cluster: (real) => ({ ...real, quorums: { kind: "flexible", phase1: 2, phase2: 1 } }),
   hunt: {
     plan: logScene({ weather: { loss: 0.1 }, fault: behead, faults: 6 }),
-    seedsMax: 10,
+    seedsMax: 40,
     catches: ["P2a", "P2b", "agreement", "learnedIsChosen"],
   },
 };

@@ -7,5 +7,5 @@ export const replyBeforeSync: Broken = {
   what: "every message leaves at once, whatever is still being written",
   world: "decide-crash",
   overtakes: () => true,
-  hunt: { plan: logScene({}), seedsMax: 2, catches: ["durableBeforeSpoken"] },
+  hunt: { plan: logScene({}), seedsMax: 5, catches: ["durableBeforeSpoken"] },
 };

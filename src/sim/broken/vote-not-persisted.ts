@@ -18,5 +18,5 @@ export const voteNotPersisted: Broken = {
             : [{ kind: "persist", records }],
       },
     }),
-  hunt: { plan: logScene({}), seedsMax: 2, catches: ["durableBeforeSpoken"] },
+  hunt: { plan: logScene({}), seedsMax: 5, catches: ["durableBeforeSpoken"] },
 };
