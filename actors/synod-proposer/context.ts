@@ -15,6 +15,8 @@ export interface SynodProposerContext {
   readonly wish: Uint8Array | null;
   /** Requests that await the answer. */
   readonly tokens: readonly string[];
+  /** Of these, the first so many had come when the present ballot was begun. */
+  readonly asked: number;
   readonly attempt: SynodAttempt | null;
   readonly attempts: number;
   readonly highestRound: number;
@@ -40,6 +42,7 @@ export function synodProposerContext(input: RoleInput): SynodProposerContext {
     seed: input.seed,
     wish: null,
     tokens: [],
+    asked: 0,
     attempt: null,
     attempts: 0,
     highestRound: 0,

@@ -36,8 +36,14 @@ function attemptOf(context: SynodProposerContext): SynodAttempt {
 }
 
 /** Answers every waiting request alike. */
-function replyAll(context: SynodProposerContext, answer: DoorAnswer) {
-  return context.tokens.map((token) => ({ kind: "reply" as const, token, answer }));
+function replyAll(tokens: readonly string[], answer: DoorAnswer) {
+  return tokens.map((token) => ({ kind: "reply" as const, token, answer }));
+}
+
+/** Says whether a quorum has promised, without a vote, and nobody wishes for a value. */
+function nothingToPropose({ attempt, cluster, wish }: SynodProposerContext): boolean {
+  if (attempt === null || !promisesFormQuorum(attempt, cluster)) return false;
+  return pickValue(attempt, wish) === null;
 }
 
 export const synodProposerMachine = setup({
@@ -53,11 +59,10 @@ export const synodProposerMachine = setup({
       if (!promisesFormQuorum(attempt, context.cluster)) return false;
       return alreadyChosen(attempt, context.cluster) !== null;
     },
-    nothingToPropose: ({ context }) => {
-      const attempt = attemptOf(context);
-      if (!promisesFormQuorum(attempt, context.cluster)) return false;
-      return pickValue(attempt, context.wish) === null;
-    },
+    nothingToPropose: ({ context }) => nothingToPropose(context),
+    // What was promised before somebody asked is no answer to him: a value may be chosen since.
+    laterAskersWait: ({ context }) =>
+      context.tokens.length > context.asked && nothingToPropose(context),
     votesFormQuorum: ({ context }) => votesFormQuorum(attemptOf(context), context.cluster),
     higherBallotPromised: ({ context, event }) => {
       assertEvent(event, "key-nack");
@@ -85,7 +90,8 @@ export const synodProposerMachine = setup({
       const attempt = beginAttempt(context.owner, context.highestRound);
       const highestRound = attempt.ballot.round;
       const sinceMs = "nowMs" in event ? event.nowMs : context.sinceMs;
-      return { attempt, highestRound, attempts: context.attempts + 1, sinceMs };
+      const asked = context.tokens.length;
+      return { attempt, highestRound, attempts: context.attempts + 1, asked, sinceMs };
     }),
     countPromise: assign(({ context, event }) => {
       assertEvent(event, "key-promise");
@@ -135,7 +141,11 @@ export const synodProposerMachine = setup({
       const drawn = drawBackoff(context.seed, context.attempts, backoffMinMs, backoffMaxMs);
       return { seed: drawn.seed, backoffMs: drawn.delayMs };
     }),
-    forgetAskers: assign({ tokens: [] }),
+    forgetAskers: assign({ tokens: [], asked: 0 }),
+    forgetEarlierAskers: assign(({ context }) => ({
+      tokens: context.tokens.slice(context.asked),
+      asked: 0,
+    })),
 
     broadcastPrepare: effects(({ context }: Args) => {
       const { ballot } = attemptOf(context);
@@ -159,11 +169,13 @@ export const synodProposerMachine = setup({
       if (chosen === null) return [];
       const { type, body } = decodeTyped(chosen.value);
       const { ballot, by } = chosen;
-      return replyAll(context, { kind: "decided", ballot, type, value: body, by });
+      return replyAll(context.tokens, { kind: "decided", ballot, type, value: body, by });
     }),
-    replyUndecided: effects(({ context }: Args) => replyAll(context, { kind: "undecided" })),
+    replyUndecided: effects(({ context: { tokens, asked } }: Args) =>
+      replyAll(tokens.slice(0, asked), { kind: "undecided" }),
+    ),
     replyTooMany: effects(({ context }: Args) =>
-      replyAll(context, {
+      replyAll(context.tokens, {
         kind: "refused",
         code: "too_many",
         message: "the acceptors hold as many keys as decideKeysMax allows: use a log or kv instead",
@@ -211,6 +223,12 @@ export const synodProposerMachine = setup({
       },
       always: [
         { guard: "valueIsChosenAlready", target: "decided", actions: "noteChosenAlready" },
+        {
+          guard: "laterAskersWait",
+          target: "preparing",
+          reenter: true,
+          actions: ["replyUndecided", "forgetEarlierAskers", "beginAttempt"],
+        },
         { guard: "nothingToPropose", target: "finished", actions: "replyUndecided" },
         { guard: "promisesFormQuorum", target: "accepting", actions: "pickValue" },
         { guard: "keysAreExhausted", target: "finished", actions: "replyTooMany" },

@@ -127,15 +127,29 @@ describe("preparing (PMS §2.2, phase 1)", () => {
 describe("a question", () => {
   it("is answered undecided if a quorum holds no vote", () => {
     const bench = preparing(null);
-    bench.take(decide(null, "t2"));
     bench.take(promise(1, ours(1)));
     expect(bench.take(promise(2, ours(1)))).toEqual([
       noRetry("preparing"),
       reply("t1", { kind: "undecided" }),
-      reply("t2", { kind: "undecided" }),
       finish,
     ]);
     expect(bench.state).toBe("finished");
+  });
+
+  it("that comes later is asked anew: what was promised before is no answer to it", () => {
+    const bench = preparing(null);
+    bench.take(promise(1, ours(1)));
+    bench.take(decide(null, "t2"));
+    expect(bench.take(promise(2, ours(1)))).toEqual([
+      noRetry("preparing"),
+      reply("t1", { kind: "undecided" }),
+      prepares(ours(2)),
+      retry("preparing"),
+    ]);
+    bench.take(promise(1, ours(2)));
+    const answers = bench.take(promise(2, ours(2)));
+    expect(answers).toContainEqual(reply("t2", { kind: "undecided" }));
+    expect(answers).not.toContainEqual(reply("t1", { kind: "undecided" }));
   });
 
   it("is answered without phase 2 if a quorum reports one vote: with its ballot", () => {
