@@ -40,7 +40,7 @@ describe("the controls", () => {
 
   it.each(BROKEN)("$name: the real thing comes out of the same runs clean", (broken) => {
     const seeds = found.get(broken.name)?.seeds ?? 1;
-    for (let seed = 1; seed <= seeds; seed++) {
+    for (let seed = 1; seed <= Math.max(3, seeds); seed++) {
       const { violation } = runPlan(planOf(broken, seed), { onReady: broken.hunt.onReady });
       expect(violation, `seed ${seed}`).toBeNull();
     }

@@ -24,11 +24,11 @@ import { lowestVoteAdopted } from "./lowest-vote-adopted.js";
 import { incompletePromiseCounted, phaseOneSkipped, promisePartsMixed } from "./phase-one.js";
 import { promiseNotPersisted } from "./promise-not-persisted.js";
 import { quorumsThatMiss } from "./quorums-that-miss.js";
+import { earlierPromisesAnswer, undecidedByOne } from "./reads.js";
 import { repeatBeforeSync } from "./repeat-before-sync.js";
 import { replyBeforeSync } from "./reply-before-sync.js";
 import { earlyApplied, repeatApplied, unknownSessionTaken } from "./sessions.js";
 import { corruptTakenAsMissing, voteForgottenAtReload } from "./store-openings.js";
-import { undecidedByOne } from "./undecided-by-one.js";
 import { unlistedVoteCounted } from "./unlisted-vote-counted.js";
 import { voteNotPersisted } from "./vote-not-persisted.js";
 
@@ -41,6 +41,7 @@ export const BROKEN: readonly Broken[] = [
   ballotShared,
   ballotsCountedTogether,
   corruptTakenAsMissing,
+  earlierPromisesAnswer,
   earlyApplied,
   failedSyncIgnored,
   feedStartedLate,
