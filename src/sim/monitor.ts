@@ -218,6 +218,7 @@ export class Monitor {
         shadow.saysVote(`slot ${slot}`, vote, shadow.votes.get(slot) ?? null);
       }
       this.#promises.says(shadow, message);
+      this.ledger.claimed(message.chosenWatermark, `acceptor ${id}`);
     } else if (message.type === "accepted") {
       const { ballot } = message;
       for (const { slot, digest: voted } of message.votes) {
@@ -234,6 +235,9 @@ export class Monitor {
     } else if (message.type === "key-accepted") {
       shadow.saysVote(`key ${message.key}`, message, shadow.keys.get(message.key)?.vote ?? null);
     } else if (message.type === "nack" || message.type === "last-heard") {
+      if (message.type === "last-heard") {
+        this.ledger.claimed(message.chosenWatermark, `acceptor ${id}`);
+      }
       if (message.promised !== null) {
         shadow.says("that it has promised", message.promised, shadow.promised);
       }

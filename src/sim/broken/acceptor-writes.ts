@@ -1,12 +1,14 @@
-/** Acceptors that write down a part of what they must remember. */
+/** Acceptors that remember less than they must. */
 import { assign } from "xstate";
 import { NOTHING } from "../../actor/effect.js";
-import type { AcceptorState } from "../../paxos/acceptor.js";
+import { type AcceptorState, noteChosen } from "../../paxos/acceptor.js";
+import type { Cluster } from "../../paxos/cluster.js";
 import type { StoreRecord } from "../../paxos/record.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
 import { behead, logScene } from "./scenes.js";
 
 interface Context {
+  readonly cluster: Cluster;
   readonly data: AcceptorState;
   readonly records: readonly StoreRecord[];
 }
@@ -54,5 +56,28 @@ export const promiseNotRaised: Broken = {
     plan: logScene({ weather: { loss: 0.2 }, fault: behead, faults: 5 }),
     seedsMax: 10,
     catches: ["promiseCoversVotes", "votesNeverFall", "P1a"],
+  },
+};
+
+/** Takes every slot below its own votes for chosen. */
+function recordVotesAsChosen(real: Roles) {
+  const recordVotes = realAssign<Context, unknown>(real, "acceptor", "recordVotes");
+  return assign(({ context, event }: Args) => {
+    const recorded = recordVotes({ context, event });
+    const { data, cluster } = context;
+    noteChosen(data, data.highestVoted + 1, cluster.limits);
+    return recorded;
+  });
+}
+
+export const voteTakenAsChosen: Broken = {
+  name: "vote-taken-as-chosen",
+  what: "an acceptor does not report the votes below its highest, as if those slots were chosen",
+  roles: (real) =>
+    replaceIn(real, "acceptor", { actions: { recordVotes: recordVotesAsChosen(real) } }),
+  hunt: {
+    plan: logScene({ weather: { loss: 0.2 }, fault: behead, faults: 5 }),
+    seedsMax: 20,
+    catches: ["learnedIsChosen", "P2b", "P2c", "phase2a"],
   },
 };

@@ -1,8 +1,8 @@
 /** Every broken thing there is. */
 import { acceptorCountedTwice } from "./acceptor-counted-twice.js";
-import { promiseNotRaised, voteLostBehindPromise } from "./acceptor-writes.js";
+import { promiseNotRaised, voteLostBehindPromise, voteTakenAsChosen } from "./acceptor-writes.js";
 import { holeCountedAsChosen, noopIntoTrimmed, noopOverVote } from "./adoption.js";
-import { ballotReused } from "./ballot-reused.js";
+import { ballotReused, roundForgotten } from "./ballot-reused.js";
 import { ballotShared } from "./ballot-shared.js";
 import { ballotsCountedTogether } from "./ballots-counted-together.js";
 import type { Broken } from "./broken.js";
@@ -67,12 +67,14 @@ export const BROKEN: readonly Broken[] = [
   repeatApplied,
   repeatBeforeSync,
   replyBeforeSync,
+  roundForgotten,
   undecidedByOne,
   unknownSessionTaken,
   unlistedVoteCounted,
   voteForgottenAtReload,
   voteLostBehindPromise,
   voteNotPersisted,
+  voteTakenAsChosen,
   votesCountedBySlot,
   windowIgnored,
 ];
