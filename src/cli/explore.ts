@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { roles } from "../../actors/index.js";
 import type { Broken } from "../sim/broken/broken.js";
-import { BROKEN } from "../sim/broken/registry.js";
+import { BROKEN } from "../sim/broken/index.js";
 import { Exploration } from "../sim/explore/exploration.js";
 import { PROPERTIES } from "../sim/explore/properties.js";
 import { SIGHTS, type SightName } from "../sim/explore/sights.js";

@@ -293,16 +293,11 @@ export class Faults {
 
   #rot(acceptor: string, pick: number, downMs: number): void {
     if (!this.canMiss(acceptor)) return;
-    const place = this.#processOf("acceptor", acceptor) ?? "";
-    if (this.#world.processes.get(place)?.host === null) {
-      // What is just being read is still whole, and is held against the disk when it was read.
-      this.#later(OPERATOR_MS, () => this.#rot(acceptor, pick, downMs));
-      return;
-    }
     this.ruined.add(acceptor);
     this.#coverage.count("disk: rotten");
     turnBit(this.#world, `acceptor ${acceptor}`, pick);
-    this.#later(downMs, () => this.#crashes.now(place, "lost", 1));
+    const node = this.#processOf("acceptor", acceptor);
+    if (node !== undefined) this.#later(downMs, () => this.#crashes.now(node, "lost", 1));
   }
 
   #double(fault: Extract<Fault, { kind: "twin" | "copy" }>): void {

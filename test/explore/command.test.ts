@@ -3,7 +3,7 @@
  * Method: the command of dist, in a pipe.
  */
 import { afterEach, describe, expect, it } from "vitest";
-import { BROKEN } from "../../src/sim/broken/registry.js";
+import { BROKEN } from "../../src/sim/broken/index.js";
 import { WORLDS } from "../../src/sim/explore/worlds.js";
 import { Processes } from "../cli/processes.js";
 

@@ -4,7 +4,7 @@
  * states it took are exact. For some, agreement alone is asked too: how it ends if nobody looks.
  */
 import { describe, expect, it } from "vitest";
-import { BROKEN } from "../../src/sim/broken/registry.js";
+import { BROKEN } from "../../src/sim/broken/index.js";
 import { lookFor } from "./searching.js";
 
 /** What each does first. */

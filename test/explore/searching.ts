@@ -1,6 +1,6 @@
 /** What tests of the explorer share. */
 import { roles } from "../../actors/index.js";
-import { BROKEN } from "../../src/sim/broken/registry.js";
+import { BROKEN } from "../../src/sim/broken/index.js";
 import { Exploration } from "../../src/sim/explore/exploration.js";
 import { tell } from "../../src/sim/explore/story.js";
 import { readable } from "../../src/sim/explore/words.js";

@@ -66,6 +66,7 @@ const bad: readonly (readonly [string, string])[] = [
   ["src/inspector/server.ts", 'import { BROKEN } from "../sim/broken/index.js";'],
   ["src/index.ts", 'export { BROKEN } from "./sim/broken/index.js";'],
   ["src/cli/sim.ts", 'import { parse } from "yaml";'],
+  ["src/cli/sim-hunter.ts", 'import { Command } from "commander";'],
   ["src/cli/explore.ts", 'import { connect } from "nats";'],
   ["src/cli/main.ts", 'import { parse } from "yaml";'],
   ["src/inspector/server.ts", 'import { open } from "lmdb";'],

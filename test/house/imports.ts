@@ -134,8 +134,9 @@ export const table: readonly Row[] = [
     may: [...everywhere, "node:", "yaml", "@sinclair/typebox"],
     never: broken,
   },
-  // The two commands that look for what is broken.
+  // The two commands that look for what is broken, and the threads of one of them.
   { files: "src/cli/sim", may: [...everywhere, "node:", "commander"] },
+  { files: "src/cli/sim-hunter", may: [...everywhere, "node:"] },
   { files: "src/cli/explore", may: [...everywhere, "node:", "commander"] },
   { files: "src/cli/", may: [...everywhere, "node:", "commander"], never: broken },
   { files: "src/inspector/", may: [...everywhere, "node:"], never: broken },

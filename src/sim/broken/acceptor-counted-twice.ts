@@ -31,7 +31,7 @@ export const acceptorCountedTwice: Broken = {
   roles: (real) => replaceIn(real, "synod-proposer", { actions: { countVote: countAnswers } }),
   hunt: {
     plan: keyScene({ setup: { placement: "colocated" }, weather: { repeat: 0.4, loss: 0.4 } }),
-    seedsMax: 10,
+    seedsMax: 30,
     catches: ["learnedIsChosen"],
   },
 };

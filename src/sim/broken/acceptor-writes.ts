@@ -28,7 +28,7 @@ export const voteLostBehindPromise: Broken = {
     replaceIn(real, "acceptor", { actions: { persistRecords: persistPromiseAlone } }),
   hunt: {
     plan: logScene({ weather: { loss: 0.2 }, fault: behead, faults: 5 }),
-    seedsMax: 5,
+    seedsMax: 20,
     catches: ["durableBeforeSpoken"],
   },
 };
@@ -54,7 +54,7 @@ export const promiseNotRaised: Broken = {
     replaceIn(real, "acceptor", { actions: { recordVotes: recordVotesAlone(real) } }),
   hunt: {
     plan: logScene({ weather: { loss: 0.2 }, fault: behead, faults: 5 }),
-    seedsMax: 10,
+    seedsMax: 20,
     catches: ["promiseCoversVotes", "votesNeverFall", "P1a"],
   },
 };

@@ -2,11 +2,11 @@
 import { assign } from "xstate";
 import type { Cluster } from "../../paxos/cluster.js";
 import { digest } from "../../paxos/digest.js";
-import type { Message } from "../../paxos/messages.js";
+import type { Message, SlotVote } from "../../paxos/messages.js";
 import { adopt, type ProposerState, takeAccepts } from "../../paxos/proposer.js";
 import { NOOP } from "../../paxos/value.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
-import { behead, crash, logScene } from "./scenes.js";
+import { behead, crash, leaveHoles, leaveOldVotes, logScene } from "./scenes.js";
 
 interface Context {
   readonly data: ProposerState;
@@ -74,21 +74,50 @@ export const holeCountedAsChosen: Broken = {
   what: "a leader passes over the holes between the votes it was told of, and proposes no no-op",
   roles: (real) => replaceIn(real, "proposer", { actions: { adoptVotes: passOverHoles } }),
   hunt: {
-    // Leaders that ask late for what was lost, and die before.
     plan: logScene({
       setup: { limits: { batchCommandsMax: 1, pipelineSlotsMax: 16, retryDelayMs: 300 } },
-      weather: { loss: 0.3 },
-      fault: (random) => ({
-        kind: "behead",
-        forMs: 20 + random.integer(60),
-        downMs: 1 + random.integer(100),
-      }),
-      faults: 8,
-      requests: 250,
+      fault: leaveHoles,
+      faults: 5,
+      requests: 400,
       clients: 4,
+      calmMs: 1500,
     }),
     seedsMax: 30,
     catches: ["learnedIsChosen", "window"],
+  },
+};
+
+/** Leaves of the votes reported in a slot the lowest alone. */
+const adoptLowest = adoptAfter((data) => {
+  const lowest = new Map<number, SlotVote>();
+  for (const { votes } of data.promises.values()) {
+    for (const vote of votes) {
+      const known = lowest.get(vote.slot);
+      if (known === undefined || vote.ballot.round < known.ballot.round) {
+        lowest.set(vote.slot, vote);
+      }
+    }
+  }
+  for (const [acceptor, promise] of data.promises) {
+    const votes = promise.votes.flatMap(({ slot }) => lowest.get(slot) ?? []);
+    data.promises.set(acceptor, { ...promise, votes });
+  }
+});
+
+export const lowestVoteAdopted: Broken = {
+  name: "lowest-vote-adopted",
+  what: "a leader takes a vote that was reported, but not the one of the highest ballot",
+  roles: (real) => replaceIn(real, "proposer", { actions: { adoptVotes: adoptLowest } }),
+  hunt: {
+    plan: logScene({
+      setup: { limits: { batchCommandsMax: 1, pipelineSlotsMax: 16 } },
+      fault: leaveOldVotes,
+      faults: 2,
+      requests: 200,
+      clients: 4,
+    }),
+    seedsMax: 30,
+    catches: ["phase2a", "P2b", "P2c"],
   },
 };
 
@@ -123,7 +152,7 @@ export const noopIntoTrimmed: Broken = {
       fault: (random, n) => (n % 2 === 0 ? behead(random) : crash(random, "p1")),
       faults: 6,
     }),
-    seedsMax: 5,
+    seedsMax: 15,
     catches: ["phase2a", "P2b", "P2c"],
   },
 };

@@ -10,7 +10,7 @@ export const ballotReused: Broken = {
   nonce: () => "0".repeat(16),
   hunt: {
     plan: keyScene({ fault: (random) => crash(random, "g1"), faults: 6 }),
-    seedsMax: 10,
+    seedsMax: 5,
     catches: ["noBallotTwice", "oneValuePerBallot"],
   },
 };
@@ -30,7 +30,7 @@ export const roundForgotten: Broken = {
       },
       faults: 16,
     }),
-    seedsMax: 30,
+    seedsMax: 50,
     catches: ["noBallotTwice", "oneValuePerBallot"],
   },
 };

@@ -29,7 +29,7 @@ export const failedSyncIgnored: Broken = {
       },
       faults: 6,
     }),
-    seedsMax: 10,
+    seedsMax: 15,
     catches: ["nothingForgotten", "durableBeforeSpoken", "P2b", "agreement"],
   },
 };

@@ -50,7 +50,7 @@ export const feedStartedLate: Broken = {
       faults: 8,
       requests: 120,
     }),
-    seedsMax: 10,
+    seedsMax: 5,
     catches: ["feedOrder"],
   },
 };

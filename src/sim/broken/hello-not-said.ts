@@ -12,7 +12,7 @@ export const helloNotSaid: Broken = {
       fault: (random) => ({ kind: "olderCopy", acceptor: anAcceptor(random), backMs: 100 }),
       faults: 3,
     }),
-    seedsMax: 5,
+    seedsMax: 10,
     catches: ["olderCopyIsSilent"],
   },
 };

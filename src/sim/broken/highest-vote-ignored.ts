@@ -49,7 +49,7 @@ export const highestVoteIgnored: Broken = {
     }),
   hunt: {
     plan: logScene({ fault: behead, faults: 6 }),
-    seedsMax: 10,
+    seedsMax: 15,
     catches: ["phase2a", "P2b", "P2c"],
   },
 };

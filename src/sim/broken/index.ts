@@ -1,7 +1,12 @@
 /** Every broken thing there is. */
 import { acceptorCountedTwice } from "./acceptor-counted-twice.js";
 import { promiseNotRaised, voteLostBehindPromise, voteTakenAsChosen } from "./acceptor-writes.js";
-import { holeCountedAsChosen, noopIntoTrimmed, noopOverVote } from "./adoption.js";
+import {
+  holeCountedAsChosen,
+  lowestVoteAdopted,
+  noopIntoTrimmed,
+  noopOverVote,
+} from "./adoption.js";
 import { ballotReused, roundForgotten } from "./ballot-reused.js";
 import { ballotShared } from "./ballot-shared.js";
 import { ballotsCountedTogether } from "./ballots-counted-together.js";
@@ -20,13 +25,13 @@ import {
 } from "./learning.js";
 import { lowerBallotAccepted } from "./lower-ballot-accepted.js";
 import { lowerBallotPromised } from "./lower-ballot-promised.js";
-import { lowestVoteAdopted } from "./lowest-vote-adopted.js";
 import { incompletePromiseCounted, phaseOneSkipped, promisePartsMixed } from "./phase-one.js";
 import { promiseNotPersisted } from "./promise-not-persisted.js";
 import { quorumsThatMiss } from "./quorums-that-miss.js";
 import { earlierPromisesAnswer, undecidedByOne } from "./reads.js";
 import { repeatBeforeSync } from "./repeat-before-sync.js";
 import { replyBeforeSync } from "./reply-before-sync.js";
+import { reportedVoteCounted } from "./reported-vote-counted.js";
 import { earlyApplied, repeatApplied, unknownSessionTaken } from "./sessions.js";
 import { corruptTakenAsMissing, voteForgottenAtReload } from "./store-openings.js";
 import { unlistedVoteCounted } from "./unlisted-vote-counted.js";
@@ -67,6 +72,7 @@ export const BROKEN: readonly Broken[] = [
   repeatApplied,
   repeatBeforeSync,
   replyBeforeSync,
+  reportedVoteCounted,
   roundForgotten,
   undecidedByOne,
   unknownSessionTaken,

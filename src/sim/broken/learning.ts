@@ -11,7 +11,7 @@ import type {
   Votes,
 } from "../../paxos/messages.js";
 import { type Assignment, type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
-import { behead, logScene, rivals } from "./scenes.js";
+import { behead, crash, leaveOldVotes, logScene } from "./scenes.js";
 
 /** The actions of the learner's chart that may bring something chosen. */
 const LEARN = [
@@ -93,7 +93,7 @@ export const announcementBySlot: Broken = {
   name: "announcement-by-slot",
   what: "a learner applies the value it heard first in a slot that is announced at another ballot",
   roles: (real) => learnThrough(real, ignoreBallots),
-  hunt: { plan: logScene(takeovers), seedsMax: 30, catches: ["learnedIsChosen"] },
+  hunt: { plan: logScene(takeovers), seedsMax: 15, catches: ["learnedIsChosen"] },
 };
 
 /** Lets a vote count for everything that was heard in its slot. */
@@ -116,7 +116,7 @@ export const votesCountedBySlot: Broken = {
   roles: (real) => learnThrough(real, countBySlot),
   hunt: {
     plan: logScene({ ...takeovers, setup: { ...takeovers.setup, learn: { kind: "all" } } }),
-    seedsMax: 20,
+    seedsMax: 15,
     catches: ["learnedIsChosen"],
   },
 };
@@ -140,5 +140,21 @@ export const repairVoteBelieved: Broken = {
   name: "repair-vote-believed",
   what: "a learner that asks for what it misses takes one acceptor's vote for a chosen value",
   roles: (real) => learnThrough(real, believeVotes),
-  hunt: { plan: rivals, seedsMax: 60, catches: ["learnedIsChosen"] },
+  hunt: {
+    // Learners that come back and ask for all of the log.
+    plan: logScene({
+      setup: { limits: { batchCommandsMax: 1, pipelineSlotsMax: 16 } },
+      fault: (random) => [
+        ...leaveOldVotes(random),
+        [400, crash(random, "l1")],
+        [450, crash(random, "l2")],
+        [500, crash(random, "l1")],
+      ],
+      faults: 2,
+      requests: 200,
+      clients: 4,
+    }),
+    seedsMax: 30,
+    catches: ["learnedIsChosen"],
+  },
 };

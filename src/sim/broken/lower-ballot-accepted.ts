@@ -20,7 +20,7 @@ export const lowerBallotAccepted: Broken = {
   },
   hunt: {
     plan: keyScene({ setup: { placement: "colocated" }, weather: { late: 0.05, reorder: 0.3 } }),
-    seedsMax: 10,
+    seedsMax: 15,
     catches: ["P1a", "promisesNeverFall", "votesNeverFall", "P2b"],
   },
 };

@@ -31,6 +31,8 @@ const mixParts = assign(({ context: { data }, event }: Args) => {
     if (known.parts.size < count) continue;
     const all = [...known.parts.values()];
     data.promises.set(id, {
+      incarnation,
+      answer,
       trimmed: Math.max(...all.map(({ trimmed }) => trimmed)),
       chosenWatermark: Math.max(...all.map(({ chosenWatermark }) => chosenWatermark)),
       votes: all.flatMap(({ votes }) => votes),
@@ -58,7 +60,7 @@ export const promisePartsMixed: Broken = {
     replaceIn(real, "proposer", {
       actions: { recordPromise: mixParts, beginBallot: keepParts(real) },
     }),
-  hunt: { plan: parts, seedsMax: 20, catches: ["phase2a", "P2b", "P2c"] },
+  hunt: { plan: parts, seedsMax: 10, catches: ["phase2a", "P2b", "P2c"] },
 };
 
 /** Takes the first part that comes for the whole. */
@@ -78,7 +80,7 @@ export const incompletePromiseCounted: Broken = {
   what: "a promise counts as soon as one of its parts has come",
   roles: (real) =>
     replaceIn(real, "proposer", { actions: { recordPromise: countFirstPart(real) } }),
-  hunt: { plan: parts, seedsMax: 5, catches: ["phase2a", "P2b", "P2c"] },
+  hunt: { plan: parts, seedsMax: 10, catches: ["phase2a", "P2b", "P2c"] },
 };
 
 export const phaseOneSkipped: Broken = {

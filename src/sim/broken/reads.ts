@@ -40,7 +40,7 @@ export const undecidedByOne: Broken = {
       request: ask,
       requests: 120,
     }),
-    seedsMax: 5,
+    seedsMax: 15,
     catches: ["decidedIsForEver"],
   },
 };
@@ -71,7 +71,7 @@ export const earlierPromisesAnswer: Broken = {
       clients: 6,
       calmMs: 1000,
     }),
-    seedsMax: 60,
+    seedsMax: 40,
     catches: ["decidedIsForEver"],
   },
 };

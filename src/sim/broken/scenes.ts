@@ -122,26 +122,49 @@ export const crash = (random: SeededRandom, process: string): Fault => ({
 /** Any of the acceptors of a scene of three. */
 export const anAcceptor = (random: SeededRandom): string => `a${1 + random.integer(3)}`;
 
-/** Proposers of a log that depose each other all the time, each with some slots half proposed. */
-export const rivals = logScene({
-  setup: {
-    proposers: 3,
-    limits: { batchCommandsMax: 1, pipelineSlotsMax: 16, silenceMs: 1, backoffMaxMs: 10 },
-  },
-  weather: { loss: 0.3, reorder: 0.2 },
-  fault: () => ({ kind: "lie", everyMs: 20, forMs: 500 }),
-  faults: 3,
-  requests: 120,
-});
+/** Blocks every message from one set of processes to another. */
+function cut(from: readonly string[], to: readonly string[], forMs: number): Fault {
+  const blocked = from.flatMap((one) => to.map((other) => [one, other] as const));
+  return { kind: "partition", shape: "one-way", blocked, forMs };
+}
+
+const PROPOSERS = ["p1", "p2"];
+
+/**
+ * What the leader proposes for some milliseconds is lost on the way to all acceptors, what comes
+ * behind it is not; then the leader dies.
+ */
+export const leaveHoles = (random: SeededRandom): Following[] => [
+  [0, cut(PROPOSERS, ["a1", "a2", "a3"], 8 + random.integer(6))],
+  [18 + random.integer(6), { kind: "behead", forMs: 1, downMs: 200 }],
+];
+
+/**
+ * Some proposals of a leader reach a1 alone, and it dies. The next ones lead without a1, and most
+ * of them die before they can say what is chosen; then a1 is heard again, with its old votes.
+ */
+export const leaveOldVotes = (random: SeededRandom): Following[] => [
+  [0, cut(PROPOSERS, ["a2", "a3"], 25)],
+  [20, { kind: "behead", forMs: 1, downMs: 1 + random.integer(40) }],
+  [21, cut(PROPOSERS, ["a1"], 200)],
+  [21, cut(["a1"], PROPOSERS, 200)],
+  ...Array.from({ length: 20 }, (_, n): Following => {
+    return [120 + n * 12, { kind: "behead", forMs: 1, downMs: 1 + random.integer(20) }];
+  }),
+];
 
 /** Proposers that outbid each other for a few keys, so that acceptors hold different votes. */
 export const duels = keyScene({
   setup: {
+    acceptors: 5,
+    proposers: 3,
     placement: "colocated",
-    limits: { backoffMinMs: 1, backoffMaxMs: 4, decideLingerMs: 5 },
+    limits: { backoffMinMs: 1, backoffMaxMs: 4, retryDelayMs: 30, decideLingerMs: 5 },
   },
-  weather: { reorder: 0.5, loss: 0.2 },
+  weather: { loss: 0.5, repeat: 0.9, reorder: 0.3 },
   syncMs: 20,
-  requests: 80,
-  clients: 6,
+  request: (random, value) => ({ kind: "decide", key: `k${1 + random.integer(25)}`, value }),
+  requests: 150,
+  clients: 10,
+  calmMs: 500,
 });

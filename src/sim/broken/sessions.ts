@@ -84,7 +84,7 @@ export const unknownSessionTaken: Broken = {
     ),
   hunt: {
     plan: logScene({ setup: { limits: { sessionsMax: 2 } }, clients: 4, requests: 80 }),
-    seedsMax: 10,
+    seedsMax: 5,
     catches: ["oneFeed", "feedOrder", "acknowledgedIsChosen"],
   },
 };

@@ -101,7 +101,7 @@ export const voteForgottenAtReload: Broken = {
       requests: 120,
       syncMs: 10,
     }),
-    seedsMax: 20,
+    seedsMax: 10,
     catches: ["promiseReportsVotes", "phase2a", "P2b", "P2c"],
   },
 };

@@ -68,7 +68,7 @@ export const unlistedVoteCounted: Broken = {
   hunt: {
     plan: keyScene({ syncMs: 20 }),
     onReady: startStranger,
-    seedsMax: 5,
+    seedsMax: 10,
     catches: ["learnedIsChosen", "P2b", "P2c"],
   },
 };
