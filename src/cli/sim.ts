@@ -4,6 +4,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Command } from "commander";
+import { brokenOptions, huntBroken, planOf } from "../sim/broken/hunt.js";
+import { BROKEN } from "../sim/broken/index.js";
 import { Coverage, notSeen } from "../sim/coverage.js";
 import { foundTestName, writeFoundTest } from "../sim/found-test.js";
 import type { Catch } from "../sim/hunt.js";
@@ -11,10 +13,11 @@ import type { Violation } from "../sim/ledger.js";
 import { checkHistory } from "../sim/linearizability/check.js";
 import { explainVerdict } from "../sim/linearizability/explain.js";
 import { drawPlan, type Plan } from "../sim/plan.js";
-import { type Run, runPlan } from "../sim/run.js";
+import { type Run, type RunOptions, runPlan } from "../sim/run.js";
 import { shrink } from "../sim/shrink.js";
 import { reportOf, runInSteps } from "../sim/story/report.js";
 import { traceRun } from "../sim/traces.js";
+import { closest } from "../worker/closest.js";
 import { EXIT } from "../worker/exit.js";
 import { usage } from "./failure.js";
 import { wholeNumber } from "./format.js";
@@ -22,10 +25,11 @@ import type { Errand } from "./sim-hunter.js";
 import { duration, result, say, styled, table } from "./terminal.js";
 
 interface SimFlags {
-  readonly seeds: string;
+  readonly seeds?: string;
   readonly from: string;
   readonly seed?: string;
   readonly threads?: string;
+  readonly broken?: string;
   readonly steps?: boolean;
   readonly out: string;
   readonly history?: string;
@@ -52,6 +56,8 @@ Examples:
   synod sim --seeds 100000           a long hunt
   synod sim --seed 4711              one seed again
   synod sim --seed 4711 --steps      step by step
+  synod sim --broken list            what can be broken on purpose, to see that it is found
+  synod sim --broken reply-before-sync
   synod sim --seed 4711 --history h  what its clients did and were told (hist/1)
   synod sim --check h                is there an order that explains a history?`;
 
@@ -60,10 +66,11 @@ export function addSim(program: Command): void {
   program
     .command("sim")
     .description("hunt for bugs in simulated clusters, by seed")
-    .option("--seeds <n>", "how many seeds", "500")
+    .option("--seeds <n>", "how many seeds; 500 if left out, or what a broken thing needs")
     .option("--from <seed>", "the first of them", "1")
     .option("--seed <n>", "one seed only")
     .option("--threads <n>", "how many at once; as many as there are cores if left out")
+    .option("--broken <name>", "hunt with something broken on purpose; list")
     .option("--steps", "tell --seed step by step")
     .option("--out <folder>", "where the test of what was found goes", ".")
     .option("--trace <folder>", "write what the roles of --seed did (ptrace/1)")
@@ -76,6 +83,7 @@ export function addSim(program: Command): void {
 
 async function sim(flags: SimFlags): Promise<void> {
   if (flags.check !== undefined) check(flags.check);
+  else if (flags.broken !== undefined) control(flags.broken, flags);
   else if (flags.seed !== undefined) one(wholeNumber(flags.seed, "--seed", 0, 2 ** 31), flags);
   else if ((flags.history ?? flags.trace) !== undefined) {
     throw usage("--history and --trace need --seed: a file has one run");
@@ -88,6 +96,35 @@ function check(file: string): void {
   if (verdict.kind === "malformed") throw usage(`${file}: ${explainVerdict(verdict)}`);
   result(explainVerdict(verdict));
   if (verdict.kind !== "linearizable") process.exitCode = EXIT.failed;
+}
+
+/** Hunts what is broken on purpose, and tells how it was found. */
+function control(name: string, flags: SimFlags): void {
+  if (name === "list") {
+    for (const line of table(BROKEN.map((one) => [one.name, one.what]))) result(line);
+    return;
+  }
+  const broken = BROKEN.find((one) => one.name === name);
+  if (broken === undefined) {
+    const near = closest(
+      name,
+      BROKEN.map((one) => one.name),
+    );
+    const hint = near === undefined ? "" : `; did you mean ${near}?`;
+    throw usage(`nothing called ${JSON.stringify(name)} can be broken${hint} (--broken list)`);
+  }
+  const seedsMax =
+    flags.seeds === undefined ? undefined : wholeNumber(flags.seeds, "--seeds", 1, 2 ** 31);
+  const caught = huntBroken(broken, seedsMax);
+  if (caught === null) {
+    say(`${name} was not found in ${seedsMax ?? broken.hunt.seedsMax} seeds`);
+    return;
+  }
+  const { seed, seeds } = caught;
+  result(`${name}: ${broken.what}; found after ${seeds} seeds`);
+  const violation = { invariant: caught.invariant, sentence: caught.sentence };
+  tellViolation(planOf(broken, seed), violation, flags, brokenOptions(broken));
+  process.exitCode = EXIT.failed;
 }
 
 /** Runs one seed. */
@@ -132,7 +169,7 @@ function writeHistories(
 
 /** Runs many seeds on all cores. */
 async function many(flags: SimFlags): Promise<void> {
-  const seeds = wholeNumber(flags.seeds, "--seeds", 1, 2 ** 31);
+  const seeds = wholeNumber(flags.seeds ?? "500", "--seeds", 1, 2 ** 31);
   const from = wholeNumber(flags.from, "--from", 0, 2 ** 31);
   const threads =
     flags.threads === undefined
@@ -240,7 +277,12 @@ function describe({ seed, setup, faults, requests, ending }: Plan): void {
 }
 
 /** Cuts a failing plan down, tells its story, and writes it as a test. */
-function tellViolation(plan: Plan, violation: Violation, { out }: SimFlags): void {
+function tellViolation(
+  plan: Plan,
+  violation: Violation,
+  { out, broken }: SimFlags,
+  options: RunOptions = {},
+): void {
   const { seed } = plan;
   result(styled(process.stdout, "red", `violated: ${violation.invariant}, seed ${seed}`));
   result(violation.sentence);
@@ -248,20 +290,21 @@ function tellViolation(plan: Plan, violation: Violation, { out }: SimFlags): voi
   const untilMs = performance.now() + SHRINK_MS;
   const isOver = () => performance.now() > untilMs;
   const budget = { runsMax: SHRINK_RUNS_MAX, isOver };
-  const shrunk = shrink(plan, {}, budget) ?? { plan, violation, runs: 1 };
-  const { sentence, lines, diagram } = reportOf(shrunk.plan);
+  const shrunk = shrink(plan, options, budget) ?? { plan, violation, runs: 1 };
+  const { sentence, lines, diagram } = reportOf(shrunk.plan, options);
   const { faults, requests } = shrunk.plan;
   result("");
-  const left = `${faults.length} faults and ${requests.length} requests are enough`;
-  result(`After ${shrunk.runs} runs: ${left}.`);
+  const enough = `${faults.length} faults and ${requests.length} requests are enough`;
+  result(`After ${shrunk.runs} runs: ${enough}.`);
   result(sentence ?? violation.sentence);
   result("");
   for (const line of lines) result(line);
   result("");
   result(diagram);
+  if (broken !== undefined) return; // a test of what is broken on purpose would never pass
   const file = join(out, foundTestName({ seed }));
   mkdirSync(out, { recursive: true });
-  const broken = { ...shrunk.violation, sentence: sentence ?? shrunk.violation.sentence };
-  writeFileSync(file, writeFoundTest({ seed, plan: shrunk.plan, violation: broken, lines }));
+  const left = { ...shrunk.violation, sentence: sentence ?? shrunk.violation.sentence };
+  writeFileSync(file, writeFoundTest({ seed, plan: shrunk.plan, violation: left, lines }));
   say(`wrote ${file}: in test/sim/found it is a test`);
 }
