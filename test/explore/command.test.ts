@@ -26,7 +26,8 @@ describe("synod explore", () => {
         .map((line) => line.split(" ")[0]);
     };
     expect(await names("--world", "list")).toEqual(WORLDS.map(({ name }) => name));
-    expect(await names("--broken", "list")).toEqual(BROKEN.map(({ name }) => name));
+    const small = BROKEN.filter(({ world }) => world !== undefined);
+    expect(await names("--broken", "list")).toEqual(small.map(({ name }) => name));
     expect(await names("--property", "list")).toContain("agreement");
   });
 
