@@ -119,15 +119,7 @@ export class Monitor {
       this.#watched.set(runner, { state: "", taken: [], position: null, fromSlot: null });
     if (name !== "acceptor" || this.#muted.has(runner.id)) return;
     this.#latest.set(runner.id, runner);
-    const pairs = this.#pairs(runner.id);
-    const there = readAll(pairs);
-    // A bit may have turned over since it read its disk: what it read counts then, and below its
-    // watermark, where it keeps no votes in memory, nothing can be said.
-    const read = runner.store?.records ?? [];
-    const marks = read.find((record) => record.kind === "marks");
-    const isRotten = there.length < pairs.length - 1;
-    const unknownBelow = isRotten && marks?.kind === "marks" ? marks.chosenWatermark : 0;
-    this.#shadows.get(runner.id)?.reopened([...read, ...there], unknownBelow);
+    this.#shadows.get(runner.id)?.reopened(readAll(this.#pairs(runner.id)));
     this.feed.advance();
   }
 

@@ -98,6 +98,8 @@ function drawLimits(random: SeededRandom, gateways: number): Partial<Limits> {
     batchCommandsMax: pick(random, [1, 4, 4096]),
     // Fewer than those who are alive at once, and they evict each other for ever.
     sessionsMax: few ? gateways + 6 : DEFAULT_LIMITS.sessionsMax,
+    // With 1 a standby that is named prepares although a leader lives: duels.
+    silenceMs: pick(random, [1, DEFAULT_LIMITS.silenceMs, DEFAULT_LIMITS.silenceMs]),
     decideLingerMs: pick(random, [50, DEFAULT_LIMITS.decideLingerMs]),
     historyBytesMax: chance(random, 0.2) ? 4096 : DEFAULT_LIMITS.historyBytesMax,
   };

@@ -103,11 +103,8 @@ export class AcceptorShadow {
   /**
    * A new life of it read its disk: all that the last one had made durable is still there, and
    * perhaps a batch whose owner died before it was told.
-   *
-   * @param records of two of one thing the later counts
-   * @param unknownBelow of slots below it a vote that is missing may be there all the same
    */
-  reopened(records: readonly StoreRecord[], unknownBelow: number): void {
+  reopened(records: readonly StoreRecord[]): void {
     let promised: Ballot | null = null;
     const votes = new Map<number, BallotValue>();
     const keys = new Map<string, { promised: Ballot; vote: BallotValue | null }>();
@@ -120,7 +117,6 @@ export class AcceptorShadow {
       this.#ledger.break("nothingForgotten", `${this.id} came back and has forgotten ${what}`);
     if (isLower(promised, this.promised)) forgot(`its promise of ${show(this.promised)}`);
     for (const [slot, vote] of this.votes) {
-      if (slot < unknownBelow && !votes.has(slot)) continue;
       if (!keeps(votes.get(slot), vote)) forgot(`its vote ${showVote(vote)} in slot ${slot}`);
     }
     for (const [key, before] of this.keys) {
