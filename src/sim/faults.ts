@@ -293,6 +293,12 @@ export class Faults {
 
   #rot(acceptor: string, pick: number, downMs: number): void {
     if (!this.canMiss(acceptor)) return;
+    const opening = [...this.#world.processes.values()].filter(({ host }) => host === null);
+    if (opening.some(({ files }) => files.has(`acceptor ${acceptor}`))) {
+      // What is just being read is still whole, and is held against the disk once it was read.
+      this.#later(OPERATOR_MS, () => this.#rot(acceptor, pick, downMs));
+      return;
+    }
     this.ruined.add(acceptor);
     this.#coverage.count("disk: rotten");
     turnBit(this.#world, `acceptor ${acceptor}`, pick);
