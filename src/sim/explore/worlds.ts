@@ -299,7 +299,7 @@ export const WORLDS: readonly World[] = [
     rounds: [1, 1],
     slots: [1, 1],
     mustSee: [...SEEN, ...ADOPTED, "leader-deposed"],
-    states: 17_343_423,
+    states: 25_389_271,
   }),
   logWorld({
     name: "log-3",
