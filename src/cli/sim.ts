@@ -180,6 +180,11 @@ async function many(flags: SimFlags): Promise<void> {
   let done = 0;
   let virtualMs = 0;
   let found: Catch["found"] = null;
+  let isInterrupted = false;
+  // A long hunt that is interrupted has seen something all the same.
+  process.once("SIGINT", () => {
+    isInterrupted = true;
+  });
   await inThreads(threads, from, from + seeds, (caught) => {
     done += caught.to - caught.from;
     virtualMs += caught.virtualMs;
@@ -188,7 +193,7 @@ async function many(flags: SimFlags): Promise<void> {
       found = caught.found;
     }
     showProgress(done, seeds);
-    return found === null;
+    return found === null && !isInterrupted;
   });
   if (process.stderr.isTTY === true) process.stderr.write("\r\u001b[K");
   const missing = found === null && done >= COVERED_SEEDS ? notSeen(coverage) : [];
@@ -198,6 +203,7 @@ async function many(flags: SimFlags): Promise<void> {
     result(JSON.stringify({ seeds: done, from, ms, virtualMs, counts, missing, found }));
   } else report({ done, ms, virtualMs, coverage, missing, found }, flags);
   if (found !== null || missing.length > 0) process.exitCode = EXIT.failed;
+  else if (isInterrupted) process.exitCode = EXIT.interrupted;
 }
 
 interface Report {
