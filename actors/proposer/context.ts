@@ -19,6 +19,8 @@ export interface ProposerContext {
     readonly ballot: Ballot;
     readonly heardMs: number;
   } | null;
+  /** The elector that named it last. */
+  readonly namedBy: string | null;
   /** Latest answers to the question that is open. */
   readonly question: number;
   readonly answers: ReadonlyMap<string, LastHeard>;
@@ -48,6 +50,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     seed: input.seed,
     data,
     leader: null,
+    namedBy: null,
     question: 0,
     answers: new Map(),
     attempts: 0,

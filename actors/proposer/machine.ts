@@ -91,7 +91,9 @@ export const proposerMachine = setup({
     },
     hintNamesOther: ({ context, event }) => {
       assertEvent(event, "hint");
-      return event.received[0]?.message.candidate !== context.id;
+      const [hint] = event.received;
+      // Electors out of step would else talk it out of each turn that one of them gives it.
+      return hint?.from.id === context.namedBy && hint.message.candidate !== context.id;
     },
     quorumIsSilent: ({ context }) => {
       const { cluster } = context;
@@ -133,6 +135,7 @@ export const proposerMachine = setup({
       answers: new Map<string, LastHeard>(),
       // It asks again and again, and has waited since it was named.
       sinceMs: event.type === "hint" ? event.nowMs : context.sinceMs,
+      namedBy: event.type === "hint" ? (event.received[0]?.from.id ?? null) : context.namedBy,
     })),
     noteAnswer: assign(({ context, event }) => {
       assertEvent(event, "last-heard");
@@ -285,8 +288,8 @@ export const proposerMachine = setup({
     asking: {
       description:
         "Asks the acceptors when they last heard the leader: a partitioned or returning proposer " +
-        "deposes nobody. Left when a phase-1 quorum is silent too, or a leader shows, or another " +
-        "is named.",
+        "deposes nobody. Left when a phase-1 quorum is silent too, or a leader shows, or who " +
+        "named it names another.",
       entry: ["beginQuestion", "askAcceptors"],
       on: {
         "last-heard": { actions: "noteAnswer" },

@@ -29,8 +29,8 @@ const elector = sender("elector", "e1");
 
 // --- what it hears ----------------------------------------------------------------------------
 
-export const hint = (candidate: string, suspects: Ballot | null = null) =>
-  heard({ type: "hint", candidate, suspects }, elector);
+export const hint = (candidate: string, suspects: Ballot | null = null, from = elector) =>
+  heard({ type: "hint", candidate, suspects }, from);
 
 export const lastHeard = (n: number, question: number, agoMs: number | null, promised = 0) =>
   heard(

@@ -3,12 +3,12 @@
  * the next state and the exact effects.
  * Method: the machine is stepped as the host does; phase 2 is in proposer-leading.test.ts.
  */
+
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
-import type { QuorumSystem } from "../../src/paxos/quorum.js";
-import { type Bench, ballot, heardTogether, START_MS, testCluster } from "../support/steps.js";
+import { type Bench, ballot, heardTogether, START_MS, sender } from "../support/steps.js";
 import {
   asking,
   asks,
@@ -28,7 +28,6 @@ import {
   promise,
   propose,
   set,
-  slotVote,
   turnsAway,
 } from "./proposer-steps.js";
 
@@ -161,6 +160,12 @@ describe("asking", () => {
     expect([bench.state, bench.heard]).toEqual(["asking", false]);
     expect(bench.take(hint("p2"))).toEqual([noQuestion]);
     expect(bench.state).toBe("standby");
+  });
+
+  it("goes on when an elector that did not name it names another: they may be out of step", () => {
+    const bench = asking();
+    expect(bench.take(hint("p2", null, sender("elector", "e2")))).toEqual([]);
+    expect([bench.state, bench.heard]).toEqual(["asking", false]);
   });
 });
 
@@ -325,75 +330,5 @@ describe("a failed disk", () => {
       expect(bench.take(event)).toEqual([]);
       expect(bench.state).toBe("halted");
     }
-  });
-});
-
-describe("why", () => {
-  const GRID: QuorumSystem = {
-    kind: "grid",
-    rows: [
-      ["a1", "a2"],
-      ["a3", "a4"],
-    ],
-  };
-  const FLEXIBLE: QuorumSystem = { kind: "flexible", phase1: 3, phase2: 2 };
-  const cluster = (quorums: QuorumSystem) =>
-    testCluster(
-      {},
-      { quorums, acceptors: [1, 2, 3, 4].map((n) => ({ id: `a${n}`, storeId: `${n}` })) },
-    );
-  const why = (bench: Bench, nowMs = START_MS) => roles.proposer?.waits(bench.snapshot, nowMs)[0];
-
-  it("says nothing of a standby, and when an idle leader has nothing to wait for", () => {
-    expect([why(fresh()), why(leading())]).toEqual([undefined, undefined]);
-  });
-
-  it("counts as silent only acceptors that say so", () => {
-    const bench = asking();
-    bench.take(lastHeard(1, 1, 10));
-    bench.take(lastHeard(2, 1, null));
-    expect(why(bench, START_MS + 70)).toMatchObject({
-      from: ["a1", "a3"],
-      have: 1,
-      need: 2,
-      sinceMs: 70,
-    });
-  });
-
-  it("has waited since it was named, however often it has asked", () => {
-    const bench = asking();
-    const type = "xstate.after.beaconTime.proposer.asking";
-    for (const nowMs of [START_MS + 100, START_MS + 200]) bench.take({ type, nowMs });
-    expect(why(bench, START_MS + 300)).toMatchObject({ need: 2, sinceMs: 300 });
-  });
-
-  it.each([
-    ["majority", { kind: "majority" } as QuorumSystem, ["a2", "a4"], 2, 3],
-    ["flexible", FLEXIBLE, ["a2", "a4"], 2, 3],
-    ["grid: the row that lacks least", GRID, ["a2"], 1, 2],
-  ])("names the promises that phase 1 needs: %s", (_, quorums, from, have, need) => {
-    const bench = asking({ cluster: cluster(quorums) });
-    for (const n of [1, 2, 3, 4]) bench.take(lastHeard(n, 1, null));
-    for (const n of [1, 3, 9]) bench.take(promise(n, ours));
-    expect(bench.state).toBe("preparing");
-    expect(why(bench)).toMatchObject({ from, have, need });
-  });
-
-  it.each([
-    ["majority", { kind: "majority" } as QuorumSystem, ["a1", "a2", "a3", "a4"], 0, 3],
-    ["flexible", FLEXIBLE, ["a1", "a2", "a3", "a4"], 0, 2],
-    ["grid: one of each row", GRID, ["a1", "a2", "a3", "a4"], 0, 2],
-  ])("names the votes that phase 2 needs: %s", (_, quorums, from, have, need) => {
-    const bench = asking({ cluster: cluster(quorums) });
-    for (const n of [1, 2, 3, 4]) bench.take(lastHeard(n, 1, null));
-    for (const n of [1, 2, 3]) bench.take(promise(n, ours, { votes: [slotVote(0, 0, "x")] }));
-    expect(bench.state).toBe("adopting");
-    expect(why(bench)).toMatchObject({ from, have, need });
-  });
-
-  it("says how long a preempted one waits", () => {
-    const bench = preparing();
-    bench.take(nack(2, ours, { promised: ballot(7, "p2") }));
-    expect(why(bench)).toMatchObject({ for: "its turn", from: [], have: 0, need: 0 });
   });
 });

@@ -47,13 +47,20 @@ function liveSynod(value: unknown, context: SynodContext): unknown {
 
 function liveProposer(
   value: unknown,
-  context: { readonly data: ProposerState; readonly question: number; readonly answers: unknown },
+  context: {
+    readonly data: ProposerState;
+    readonly question: number;
+    readonly answers: unknown;
+    readonly namedBy: string | null;
+  },
 ): unknown {
   const { data, question } = context;
   const { ballot, highestRound, chosenWatermark } = data;
   const kept = [ballot, highestRound, chosenWatermark, question];
   if (value === "standby" || value === "preempted" || value === "halted") return kept;
-  if (value === "asking") return [kept, new Set((context.answers as Map<string, unknown>).keys())];
+  if (value === "asking") {
+    return [kept, context.namedBy, new Set((context.answers as Map<string, unknown>).keys())];
+  }
   if (value === "preparing") {
     // Which answer of which life a promise was is evidence for `prove`, and for nothing else.
     const promises = new Map(
