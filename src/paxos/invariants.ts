@@ -9,8 +9,7 @@
  *
  * Gotcha: evidence may be partial. A missing fact can only hide a violation, except that some need
  * to see everything of a kind, and who cannot show it does not ask them: P1 and P1a every request
- * of
- * the acceptors shown, P2c and `learnedIsChosen` every vote, `votesWereProposed` every proposal,
+ * of the acceptors shown, P2c and `learnedIsChosen` every vote, `votesWereProposed` every proposal,
  * `validity` every wish.
  *
  * Cost: O(facts) for a fixed set of acceptors, and a sort where ballots are compared.

@@ -2,12 +2,9 @@
  * The Multi-Paxos proposer's rules: one phase 1 for all slots, then phase 2 slot after slot.
  *
  * Paper: PMS §3. "A newly chosen leader … executes phase 1 for infinitely many instances … using
- * the
- * same proposal number for all instances", re-proposes what it must, fills the holes with no-ops,
- * and
- * from then on "simply executes phase 2".
+ * the same proposal number for all instances", re-proposes what it must, fills the holes with
+ * no-ops, and from then on "simply executes phase 2".
  */
-
 import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
 import { type BasisPromise, makeBasis } from "./basis.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
@@ -92,8 +89,7 @@ export class ProposerState {
 
 /**
  * Notes that every slot below `watermark` is chosen, by the word of a leader or an acceptor. Slots
- * of
- * its own that are below need no more votes.
+ * of its own that are below need no more votes.
  */
 export function noteWatermark(state: ProposerState, watermark: number): void {
   if (watermark <= state.chosenWatermark) return;

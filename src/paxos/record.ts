@@ -2,9 +2,8 @@
  * Records: what a role keeps on disk, as keys and checksummed bytes.
  *
  * Layout of a record: version (1 byte) · kind (1 byte) · body · checksum (8 bytes: the first half
- * of
- * the 128-bit hash over key, version, kind and body). A record that does not match its checksum is
- * corrupt, and corrupt is not missing: its owner halts.
+ * of the 128-bit hash over key, version, kind and body). A record that does not match its checksum
+ * is corrupt, and corrupt is not missing: its owner halts.
  */
 import type { Ballot } from "./ballot.js";
 import { ByteReader, ByteWriter, MalformedBytes } from "./bytes.js";

@@ -26,6 +26,7 @@ const EXPECTED: readonly string[] = [
   "keys decided",
   "entries fed",
   "requests acknowledged",
+  "histories judged",
   "ballots begun",
   "elections",
   "nacks",

@@ -4,6 +4,7 @@
  */
 import { History, type OpenCall } from "../client/history.js";
 import type { Call, CallRecorder, Outcome } from "./clients.js";
+import type { Coverage } from "./coverage.js";
 import type { Violation } from "./ledger.js";
 import { checkHistory } from "./linearizability/check.js";
 import { explainVerdict } from "./linearizability/explain.js";
@@ -19,13 +20,15 @@ export class Histories implements CallRecorder {
     decide: [],
   };
   readonly #nowNs: () => bigint;
+  readonly #coverage: Coverage;
   readonly #open = new Map<number, OpenCall>();
   #propose: History<"propose"> | undefined;
   #decide: History<"decide"> | undefined;
 
   /** @param nowMs the world's clock */
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, coverage: Coverage) {
     this.#nowNs = () => BigInt(Math.round(nowMs() * 1e6));
+    this.#coverage = coverage;
   }
 
   called({ id, client, request }: Call): void {
@@ -60,7 +63,9 @@ export class Histories implements CallRecorder {
     for (const lines of [this.lines.propose, this.lines.decide]) {
       if (lines.length === 0) continue;
       const verdict = checkHistory(lines, { statesMax: STATES_MAX, isComplete });
-      if (verdict.kind === "linearizable" || verdict.kind === "undecided") continue;
+      const isJudged = verdict.kind !== "undecided";
+      this.#coverage.count(isJudged ? "histories judged" : "histories too intricate to judge");
+      if (verdict.kind === "linearizable" || !isJudged) continue;
       return { invariant: "linearizable", sentence: explainVerdict(verdict) };
     }
     return null;

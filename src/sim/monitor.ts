@@ -203,7 +203,7 @@ export class Monitor {
       this.ledger.break("olderCopyIsSilent", `${id} says ${message.type} on an older copy`);
     }
     if (message.type === "promise") {
-      shadow.says("that it promised", message.ballot, shadow.promised);
+      shadow.hasPromised(message.ballot, shadow.promised);
       if (message.parts > 1) this.#coverage.count("promises in parts");
       for (const vote of message.votes) {
         const { slot } = vote;
@@ -219,23 +219,24 @@ export class Monitor {
       }
     } else if (message.type === "key-promise") {
       const kept = shadow.keys.get(message.key);
-      shadow.says("that it promised", message.ballot, kept?.promised ?? null);
+      shadow.hasPromised(message.ballot, kept?.promised ?? null);
       if (message.vote !== null) {
         shadow.saysVote(`key ${message.key}`, message.vote, kept?.vote ?? null);
       }
       this.#promises.saysKey(shadow, message);
     } else if (message.type === "key-accepted") {
       shadow.saysVote(`key ${message.key}`, message, shadow.keys.get(message.key)?.vote ?? null);
-    } else if (message.type === "nack" || message.type === "last-heard") {
-      if (message.type === "last-heard") {
-        this.ledger.claimed(message.chosenWatermark, `acceptor ${id}`);
-      }
-      if (message.promised !== null) {
-        shadow.says("that it has promised", message.promised, shadow.promised);
-      }
-    } else if (message.type === "key-nack" && message.promised !== null) {
-      const kept = shadow.keys.get(message.key)?.promised ?? null;
-      shadow.says("that it has promised", message.promised, kept);
+    } else if (message.type === "last-heard") {
+      this.ledger.claimed(message.chosenWatermark, `acceptor ${id}`);
+      shadow.hasPromised(message.promised, shadow.promised);
+    } else if (message.type === "nack") {
+      const { ballot, promised, reason } = message;
+      shadow.hasPromised(promised, shadow.promised);
+      if (reason === "stale") shadow.refuses("of the log", ballot, promised);
+    } else if (message.type === "key-nack") {
+      const { key, ballot, promised, reason } = message;
+      shadow.hasPromised(promised, shadow.keys.get(key)?.promised ?? null);
+      if (reason === "stale") shadow.refuses(`of key ${key}`, ballot, promised);
     }
   }
 

@@ -100,7 +100,7 @@ export class Run {
       rates: setup.rates,
       onOlderCopy: (acceptor, what) => this.#olderCopy(acceptor, what),
     });
-    this.histories = new Histories(() => this.world.clock.nowMs());
+    this.histories = new Histories(() => this.world.clock.nowMs(), coverage);
     this.clients = new Clients(this.world, this.monitor, coverage, codec, this.histories);
   }
 

@@ -140,11 +140,22 @@ export class AcceptorShadow {
     }
   }
 
-  /** It says that it promised a ballot: the disk must say so too. */
-  says(what: string, ballot: Ballot, promised: Ballot | null): void {
+  /** It says that it has promised a ballot, or none: the disk must say so too. */
+  hasPromised(ballot: Ballot | null, promised: Ballot | null): void {
     if (!isLower(promised, ballot)) return;
     const disk = `its disk has promised ${show(promised)}`;
-    this.#ledger.break("durableBeforeSpoken", `${this.id} says ${what} ${show(ballot)}; ${disk}`);
+    const what = `${this.id} says that it has promised ${show(ballot)}`;
+    this.#ledger.break("durableBeforeSpoken", `${what}; ${disk}`);
+  }
+
+  /**
+   * It refuses a ballot as stale. "An acceptor must accept the first proposal that it receives"
+   * (P1), and after that any whose number is not below what it promised (the "iff" of P1a).
+   */
+  refuses(where: string, ballot: Ballot, promised: Ballot | null): void {
+    if (isLower(ballot, promised)) return;
+    const what = `${this.id} refuses ${show(ballot)} ${where} as stale`;
+    this.#ledger.break("P1", `${what}; it has promised ${show(promised)}`);
   }
 
   /** It says that it voted: the disk must have that vote, or one of a higher ballot. */

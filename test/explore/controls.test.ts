@@ -12,6 +12,7 @@ const first = [
   ["acceptor-counted-twice", "learnedIsChosen", 7, 384],
   ["ballot-reused", "ballotsAreNew", 1, 3],
   ["ballots-counted-together", "learnedIsChosen", 16, 393_914],
+  ["first-proposal-refused", "P1", 5, 92],
   ["highest-vote-ignored", "P2c", 10, 2578],
   ["lower-ballot-accepted", "diskNeverFalls", 6, 173],
   ["promise-not-persisted", "durableBeforeSpoken", 1, 1],

@@ -14,6 +14,7 @@ import type { Broken } from "./broken.js";
 import { failedSyncIgnored } from "./failed-sync-ignored.js";
 import { feedStartedLate, handoverLeftOut, holeSkipped } from "./feeding.js";
 import { fenceIgnored } from "./fence-ignored.js";
+import { firstProposalRefused } from "./first-proposal-refused.js";
 import { helloNotSaid } from "./hello-not-said.js";
 import { highestVoteIgnored } from "./highest-vote-ignored.js";
 import { announcedTooEarly, windowIgnored } from "./leading.js";
@@ -51,6 +52,7 @@ export const BROKEN: readonly Broken[] = [
   failedSyncIgnored,
   feedStartedLate,
   fenceIgnored,
+  firstProposalRefused,
   handoverLeftOut,
   helloNotSaid,
   highestVoteIgnored,

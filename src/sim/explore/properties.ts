@@ -32,6 +32,7 @@ const OF_STATES = [
 const OF_MOVES = {
   diskNeverFalls: "promises and votes on a disk never fall, vanish or change",
   durableBeforeSpoken: "a promise, vote or refusal leaves only when its disk backs it",
+  P1: "a ballot is refused as stale only by who has promised a higher one",
   ballotsAreNew: "no ballot is begun twice",
   machinesGoOn: "no machine throws or halts",
   watermarkIsChosen: "every slot below anybody's watermark is chosen",
@@ -86,13 +87,18 @@ export function judgeDisk(
 
 /** Judges what an acceptor says against what its disk holds as the message leaves. */
 export function judgeSpoken(asked: Asked, disk: Actor["disk"], message: Message): Violation | null {
-  const property = "durableBeforeSpoken";
-  if (!asked.has(property)) return null;
-  const missing = unbacked(disk, message);
-  if (missing === null) return null;
+  const missing = asked.has("durableBeforeSpoken") ? unbacked(disk, message) : null;
+  if (missing !== null) {
+    const sentence = (acceptor: string) =>
+      `durable before spoken: ${acceptor} says ${missing}, which is not on its disk`;
+    return { property: "durableBeforeSpoken", sentence };
+  }
+  if (!asked.has("P1") || !("reason" in message) || message.reason !== "stale") return null;
+  const { ballot, promised } = message;
+  if (isLower(ballot, promised)) return null;
   const sentence = (acceptor: string) =>
-    `durable before spoken: ${acceptor} says ${missing}, which is not on its disk`;
-  return { property, sentence };
+    `P1: ${acceptor} refuses ${show(ballot)}, though it has promised ${show(promised)}`;
+  return { property: "P1", sentence };
 }
 
 /** Names what a message states and the disk does not back; null if it backs everything. */
