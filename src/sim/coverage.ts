@@ -72,6 +72,7 @@ const EXPECTED: readonly string[] = [
   "crowds",
   "roles moved",
   "roles added",
+  "runs without faults",
 ];
 
 /** Returns what should have happened and did not. */

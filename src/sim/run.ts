@@ -123,6 +123,7 @@ export class Run {
     const isBroken = () => this.violation !== null;
     clock.runUntil(isBroken, plan.calmMs);
     clock.runUntil(() => isBroken() || !this.faults.isHeld, LIVENESS_MS);
+    this.#judgeQuiet();
     if (isBroken()) return this.violation;
     endFaults(this);
     clock.runUntil(() => isBroken() || this.#isDone(), LIVENESS_MS);
@@ -155,13 +156,19 @@ export class Run {
     const disorder = this.histories.judge(this.plan.requests.every(isOnce));
     if (disorder !== null) ledger.break(disorder.invariant, disorder.sentence);
     this.coverage.count("values chosen", ledger.chosenCount);
+  }
+
+  /** Asked before the ending, which may take the leader away. */
+  #judgeQuiet(): void {
     const { weather, faults, setup } = this.plan;
     const isQuiet =
       faults.length === 0 && Object.keys(setup.rates).length === 0 && sameWeather(weather, CALM);
+    if (!isQuiet) return;
+    this.coverage.count("runs without faults");
     const elections = this.coverage.counts.get("elections") ?? 0;
-    if (isQuiet) this.coverage.count("runs without faults");
-    if (isQuiet && elections > 1) {
-      ledger.break("quietLeader", `${elections} elections although nothing went wrong`);
+    if (elections > 1) {
+      const sentence = `${elections} elections although nothing went wrong`;
+      this.monitor.ledger.break("quietLeader", sentence);
     }
   }
 
