@@ -17,6 +17,7 @@ interface SynodContext {
   readonly highestRound: number;
   readonly wish: unknown;
   readonly tokens: readonly string[];
+  readonly asked: number;
   readonly chosen: { readonly ballot: unknown; readonly value: unknown } | null;
 }
 
@@ -36,13 +37,14 @@ function liveAcceptor({ data }: { readonly data: object }): unknown {
 }
 
 function liveSynod(value: unknown, context: SynodContext): unknown {
-  const { attempt, attempts, highestRound, wish, tokens, chosen } = context;
+  const { attempt, attempts, highestRound, wish, tokens, asked, chosen } = context;
   if (value === "finished") return null;
   if (value === "decided") return [chosen?.ballot, chosen?.value];
   const kept = { wish, tokens: tokens.length, isFirst: attempts <= 1, highestRound };
   if (attempt === null || value === "backingOff") return kept;
   const { ballot, promises, proposed, voters } = attempt;
-  return value === "preparing" ? [kept, ballot, promises] : [kept, ballot, proposed, voters];
+  if (value === "preparing") return [kept, asked, ballot, promises];
+  return [kept, ballot, proposed, voters];
 }
 
 function liveProposer(
