@@ -330,7 +330,8 @@ export class Faults {
   /** Puts an acceptor's store back to what it was, and sees that the living do not let it in. */
   #tryOlderCopy({ acceptor, backMs }: Extract<Fault, { kind: "olderCopy" }>): void {
     const file = this.#world.files.get(`acceptor ${acceptor}`);
-    if (file === undefined) return;
+    // A rotten disk has nothing to copy.
+    if (file === undefined || this.ruined.has(acceptor)) return;
     const older = new OlderCopy(this.#world, this.#network, this.#codec, file, acceptor);
     this.#later(backMs, () => {
       const name = this.#processOf("acceptor", acceptor);

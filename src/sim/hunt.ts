@@ -1,7 +1,7 @@
 /** A hunt: many seeds, one after the other, and what they saw together. */
 import type { Violation } from "./ledger.js";
 import { drawPlan, type Plan } from "./plan.js";
-import { type RunOptions, runPlan } from "./run.js";
+import { type RunOptions, type RunResult, runPlan } from "./run.js";
 
 /** What some seeds came to. Plain data, so that it can cross from one thread to another. */
 export interface Catch {
@@ -26,7 +26,7 @@ export function hunt(from: number, to: number, options: HuntOptions = {}): Catch
   for (let seed = from; seed < to; seed++) {
     const drawn = drawPlan(seed);
     const plan = options.narrow?.(drawn) ?? drawn;
-    const result = runPlan(plan, options);
+    const result = runSeed(plan, options);
     virtualMs += result.virtualMs;
     for (const [what, by] of result.coverage.counts) {
       counts.set(what, (counts.get(what) ?? 0) + by);
@@ -37,4 +37,14 @@ export function hunt(from: number, to: number, options: HuntOptions = {}): Catch
     }
   }
   return { from, to, counts: [...counts], virtualMs, found: null };
+}
+
+/** @throws Error of the simulator itself; it names the seed, so that it can be run again */
+function runSeed(plan: Plan, options: RunOptions): RunResult {
+  try {
+    return runPlan(plan, options);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`the simulator failed at seed ${plan.seed}: ${why}`, { cause: error });
+  }
 }

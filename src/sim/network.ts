@@ -98,17 +98,12 @@ export class Network {
     if (from === undefined || this.isHeld) return [usual];
     const isBlocked = from !== to && (this.#blocked.get(`${from}>${to}`) ?? 0) > 0;
     if (isBlocked || this.isCut(message.subject)) {
-      this.#coverage.count("messages blocked");
-      return [];
+      return this.#lose("messages blocked", message);
     }
     const { loss, repeat, reorder, late } = this.weather;
     const lost = this.#muffled.has(from) ? Math.max(loss, 0.5) : loss;
     if (lost > 0 && random.next() < lost) {
-      this.#coverage.count("messages lost");
-      if (this.#isPartOfPromise(message.subject, message.payload)) {
-        this.#coverage.count("promise parts lost");
-      }
-      return [];
+      return this.#lose("messages lost", message);
     }
     const copies = [this.#delay(usual, reorder, late, from)];
     if (repeat > 0 && random.next() < repeat) {
@@ -116,6 +111,12 @@ export class Network {
       copies.push(usual + random.next() * REORDER_MS);
     }
     return copies;
+  }
+
+  #lose(what: string, { subject, payload }: Delivery["message"]): readonly number[] {
+    this.#coverage.count(what);
+    if (this.#isPartOfPromise(subject, payload)) this.#coverage.count("promise parts lost");
+    return [];
   }
 
   #inOrder(from: string | undefined, to: string, latencyMs: number): number {
