@@ -59,9 +59,10 @@ function refusal(code: Refused["code"], session: string, fromNumber: number): Re
 function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
   const { data } = context;
   const told: Effect[] = [];
-  for (const session of settled.opened) {
+  for (const { session, openedIn } of settled.opened) {
     const client = clientOf(data, session);
-    if (client !== null) told.push(send("session", client, { type: "session-opened", session }));
+    if (client === null) continue;
+    told.push(send("session", client, { type: "session-opened", session, openedIn }));
   }
   for (const [session, results] of settled.results) {
     const client = clientOf(data, session);
@@ -211,7 +212,8 @@ export const gatewayMachine = setup({
         if (message.fresh) openSession(data, from.id, session, id);
         else {
           attachSession(data, from.id, session);
-          answers.push(send("session", from.id, { type: "session-opened", session }));
+          const opened = { type: "session-opened" as const, session, openedIn: null };
+          answers.push(send("session", from.id, opened));
         }
       }
       forgetIdle(data, context.cluster.limits);

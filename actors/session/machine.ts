@@ -144,7 +144,10 @@ export const sessionMachine = setup({
     attach: assign((args) => {
       assertEvent(args.event, "session-opened");
       const nowMs = nowOf(args);
-      const gateway = args.event.received[0]?.from.id ?? null;
+      const { from, message } = args.event.received[0] as (typeof args.event.received)[0];
+      const gateway = from.id;
+      // Another slot is a later opening: what this session asked is of the first.
+      args.context.data.openedIn ??= message.openedIn;
       rewind(args.context.data, 1);
       return { gateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
     }),

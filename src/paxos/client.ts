@@ -63,6 +63,8 @@ const OVERHEAD_BYTES = 24;
 export class ClientState {
   /** 32 hexadecimal digits. */
   readonly session: string;
+  /** The slot in which it was opened, as it was told first; null as long as it was not told. */
+  openedIn: number | null = null;
   /** Submitted and without a number, by token, in order. */
   waiting = new Map<number, Submission>();
   waitingBytes = 0;
@@ -80,6 +82,7 @@ export class ClientState {
   /** Makes a copy that shares no changeable part. */
   clone(): ClientState {
     const copy = new ClientState(this.session);
+    copy.openedIn = this.openedIn;
     copy.waiting = new Map(this.waiting);
     copy.waitingBytes = this.waitingBytes;
     copy.open = new Map([...this.open].map(([number, request]) => [number, { ...request }]));
@@ -154,7 +157,7 @@ export function noteRefusal(state: ClientState, from: number): void {
  * request whose result was evicted would never be answered.
  */
 export function takeRequests(state: ClientState, limits: Limits): ClientRequests[] {
-  const batches = new Batches(state.session, answeredBelow(state));
+  const batches = new Batches(state, answeredBelow(state));
   if (state.sentBelow < state.nextNumber) {
     for (const request of state.open.values()) {
       if (request.number >= state.sentBelow) batches.add(request);
@@ -180,12 +183,12 @@ export function takeRequests(state: ClientState, limits: Limits): ClientRequests
 class Batches {
   readonly messages: ClientRequests[] = [];
   readonly answeredBelow: number;
-  readonly #session: string;
+  readonly #state: ClientState;
   #requests: ClientRequests["requests"][number][] = [];
   #bytes = 0;
 
-  constructor(session: string, answeredBelow: number) {
-    this.#session = session;
+  constructor(state: ClientState, answeredBelow: number) {
+    this.#state = state;
     this.answeredBelow = answeredBelow;
   }
 
@@ -210,9 +213,10 @@ class Batches {
     this.#bytes = 0;
     this.messages.push({
       type: "request",
-      session: this.#session,
+      session: this.#state.session,
       answeredBelow: this.answeredBelow,
       requests: this.#requests,
+      openedIn: this.#state.openedIn,
     });
   }
 }

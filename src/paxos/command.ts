@@ -22,6 +22,11 @@ export interface Request {
   readonly kind: "request";
   /** 32 hexadecimal digits, drawn by the client. */
   readonly session: string;
+  /**
+   * The slot in which the session was opened, as its client was told; null: not known, it is meant
+   * for whichever opening the table holds (commands of wire version 1).
+   */
+  readonly openedIn: number | null;
   /** 1, 2, 3 … within the session. */
   readonly number: number;
   /** The client has the result of every request of a lower number. */
@@ -37,7 +42,8 @@ export interface Request {
   readonly body: Uint8Array;
 }
 
-const KIND = { request: 1, open: 2 } as const;
+/** Kinds on disk and on the wire; a number is never used for another layout. */
+const KIND = { requestOfAnyOpening: 1, open: 2, request: 3 } as const;
 
 /** Writes a command as the opaque blob that batches carry. */
 export function encodeCommand(command: Command): Uint8Array {
@@ -45,8 +51,11 @@ export function encodeCommand(command: Command): Uint8Array {
     const writer = new ByteWriter(64).u8(KIND.open);
     return writer.hex(command.session).text(command.gateway).finish();
   }
-  return new ByteWriter(command.body.length + 80)
-    .u8(KIND.request)
+  const { openedIn } = command;
+  const writer = new ByteWriter(command.body.length + 88);
+  if (openedIn === null) writer.u8(KIND.requestOfAnyOpening);
+  else writer.u8(KIND.request).u53(openedIn);
+  return writer
     .hex(command.session)
     .u53(command.number)
     .u53(command.answeredBelow)
@@ -72,7 +81,10 @@ export function decodeCommand(blob: Uint8Array): Command {
     if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
     return { kind: "open", session, gateway };
   }
-  if (kind !== KIND.request) throw new MalformedBytes(`a command of unknown kind ${kind}`);
+  if (kind !== KIND.request && kind !== KIND.requestOfAnyOpening) {
+    throw new MalformedBytes(`a command of unknown kind ${kind}`);
+  }
+  const openedIn = kind === KIND.request ? reader.u53() : null;
   const session = reader.hex(16);
   const number = reader.u53();
   const answeredBelow = reader.u53();
@@ -86,6 +98,7 @@ export function decodeCommand(blob: Uint8Array): Command {
   return {
     kind: "request",
     session,
+    openedIn,
     number,
     answeredBelow,
     gateway,

@@ -5,7 +5,7 @@
  * Order: the commands of one session go to the leader in the order of their numbers; a lost message
  * shows as `early` outcomes, and everything from the number awaited is sent again.
  */
-import { encodeCommand } from "./command.js";
+import { decodeCommand, encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
 import { resendFrom } from "./gateway-sending.js";
 import type { Limits } from "./limits.js";
@@ -13,12 +13,15 @@ import type { ClientRequests, Outcome } from "./messages.js";
 
 /** Askers that are told of one request; of more only the latest, who still wait. */
 const TOKENS_MAX = 8;
+/** Stands for the slot of an opening that is still to be told: what is held does not grow by it. */
+const UNTOLD = 0;
+
 /** A command whose outcome is awaited. */
 export interface Pending {
   readonly session: string;
   /** 0: the command that opens the session. */
   readonly number: number;
-  readonly blob: Uint8Array;
+  blob: Uint8Array;
   /** Who asked through a door; several if a client asked again under its idempotency id. */
   readonly tokens: string[];
   /** The idempotency id of a door's request; "" for none, and for a session's request. */
@@ -32,6 +35,8 @@ export interface Pending {
 export interface ClientSession {
   /** The client it is served for; null for the gateway's own. */
   readonly client: string | null;
+  /** Of the gateway's own: the slot in which it was opened, as the log told. */
+  openedIn: number | null;
   /** In order of number. */
   readonly pending: Map<number, Pending>;
   /** The highest number ever held here. */
@@ -67,7 +72,7 @@ export class GatewayState {
 /** Says who is told what after outcomes came. */
 export interface Settled {
   readonly results: ReadonlyMap<string, Extract<Outcome, { kind: "done" }>[]>;
-  readonly opened: readonly string[];
+  readonly opened: readonly { readonly session: string; readonly openedIn: number | null }[];
   readonly expired: readonly { readonly session: string; readonly client: string | null }[];
   readonly receipts: readonly {
     readonly token: string;
@@ -82,6 +87,7 @@ function serve(state: GatewayState, client: string | null, id: string): ClientSe
   const pending = known?.pending ?? new Map<number, Pending>();
   const session = {
     client,
+    openedIn: known === undefined ? UNTOLD : known.openedIn,
     pending,
     highest: known?.highest ?? 0,
     resent: null,
@@ -179,10 +185,11 @@ export function holdRequests(
       break;
     }
     const { number, log, id, valueType: type, body } = request;
-    const { answeredBelow } = message;
+    const { answeredBelow, openedIn } = message;
     const blob = encodeCommand({
       kind: "request",
       session: message.session,
+      openedIn,
       number,
       answeredBelow,
       gateway,
@@ -234,6 +241,7 @@ export function holdProposal(
   const blob = encodeCommand({
     kind: "request",
     session: state.ownSession,
+    openedIn: session.openedIn,
     number,
     answeredBelow: Math.max(oldest ?? number, 1),
     gateway,
@@ -259,6 +267,18 @@ function forget(state: GatewayState, session: ClientSession, pending: Pending): 
   pending.sentMs ??= 0; // if it still stands in `toSend`, it is passed over
 }
 
+/** Puts the slot of the opening into what was held for the gateway's own session meanwhile. */
+function noteOpened(state: GatewayState, session: ClientSession, openedIn: number | null): void {
+  session.openedIn = openedIn;
+  for (const pending of session.pending.values()) {
+    const command = decodeCommand(pending.blob);
+    if (command.kind !== "request") continue;
+    state.heldBytes -= pending.blob.length;
+    pending.blob = encodeCommand({ ...command, openedIn });
+    state.heldBytes += pending.blob.length;
+  }
+}
+
 /** Takes outcomes in, and says whom to tell. A repeat of one that was told is passed over. */
 export function settle(
   state: GatewayState,
@@ -268,7 +288,7 @@ export function settle(
 ): Settled {
   const results = new Map<string, Extract<Outcome, { kind: "done" }>[]>();
   const receipts: { token: string; outcome: Extract<Outcome, { kind: "done" }> }[] = [];
-  const opened: string[] = [];
+  const opened: { session: string; openedIn: number | null }[] = [];
   const expired: { session: string; client: string | null }[] = [];
   const lost: string[] = [];
   for (const outcome of outcomes) {
@@ -295,8 +315,10 @@ export function settle(
     session.patience = 1;
     // The client has its result from another gateway: nobody here waits for it.
     if (outcome.kind === "answered") continue;
-    if (outcome.kind === "opened") opened.push(outcome.session);
-    else if (pending.tokens.length > 0) {
+    if (outcome.kind === "opened") {
+      if (session.client === null) noteOpened(state, session, outcome.openedIn);
+      opened.push(outcome);
+    } else if (pending.tokens.length > 0) {
       for (const token of pending.tokens) receipts.push({ token, outcome });
     } else if (session.client !== null) {
       const told = results.get(outcome.session);

@@ -59,11 +59,9 @@ export function applyEntry(state: LogState, entry: ChosenEntry): Applied {
   const { commands, unreadable } = readCommands(entry.value);
   for (const command of commands) {
     if (command.kind === "open") {
-      state.sessions.open(command.session);
-      outcomes.push({
-        gateway: command.gateway,
-        outcome: { kind: "opened", session: command.session },
-      });
+      const { session, gateway } = command;
+      const openedIn = state.sessions.open(session, entry.slot);
+      outcomes.push({ gateway, outcome: { kind: "opened", session, openedIn } });
       continue;
     }
     const outcome = applyRequest(state, command, entry, entries);

@@ -380,7 +380,8 @@ export type Outcome =
       readonly ballot: Ballot;
       readonly by: readonly string[];
     }
-  | { readonly kind: "opened"; readonly session: string }
+  /** `openedIn`: the slot; null: it was not told (wire version 1). */
+  | { readonly kind: "opened"; readonly session: string; readonly openedIn: number | null }
   /** A request came before its predecessor took effect; `expected` is the number awaited. */
   | {
       readonly kind: "early";
@@ -412,6 +413,8 @@ export interface OpenSession {
 export interface SessionOpened {
   readonly type: "session-opened";
   readonly session: string;
+  /** The slot in which it was opened; null: elsewhere, the session knows. */
+  readonly openedIn: number | null;
 }
 
 /** Requests of one session, in order of number. session → its gateway; again after a silence. */
@@ -426,6 +429,8 @@ export interface ClientRequests {
     readonly valueType: BodyType;
     readonly body: Uint8Array;
   }[];
+  /** The slot in which the session was opened, as it was told first. */
+  readonly openedIn: number | null;
 }
 
 /** Results, and refusals of single requests. gateway → session. */

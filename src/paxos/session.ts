@@ -1,6 +1,9 @@
 /**
  * Sessions: how a request takes effect once, in order, whoever leads and however often it is sent.
  *
+ * A session is told apart by the slot that opened it: an `open` that comes late may bring back the
+ * id of a session that was evicted, and requests of the evicted one must not take effect in it.
+ *
  * A function of the log alone: every learner and replica that applies the same commands in the same
  * order has the same table, and evicts the same entries. No clock is read.
  *
@@ -29,6 +32,8 @@ export type Verdict =
   | { readonly kind: "expired" };
 
 interface Session {
+  /** The slot in which it was opened. */
+  readonly openedIn: number;
   last: number;
   readonly results: Map<number, Result>;
 }
@@ -54,22 +59,28 @@ export class SessionTable {
   clone(): SessionTable {
     const copy = new SessionTable(this.#limits);
     copy.#sessions = new Map(
-      [...this.#sessions].map(([id, { last, results }]) => [
+      [...this.#sessions].map(([id, session]) => [
         id,
-        { last, results: new Map(results) },
+        { ...session, results: new Map(session.results) },
       ]),
     );
     copy.#ids = new Map(this.#ids);
     return copy;
   }
 
-  /** Opens a session; one that is open stays as it is. Evicts the longest unused for room. */
-  open(id: string): void {
-    const known = this.#sessions.get(id);
-    this.#use(id, known ?? { last: 0, results: new Map() });
-    if (this.#sessions.size <= this.#limits.sessionsMax) return;
+  /**
+   * Opens a session; one that is open stays as it is. Evicts the longest unused for room.
+   *
+   * @returns the slot in which it was opened
+   */
+  open(id: string, slot: number): number {
+    const session = this.#sessions.get(id) ?? { openedIn: slot, last: 0, results: new Map() };
+    this.#use(id, session);
     const [oldest] = this.#sessions.keys();
-    if (oldest !== undefined) this.#sessions.delete(oldest);
+    if (oldest !== undefined && this.#sessions.size > this.#limits.sessionsMax) {
+      this.#sessions.delete(oldest);
+    }
+    return session.openedIn;
   }
 
   #use(id: string, session: Session): void {
@@ -81,6 +92,9 @@ export class SessionTable {
   judge(request: Request): Verdict {
     const session = this.#sessions.get(request.session);
     if (session === undefined) return { kind: "expired" };
+    if (request.openedIn !== null && request.openedIn !== session.openedIn) {
+      return { kind: "expired" };
+    }
     this.#use(request.session, session);
     for (const number of session.results.keys()) {
       if (number >= request.answeredBelow) break;

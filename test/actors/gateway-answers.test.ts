@@ -41,7 +41,9 @@ const results = (...numbers: number[]): Effect =>
       by: ["a1", "a2"],
     })),
   });
-const isOpen = send("session", "c1", { type: "session-opened", session: SESSION });
+const isOpenIn = (openedIn: number | null) =>
+  send("session", "c1", { type: "session-opened", session: SESSION, openedIn });
+const isOpen = isOpenIn(3);
 const receipt = (token: string, number: number): Effect => ({
   kind: "reply",
   token,
@@ -64,7 +66,7 @@ describe("a session", () => {
 
   it("that was open before is served at once: its requests will tell if it is known", () => {
     const bench = routing();
-    expect(bench.take(open(false))).toEqual([isOpen]);
+    expect(bench.take(open(false))).toEqual([isOpenIn(null)]);
     expect(bench.take(request([4]))).toEqual([proposes("p1", clients(4))]);
   });
 

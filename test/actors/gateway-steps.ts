@@ -63,7 +63,14 @@ export const done = (session: string, number: number): Outcome => ({
   by: ["a1", "a2"],
 });
 
-export const opened = (session: string): Outcome => ({ kind: "opened", session });
+/** The slot in which sessions are opened here. */
+const OPENED_IN = 3;
+
+export const opened = (session: string): Outcome => ({
+  kind: "opened",
+  session,
+  openedIn: OPENED_IN,
+});
 export const expired = (session: string): Outcome => ({ kind: "expired", session, number: 1 });
 
 export const open = (fresh = true, session = SESSION) =>
@@ -82,6 +89,7 @@ export const request = (numbers: readonly number[], nowMs = START_MS, body = "v"
         valueType: "string" as const,
         body: value(body),
       })),
+      openedIn: OPENED_IN,
     },
     c1,
     nowMs,
@@ -111,6 +119,7 @@ const command = (session: string, number: number, text: string, answeredBelow = 
   encodeCommand({
     kind: "request",
     session,
+    openedIn: OPENED_IN,
     number,
     answeredBelow,
     gateway: "g1",

@@ -38,10 +38,11 @@ export const learner = (rest: Partial<RoleInput> = {}) =>
 export const opening = (gateway = "g1") =>
   encodeCommand({ kind: "open", session: SESSION, gateway });
 
-export const request = (number: number, text: string, gateway = "g1") =>
+export const request = (number: number, text: string, gateway = "g1", openedIn = 0) =>
   encodeCommand({
     kind: "request",
     session: SESSION,
+    openedIn,
     number,
     answeredBelow: 1,
     gateway,

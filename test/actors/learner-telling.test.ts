@@ -34,7 +34,7 @@ import {
 
 const outcomes = (gateway: string, appliedWatermark: number, told: Outcome[]): Effect =>
   send("gateway", gateway, { type: "outcomes", learner: "l1", appliedWatermark, outcomes: told });
-const opened: Outcome = { kind: "opened", session: SESSION };
+const opened: Outcome = { kind: "opened", session: SESSION, openedIn: 0 };
 const done = (slot: number): Outcome => ({
   kind: "done",
   session: SESSION,

@@ -146,7 +146,7 @@ describe("a value is known (PMS §2.3)", () => {
 
   it("and a no-op takes no position, an unreadable command is counted", () => {
     const bench = learner();
-    const odd = encodeBatch([opening(), value("?"), request(1, "v2")]);
+    const odd = encodeBatch([opening(), value("?"), request(1, "v2", "g1", 2)]);
     bench.take(accept(0, 3, { values: [NOOP, value("?"), odd] }));
     expect(bench.take(chosen(0, 3))).toEqual([
       publishes({ ...feedEntry(2), position: 1 }),

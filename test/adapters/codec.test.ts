@@ -154,6 +154,21 @@ describe("the bytes of a wire version", () => {
     }
   });
 
+  it("of the version before are read, with what it did not say as null", () => {
+    const before = fileURLToPath(
+      new URL(`../golden/messages.v${wireVersion - 1}.json`, import.meta.url),
+    );
+    const recorded = JSON.parse(readFileSync(before, "utf8")) as Record<string, string>;
+    const withNull = (message: unknown): unknown =>
+      JSON.parse(JSON.stringify(message, (name, value) => (name === "openedIn" ? null : value)));
+    expect(Object.keys(recorded)).toEqual([...VERBS]);
+    for (const verb of VERBS) {
+      const read = codec.decode(verb, Buffer.from(recorded[verb] ?? "", "hex"));
+      const { message } = read as Envelope;
+      expect(JSON.parse(JSON.stringify(message)), verb).toEqual(withNull(examples[verb]));
+    }
+  });
+
   it("show every role", () => {
     expect(new Set(VERBS.map((verb) => exampleSender(verb).role))).toEqual(new Set(ROLES));
   });

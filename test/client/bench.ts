@@ -184,12 +184,12 @@ export class FakeGateway {
 
   #open(client: string, { session, fresh }: OpenSession): void {
     this.opened++;
-    if (fresh) this.#log.table.open(session);
-    this.say(client, { type: "session-opened", session });
+    const openedIn = fresh ? this.#log.table.open(session, this.opened) : null;
+    this.say(client, { type: "session-opened", session, openedIn });
   }
 
   #serve(client: string, message: ClientRequests): void {
-    const { session, answeredBelow } = message;
+    const { session, openedIn, answeredBelow } = message;
     this.heard.push(...message.requests.map(({ number }) => number));
     const code = this.refuses?.(message) ?? null;
     if (code === "silent") return;
@@ -202,8 +202,8 @@ export class FakeGateway {
     const { table, bodies } = this.#log;
     for (const { number, log, id, valueType: type, body } of message.requests) {
       const gateway = this.id;
-      const request = { kind: "request" as const, session, number, answeredBelow, gateway };
-      const whole = { ...request, log, id, type, body };
+      const request = { kind: "request" as const, session, openedIn, number, answeredBelow };
+      const whole = { ...request, gateway, log, id, type, body };
       const verdict = table.judge(whole);
       if (verdict.kind === "expired") {
         const code = "session_expired" as const;

@@ -5,103 +5,46 @@
  * range is promised, the timer is looked at, not compared.
  */
 import { describe, expect, it } from "vitest";
-import type { SessionContext } from "../../actors/session/context.js";
 import { sessionMachine } from "../../actors/session/machine.js";
-import { broadcast, type Effect, type Settlement, send } from "../../src/actor/effect.js";
+import { send } from "../../src/actor/effect.js";
 import { SESSION_ROLE } from "../../src/client/session.js";
-import { CLIENT_BOUNDS, type Submission } from "../../src/paxos/client.js";
-import type { ClientRequests, Refused, Results } from "../../src/paxos/messages.js";
+import { CLIENT_BOUNDS } from "../../src/paxos/client.js";
+import type { ClientRequests } from "../../src/paxos/messages.js";
 import {
   Bench,
-  ballot,
   heard,
   heardTogether,
   roleInput,
   START_MS,
-  sender,
   testCluster,
   timerCancelled,
   timerSet,
 } from "../support/steps.js";
-
-const SESSION = "5e".repeat(16);
-const RETRY_MS = testCluster().limits.retryDelayMs;
-const g1 = sender("gateway", "g1");
-const g2 = sender("gateway", "g2");
-
-const opened = (session = SESSION) => ({ type: "session-opened" as const, session });
-const openFresh = broadcast("gateway", { type: "open-session", session: SESSION, fresh: true });
-const reattach = broadcast("gateway", { type: "open-session", session: SESSION, fresh: false });
-
-function submission(token: number, bytes = 1): Submission {
-  return { token, log: "", id: "", valueType: "bytes", body: new Uint8Array(bytes).fill(token) };
-}
-
-const submit = (...requests: Submission[]) => ({ type: "submit", requests, nowMs: START_MS });
-const withdraw = (...tokens: number[]) => ({ type: "withdraw", tokens, nowMs: START_MS });
-const at = (type: string, nowMs = START_MS) => ({ type, nowMs });
-
-/** Requests as a message: `tokens` from number `first` on. */
-function requests(first: number, tokens: readonly number[], answeredBelow = 1): ClientRequests {
-  return {
-    type: "request",
-    session: SESSION,
-    answeredBelow,
-    requests: tokens.map((token, index) => {
-      const { log, id, valueType, body } = submission(token);
-      return { number: first + index, log, id, valueType, body };
-    }),
-  };
-}
-
-function results(numbers: readonly number[], session = SESSION): Results {
-  const one = (number: number) => ({
-    number,
-    position: number,
-    slot: number,
-    ballot: ballot(1),
-    by: ["a1"],
-  });
-  return { type: "results", session, results: numbers.map(one) };
-}
-
-function refused(code: Refused["code"], fromNumber = 1, retryAfterMs = 100): Refused {
-  return { type: "refused", session: SESSION, fromNumber, code, retryAfterMs };
-}
-
-const settle = (...settlements: Settlement[]): Effect => ({ kind: "settle", settlements });
-const done = (token: number, number = token): Settlement => ({
-  kind: "done",
-  token,
-  position: number,
-  slot: number,
-  ballot: ballot(1),
-  by: ["a1"],
-});
-const failed = (
-  token: number,
-  code: (Settlement & { kind: "failed" })["code"],
-  mayHaveHappened: boolean,
-): Settlement => ({ kind: "failed", token, code, mayHaveHappened });
-
-const toG1 = (message: ClientRequests) => send("gateway", "g1", message);
-
-function starting(): Bench {
-  return new Bench(sessionMachine, roleInput({ id: SESSION }));
-}
-
-/** A session that g1 serves, with these tokens on their way. */
-function serving(...tokens: number[]): Bench {
-  const bench = starting();
-  bench.take(heard(opened(), g1));
-  expect(bench.state).toBe("open.idle");
-  if (tokens.length > 0) bench.take(submit(...tokens.map((token) => submission(token))));
-  return bench;
-}
-
-/** Effects without timers. */
-const said = (bench: Bench) => bench.effects.filter(({ kind }) => !/Timer$/.test(kind));
-const context = (bench: Bench) => bench.snapshot.context as SessionContext;
+import {
+  at,
+  context,
+  done,
+  failed,
+  g1,
+  g2,
+  OPENED_IN,
+  opened,
+  openFresh,
+  RETRY_MS,
+  reattach,
+  refused,
+  requests,
+  results,
+  SESSION,
+  said,
+  serving,
+  settle,
+  starting,
+  submission,
+  submit,
+  toG1,
+  withdraw,
+} from "./session-steps.js";
 
 describe("opening", () => {
   it("asks any gateway at once, and again after each silence, longer each time", () => {
@@ -126,6 +69,22 @@ describe("opening", () => {
       toG1(requests(1, [1, 2])),
       expect.objectContaining({ kind: "setTimer" }),
     ]);
+  });
+
+  it("asks of the opening it was told first, whatever later one another gateway tells of", () => {
+    const bench = serving(1);
+    bench.take(heard(refused("stopped"), g1));
+    expect(bench.state).toBe("reattaching");
+    bench.take(heard(opened(SESSION, OPENED_IN + 5), g2));
+    const again = send("gateway", "g2", requests(1, [1]));
+    expect(said(bench)).toContainEqual(again);
+  });
+
+  it("asks of an opening that it was not told, in a cluster that tells none", () => {
+    const bench = starting();
+    bench.take(heard(opened(SESSION, null), g1));
+    bench.take(submit(submission(1)));
+    expect(said(bench)).toContainEqual(toG1({ ...requests(1, [1]), openedIn: null }));
   });
 
   it("drops what never left when nobody waits for it, and leaves no gap", () => {

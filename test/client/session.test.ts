@@ -206,7 +206,7 @@ describe("a session that the log has forgotten", () => {
     await bench.run(client.propose("a"));
     const [serving, other] = sorted(run);
     for (let n = 0; n <= bench.cluster.limits.sessionsMax; n++) {
-      log.table.open(n.toString(16).padStart(32, "0"));
+      log.table.open(n.toString(16).padStart(32, "0"), n);
     }
     const big = new Uint8Array(400 * 1024);
     const calls = Array.from({ length: 12 }, () => new Watched(client.propose(big)));

@@ -28,6 +28,7 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   fc.record({
     kind: fc.constant("request" as const),
     session,
+    openedIn: fc.option(fc.maxSafeNat()),
     number: numbers,
     answeredBelow: numbers,
     gateway: name,
@@ -57,6 +58,24 @@ describe("a command", () => {
     );
   });
 
+  it("has these bytes, for ever: it stands in logs", () => {
+    const session = "00112233445566778899aabbccddeeff";
+    const asked = { session, number: 7, answeredBelow: 6, gateway: "g1", log: "", id: "order-1" };
+    const body = Uint8Array.of(104, 105);
+    const request = { kind: "request", ...asked, type: "string", body } as const;
+    const rest = `${session}0700000000000000060000000000000002673100076f726465722d31016869`;
+    const golden: [Command, string][] = [
+      [{ kind: "open", session, gateway: "g1" }, `02${session}026731`],
+      [{ ...request, openedIn: 299 }, `032b01000000000000${rest}`],
+      [{ ...request, openedIn: null }, `01${rest}`],
+    ];
+    for (const [command, hex] of golden) {
+      expect(Buffer.from(encodeCommand(command)).toString("hex")).toBe(hex);
+      const read = decodeCommand(Uint8Array.from(Buffer.from(hex, "hex")));
+      expect(read).toEqual(command);
+    }
+  });
+
   it("that is cut off before its body is refused", () => {
     fc.assert(
       fc.property(commands, fc.nat(), (command, at) => {
@@ -84,6 +103,7 @@ describe("a command", () => {
     const request = {
       kind: "request",
       session: "0".repeat(32),
+      openedIn: 5,
       number: 0,
       answeredBelow: 0,
       gateway: "g",

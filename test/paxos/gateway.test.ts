@@ -41,7 +41,8 @@ describe("holding and sending", () => {
     const opening = bench.take();
     expect(opening.flatMap(({ commands }) => commands)).toHaveLength(1);
     expect(bench.sent()).toEqual([]);
-    expect(bench.hear(...bench.choose(...opening)).opened).toEqual([session]);
+    const told = bench.hear(...bench.choose(...opening));
+    expect(told.opened).toMatchObject([{ session, openedIn: 0 }]);
     expect(bench.sent()).toEqual(["1", "2"]);
   });
 
@@ -159,9 +160,9 @@ describe("a client that went to another gateway", () => {
     bench.hold(session, 1, 2);
     const sent = bench.take();
     bench.choose(...sent); // the outcomes are told to the other gateway
-    const asked = { session, number: 3, answeredBelow: 3, gateway: "g2", log: "", id: "" };
+    const asked = { session, openedIn: null, number: 3, answeredBelow: 3, gateway: "g2" };
     const body = Uint8Array.of(1);
-    const blob = encodeCommand({ kind: "request", ...asked, type: "bytes", body });
+    const blob = encodeCommand({ kind: "request", ...asked, log: "", id: "", type: "bytes", body });
     bench.choose({ type: "propose", commands: [blob] }); // it has the results of 1 and 2
     bench.sendAllAgain();
     const { results } = bench.hear(...bench.choose(...bench.take()));
@@ -218,6 +219,40 @@ describe("doors", () => {
     bench.holdDoor("t11", "order-1"); // it is not awaited any more: the log knows it
     expect(bench.hear(...bench.choose(...bench.take())).receipts).toHaveLength(1);
     expect(bench.bodies()).toEqual(["t1"]);
+  });
+
+  it("held before the session is open name the slot in which it then is", () => {
+    const bench = new GatewayBench();
+    bench.choose({ type: "propose", commands: [] }); // so that it is not slot 0
+    bench.openOwn();
+    const opening = bench.take();
+    bench.holdDoor("d1");
+    const { heldBytes } = bench.state;
+    const [before] = bench.state.sessions.get(bench.state.ownSession)?.pending.values() ?? [];
+    bench.hear(...bench.choose(...opening));
+    expect(bench.state.heldBytes).toBe(heldBytes - (before?.blob.length ?? 0));
+    bench.holdDoor("d2");
+    const blobs = bench.take().flatMap(({ commands }) => commands);
+    expect(blobs.map(decodeCommand)).toMatchObject([{ openedIn: 1 }, { openedIn: 1 }]);
+    bench.choose({ type: "propose", commands: blobs });
+    expect(bench.bodies()).toEqual(["d1", "d2"]);
+  });
+
+  it("of a session opened late, after it was evicted, take no effect again", () => {
+    const bench = new GatewayBench({ sessionsMax: 1 });
+    bench.openOwn();
+    const opening = bench.take();
+    bench.hear(...bench.choose(...opening));
+    bench.holdDoor("d1");
+    const asked = bench.take();
+    bench.choose(...asked);
+    bench.open("s");
+    bench.choose(...bench.take());
+    expect(bench.choose(...opening, ...asked)).toMatchObject([
+      { kind: "opened", openedIn: 3 },
+      { kind: "expired", number: 1 },
+    ]);
+    expect(bench.bodies()).toEqual(["d1"]);
   });
 
   it("are refused before the gateway has a session", () => {
@@ -321,8 +356,9 @@ describe("sessions come and go", () => {
     bench.openOwn();
     const names = ["s", "t", "u", "v"];
     for (const name of names) bench.open(name);
-    const outcomes = names.map((name) => ({ kind: "opened" as const, session: sessionId(name) }));
-    bench.hear(...outcomes.slice(1), { kind: "opened", session: bench.state.ownSession });
+    const isOpen = (session: string) => ({ kind: "opened" as const, session, openedIn: 0 });
+    const outcomes = names.map((name) => isOpen(sessionId(name)));
+    bench.hear(...outcomes.slice(1), isOpen(bench.state.ownSession));
     forgetIdle(bench.state, bench.limits);
     expect([...bench.state.sessions.keys()]).toEqual([bench.state.ownSession, sessionId("s")]);
     expect(clientOf(bench.state, sessionId("v"))).toBeNull();
@@ -331,7 +367,7 @@ describe("sessions come and go", () => {
   it("passes over outcomes of what it does not hold", () => {
     const { bench, session } = opened();
     const before = structuredClone([...bench.state.sessions.keys()]);
-    bench.hear({ kind: "opened", session: sessionId("x") });
+    bench.hear({ kind: "opened", session: sessionId("x"), openedIn: 0 });
     bench.hear({ kind: "early", session, number: 9, expected: 1 });
     expect([...bench.state.sessions.keys()]).toEqual(before);
     expect(bench.sent()).toEqual([]);

@@ -22,11 +22,18 @@ function opening(session: string): Uint8Array {
   return encodeCommand({ kind: "open", session: sessionId(session), gateway: "g1" });
 }
 
-function asking(session: string, number: number, answeredBelow = 1, id = ""): Uint8Array {
+function asking(
+  session: string,
+  number: number,
+  answeredBelow = 1,
+  id = "",
+  openedIn: number | null = null,
+): Uint8Array {
   const text = `${session}/${number}`;
   const command: Command = {
     kind: "request",
     session: sessionId(session),
+    openedIn,
     number,
     answeredBelow,
     gateway: "g1",

@@ -11,7 +11,8 @@ import { type Result, SessionTable, type Verdict } from "../../src/paxos/session
 
 function request(session: string, number: number, rest: Partial<Request> = {}): Request {
   const body = { gateway: "g1", log: "", id: "", type: "bytes", body: Uint8Array.of(1) } as const;
-  return { kind: "request", session, number, answeredBelow: 1, ...body, ...rest };
+  const asked = { session, openedIn: null, number, answeredBelow: 1 };
+  return { kind: "request", ...asked, ...body, ...rest };
 }
 
 function resultAt(position: number): Result {
@@ -25,7 +26,7 @@ class Bench {
 
   constructor(limits: Partial<Limits> = {}, ...sessions: readonly string[]) {
     this.table = new SessionTable({ ...DEFAULT_LIMITS, ...limits });
-    for (const session of sessions) this.table.open(session);
+    for (const session of sessions) this.table.open(session, 0);
   }
 
   /** Judges as the log does; says in a word what came of it. */
@@ -74,7 +75,7 @@ describe("a session", () => {
   it("stays as it is when it is opened again", () => {
     const bench = new Bench({}, "s");
     bench.take("s", 1);
-    bench.table.open("s");
+    bench.table.open("s", 1);
     expect([bench.take("s", 1), bench.take("s", 2)]).toEqual(["repeat 1", "effect 2"]);
   });
 
@@ -126,7 +127,7 @@ describe("room", () => {
   it("is made by the session longest unused", () => {
     const bench = new Bench({ sessionsMax: 2 }, "s", "t");
     bench.take("s", 1);
-    bench.table.open("u");
+    bench.table.open("u", 1);
     expect(bench.table.size).toBe(2);
     expect([bench.take("t", 1), bench.take("s", 2), bench.take("u", 1)]).toEqual([
       "expired",
@@ -136,24 +137,43 @@ describe("room", () => {
   });
 
   it.each([
-    ["an opening", (bench: Bench) => bench.table.open("s")],
+    ["an opening", (bench: Bench) => bench.table.open("s", 1)],
     ["a repeat", (bench: Bench) => bench.take("s", 1)],
     ["an early request", (bench: Bench) => bench.take("s", 9)],
   ])("is not made by one that %s has used", (_name, use) => {
     const bench = new Bench({ sessionsMax: 2 }, "s");
     bench.take("s", 1);
-    bench.table.open("t");
+    bench.table.open("t", 1);
     use(bench);
-    bench.table.open("u");
+    bench.table.open("u", 1);
     expect([bench.take("s", 2), bench.take("t", 1)]).toEqual(["effect 2", "expired"]);
   });
 
-  it("once made, leaves no trace: an evicted session begins anew", () => {
+  it("once made, leaves a session that is opened late without what the evicted one asked", () => {
     const bench = new Bench({ sessionsMax: 1 }, "s");
-    bench.take("s", 1);
-    bench.table.open("t");
-    bench.table.open("s");
-    expect(bench.take("s", 1)).toBe("effect 2");
+    expect(bench.take("s", 1, { openedIn: 0 })).toBe("effect 1");
+    bench.table.open("t", 1);
+    expect(bench.table.open("s", 2)).toBe(2);
+    expect([
+      bench.take("s", 1, { openedIn: 0 }), // it would take effect again
+      bench.take("s", 2, { openedIn: 0 }), // it would be early for ever
+      bench.take("s", 1, { openedIn: 2 }),
+    ]).toEqual(["expired", "expired", "effect 2"]);
+  });
+
+  it("is not made by requests of an opening that was evicted", () => {
+    const bench = new Bench({ sessionsMax: 2 }, "s");
+    bench.table.open("t", 1);
+    bench.take("s", 1, { openedIn: 9 });
+    bench.table.open("u", 2);
+    expect([bench.take("s", 1), bench.take("t", 1)]).toEqual(["expired", "effect 1"]);
+  });
+
+  it("is told by a command of before for whichever opening there is", () => {
+    const bench = new Bench({ sessionsMax: 1 }, "s");
+    bench.table.open("t", 1);
+    bench.table.open("s", 2);
+    expect(bench.take("s", 1, { openedIn: null })).toBe("effect 1");
   });
 });
 
@@ -180,7 +200,7 @@ describe("ids", () => {
   it("outlive their session", () => {
     const bench = new Bench({ sessionsMax: 1 }, "s");
     bench.take("s", 1, order);
-    bench.table.open("t");
+    bench.table.open("t", 1);
     expect(bench.take("t", 1, order)).toBe("repeat 1");
   });
 

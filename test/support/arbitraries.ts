@@ -100,7 +100,7 @@ const outcome: Arbitrary<Outcome> = fc.oneof(
     ballot,
     by: ids,
   }),
-  record({ kind: fc.constant("opened" as const), session }),
+  record({ kind: fc.constant("opened" as const), session, openedIn: orNull(slot) }),
   record({ kind: fc.constant("early" as const), session, number, expected: number }),
   record({ kind: fc.constant("expired" as const), session, number }),
 );
@@ -238,8 +238,10 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     outcomes: fc.array(outcome, { maxLength: 5 }),
   }),
   "open-session": record({ session, fresh: fc.boolean() }),
-  "session-opened": record({ session }),
-  request: fc.tuple(session, requests).map(([opened, sent]) => ({ session: opened, ...sent })),
+  "session-opened": record({ session, openedIn: orNull(slot) }),
+  request: fc
+    .tuple(session, requests, orNull(slot))
+    .map(([opened, sent, openedIn]) => ({ session: opened, ...sent, openedIn })),
   results: record({
     session,
     results: fc.array(record({ number, position: number, slot, ballot, by: ids }), {

@@ -143,14 +143,14 @@ function clientExamples() {
       appliedWatermark: 301,
       outcomes: [
         { kind: "done", session: ours, ...done },
-        { kind: "opened", session: ours },
+        { kind: "opened", session: ours, openedIn: 299 },
         { kind: "early", session: ours, number: 9, expected: 7 },
         { kind: "expired", session: ours, number: 10 },
         { kind: "answered", session: ours, number: 2 },
       ],
     },
     "open-session": { type: "open-session", session: ours, fresh: true },
-    "session-opened": { type: "session-opened", session: ours },
+    "session-opened": { type: "session-opened", session: ours, openedIn: 299 },
     request: {
       type: "request",
       session: ours,
@@ -159,6 +159,7 @@ function clientExamples() {
         { number: 6, id: "order-1", ...body },
         { number: 7, id: "", ...body },
       ],
+      openedIn: 299,
     },
     results: { type: "results", session: ours, results: [done] },
     refused: {

@@ -43,6 +43,7 @@ function request(session: string, numbers: readonly number[], answeredBelow = 1)
       valueType: "string",
       body: new TextEncoder().encode(`${session.slice(0, 4)}/${number}`),
     })),
+    openedIn: null,
   };
 }
 

@@ -10,16 +10,15 @@ import { bytesToHex, hexToBytes } from "./hex.js";
 import { isPlain } from "./plain.js";
 import { SENDER_SCHEMA } from "./schema.js";
 import { type VerbCodec, verbCodec } from "./verbs.js";
+import { verbCodecOf1 } from "./version-1.js";
 
 /** What we write. Grows when bytes change in a way that an older reader would misread. */
-const WIRE_VERSION = 1;
+const WIRE_VERSION = 2;
 
-/**
- * Wire version → its verbs: what we read, this version and the one before. Version 1 has none
- * before it.
- */
+/** Wire version → its verbs: what we read, this version and the one before. */
 const READERS: ReadonlyMap<unknown, (verb: string) => VerbCodec | undefined> = new Map([
   [WIRE_VERSION, verbCodec],
+  [1, verbCodecOf1],
 ]);
 
 /** Roles on the wire. A number is never used for another role. */

@@ -41,7 +41,7 @@ const outcome = Type.Union([
     ballot,
     by: voters,
   }),
-  Type.Object({ kind: Type.Literal("opened"), session }),
+  Type.Object({ kind: Type.Literal("opened"), session, openedIn: orNull(slot) }),
   Type.Object({
     kind: Type.Literal("early"),
     session,
@@ -68,12 +68,17 @@ export const clientSchemas = {
     session,
     fresh: Type.Boolean(),
   }),
-  "session-opened": Type.Object({ type: Type.Literal("session-opened"), session }),
+  "session-opened": Type.Object({
+    type: Type.Literal("session-opened"),
+    session,
+    openedIn: orNull(slot),
+  }),
   request: Type.Object({
     type: Type.Literal("request"),
     session,
     answeredBelow: whole(0),
     requests: list(request, 1),
+    openedIn: orNull(slot),
   }),
   results: Type.Object({
     type: Type.Literal("results"),

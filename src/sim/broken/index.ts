@@ -33,7 +33,7 @@ import { earlierPromisesAnswer, undecidedByOne } from "./reads.js";
 import { repeatBeforeSync } from "./repeat-before-sync.js";
 import { replyBeforeSync } from "./reply-before-sync.js";
 import { reportedVoteCounted } from "./reported-vote-counted.js";
-import { earlyApplied, repeatApplied, unknownSessionTaken } from "./sessions.js";
+import { earlyApplied, openingsMixed, repeatApplied, unknownSessionTaken } from "./sessions.js";
 import { corruptTakenAsMissing, voteForgottenAtReload } from "./store-openings.js";
 import { unlistedVoteCounted } from "./unlisted-vote-counted.js";
 import { voteNotPersisted } from "./vote-not-persisted.js";
@@ -64,6 +64,7 @@ export const BROKEN: readonly Broken[] = [
   lowestVoteAdopted,
   noopIntoTrimmed,
   noopOverVote,
+  openingsMixed,
   phaseOneSkipped,
   promiseNotPersisted,
   promiseNotRaised,

@@ -69,7 +69,7 @@ class HospitableTable extends SessionTable {
   override judge(request: Request): Verdict {
     const verdict = super.judge(request);
     if (verdict.kind !== "expired") return verdict;
-    this.open(request.session);
+    this.open(request.session, request.openedIn ?? 0);
     return { kind: "effect" };
   }
 }
@@ -86,5 +86,34 @@ export const unknownSessionTaken: Broken = {
     plan: logScene({ setup: { limits: { sessionsMax: 2 } }, clients: 4, requests: 80 }),
     seedsMax: 5,
     catches: ["oneFeed", "feedOrder", "acknowledgedIsChosen"],
+  },
+};
+
+/** Takes a session that was opened late for the one of that id that was evicted. */
+class ForgetfulOfOpenings extends SessionTable {
+  override judge(request: Request): Verdict {
+    return super.judge({ ...request, openedIn: null });
+  }
+}
+
+export const openingsMixed: Broken = {
+  name: "openings-mixed",
+  what: "requests of a session that was evicted take effect in a later opening of its id",
+  roles: (real) =>
+    learnThrough(
+      real,
+      applyWith((limits) => new ForgetfulOfOpenings(limits)),
+    ),
+  hunt: {
+    plan: logScene({
+      setup: { limits: { sessionsMax: 7 } },
+      weather: { repeat: 0.5, late: 0.3 },
+      fault: (random) => ({ kind: "crowd", sessions: 4 + random.integer(8) }),
+      faults: 8,
+      clients: 3,
+      requests: 60,
+    }),
+    seedsMax: 20,
+    catches: ["oneFeed", "feedOrder", "acknowledgedIsChosen", "liveness"],
   },
 };
