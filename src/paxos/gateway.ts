@@ -165,6 +165,9 @@ export function forgetIdle(state: GatewayState, limits: Limits): void {
 /**
  * Holds the requests of a session, as far as there is room; repeats are held once.
  *
+ * Holds: between what its client has the results of and what is held, no number is missing. Why:
+ * what comes behind a gap is early, and if its client dies before it fills the gap, early for ever.
+ *
  * @returns the first number that was refused for lack of room, or null
  */
 export function holdRequests(
@@ -180,6 +183,8 @@ export function holdRequests(
   let refused: number | null = null;
   for (const request of message.requests) {
     if (session.pending.has(request.number)) continue;
+    const isBehindGap = request.number > Math.max(message.answeredBelow, session.highest + 1);
+    if (isBehindGap) break; // its client asks for all of it again after a while
     if (state.heldBytes + request.body.length > limits.holdBytesMax) {
       refused = request.number;
       break;

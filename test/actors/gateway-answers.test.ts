@@ -67,11 +67,21 @@ describe("a session", () => {
   it("that was open before is served at once: its requests will tell if it is known", () => {
     const bench = routing();
     expect(bench.take(open(false))).toEqual([isOpenIn(null)]);
-    expect(bench.take(request([4]))).toEqual([proposes("p1", clients(4))]);
+    const fourth = request([4], undefined, "v", 4);
+    expect(bench.take(fourth)).toEqual([proposes("p1", clients(4, "v", 4))]);
   });
 
   it("is served even if its opening was said elsewhere", () => {
-    expect(routing().take(request([4]))).toEqual([proposes("p1", clients(4))]);
+    const fourth = request([4], undefined, "v", 4);
+    expect(routing().take(fourth)).toEqual([proposes("p1", clients(4, "v", 4))]);
+  });
+
+  it("is not served behind a gap: its client asks again from there", () => {
+    const bench = routing();
+    expect(bench.take(request([4]))).toEqual([]);
+    expect(bench.take(request([1, 2]))).toEqual([proposes("p1", clients(1), clients(2))]);
+    expect(bench.take(request([4, 5]))).toEqual([]);
+    expect(bench.take(request([3, 4]))).toEqual([proposes("p1", clients(3), clients(4))]);
   });
 
   it("is told its results, those of one message together", () => {

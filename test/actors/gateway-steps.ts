@@ -76,12 +76,17 @@ export const expired = (session: string): Outcome => ({ kind: "expired", session
 export const open = (fresh = true, session = SESSION) =>
   heard({ type: "open-session", session, fresh }, c1);
 
-export const request = (numbers: readonly number[], nowMs = START_MS, body = "v") =>
+export const request = (
+  numbers: readonly number[],
+  nowMs = START_MS,
+  body = "v",
+  answeredBelow = 1,
+) =>
   heard(
     {
       type: "request",
       session: SESSION,
-      answeredBelow: 1,
+      answeredBelow,
       requests: numbers.map((number) => ({
         number,
         log: "",
@@ -128,7 +133,8 @@ const command = (session: string, number: number, text: string, answeredBelow = 
     type: "string",
     body: value(text),
   });
-export const clients = (number: number, text = "v") => command(SESSION, number, text);
+export const clients = (number: number, text = "v", answeredBelow = 1) =>
+  command(SESSION, number, text, answeredBelow);
 export const own = (number: number, text = "d", answeredBelow = 1) =>
   command(OWN, number, text, answeredBelow);
 

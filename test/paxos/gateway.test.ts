@@ -63,12 +63,26 @@ describe("holding and sending", () => {
 
   it("holds what came late in the order of the numbers", () => {
     const { bench, session } = opened();
-    bench.hold(session, 3, 4);
+    bench.holdFrom(session, 3, 3, 4);
     bench.take();
-    bench.hold(session, 1, 2);
+    bench.hold(session, 1, 2); // copies
     bench.take();
     bench.sendAllAgain();
     expect(bench.sent()).toEqual(["1", "2", "3", "4"]);
+  });
+
+  it("holds nothing behind a gap, which nobody may be left to fill", () => {
+    const { bench, session } = opened();
+    bench.hold(session, 2, 3);
+    expect(bench.state.heldBytes).toBe(0);
+    bench.hold(session, 1);
+    bench.hold(session, 3);
+    expect(bench.sent()).toEqual(["1"]);
+    bench.hold(session, 2, 3);
+    expect(bench.sent()).toEqual(["2", "3"]);
+    bench.holdFrom(session, 6, 7);
+    bench.holdFrom(session, 6, 6, 7);
+    expect(bench.sent()).toEqual(["6", "7"]);
   });
 
   it("cuts messages by bytes and by commands", () => {

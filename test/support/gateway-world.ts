@@ -78,7 +78,12 @@ export class GatewayBench {
   }
 
   hold(session: string, ...numbers: number[]): number | null {
-    const message = request(session, numbers);
+    return this.holdFrom(session, 1, ...numbers);
+  }
+
+  /** Holds requests of a client that has the results of those below a number. */
+  holdFrom(session: string, answeredBelow: number, ...numbers: number[]): number | null {
+    const message = request(session, numbers, answeredBelow);
     return holdRequests(this.state, "client", message, "g1", this.limits);
   }
 
