@@ -100,6 +100,18 @@ export class Clients {
     else this.#decide(call, request, 1);
   }
 
+  /** A client with a session dies: what it awaits may happen or not. @returns false for no such */
+  end(client: string): boolean {
+    const session = this.#sessions.get(client);
+    if (session === undefined) return false;
+    this.#world.kill(client);
+    for (const call of session.waiting.values()) {
+      this.#end(call, { kind: "unknown", code: "client_died" });
+    }
+    session.waiting.clear();
+    return true;
+  }
+
   #end(call: Call, outcome: Outcome): void {
     this.#open--;
     this.#recorder.ended(call, outcome);

@@ -51,6 +51,7 @@ const EXPECTED: readonly string[] = [
   "crash: in mid-sentence",
   "crash: everybody",
   "crash: leader",
+  "crash: client",
   "disk: slow",
   "disk: full",
   "disk: sync failed",
@@ -73,6 +74,7 @@ const EXPECTED: readonly string[] = [
   "roles moved",
   "roles added",
   "runs without faults",
+  "runs at rest",
 ];
 
 /** Returns what should have happened and did not. */

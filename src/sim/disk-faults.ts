@@ -11,6 +11,11 @@ export function fillDisk(world: World, store: string): () => void {
   };
 }
 
+/** Makes the next sync of a store fail. @param isWritten it is written all the same */
+export function failSync(world: World, store: string, isWritten: boolean): void {
+  world.files.get(store)?.trouble(isWritten ? "failed_but_written" : "failed");
+}
+
 /** Turns one bit of one record over; which one is drawn by `pick`, an integer ≥ 0. */
 export function turnBit(world: World, store: string, pick: number): void {
   const pairs = world.files.get(store)?.pairs() ?? [];

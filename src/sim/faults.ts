@@ -11,7 +11,8 @@ import { isPhase1Quorum, isPhase2Quorum } from "../paxos/quorum.js";
 import type { Coverage } from "./coverage.js";
 import { Crashes } from "./crashes.js";
 import { openSessions } from "./crowd.js";
-import { fillDisk, turnBit } from "./disk-faults.js";
+import { failSync, fillDisk, turnBit } from "./disk-faults.js";
+import { startDouble } from "./doubles.js";
 import { startLiar } from "./liar.js";
 import type { Network } from "./network.js";
 import { OlderCopy } from "./older-copy.js";
@@ -42,6 +43,7 @@ export class Faults {
   readonly #rates: Readonly<Record<string, number>>;
   readonly #crashes: Crashes;
   readonly #onOlderCopy: (acceptor: string, what: "tried" | "served" | "gone") => void;
+  readonly #endClient: (client: string) => boolean;
   readonly #slow = new Map<string, number>();
   readonly #undo = new Set<() => void>();
 
@@ -55,6 +57,8 @@ export class Faults {
     readonly rates: Readonly<Record<string, number>>;
     /** Told when an older copy of a store is tried, was let in all the same, and is gone again. */
     readonly onOlderCopy: (acceptor: string, what: "tried" | "served" | "gone") => void;
+    /** Ends a client; false if there is none of that name. */
+    readonly endClient: (client: string) => boolean;
   }) {
     this.places = new Map(options.places);
     this.#world = options.world;
@@ -64,6 +68,7 @@ export class Faults {
     this.#random = options.random;
     this.#rates = options.rates;
     this.#onOlderCopy = options.onOlderCopy;
+    this.#endClient = options.endClient;
     this.#crashes = new Crashes({
       world: options.world,
       network: options.network,
@@ -188,9 +193,7 @@ export class Faults {
         break;
       case "failSync":
         this.#coverage.count("disk: sync failed");
-        this.#world.files
-          .get(fault.store)
-          ?.trouble(fault.isWritten ? "failed_but_written" : "failed");
+        failSync(this.#world, fault.store, fault.isWritten);
         break;
       case "rot":
         this.#rot(fault.acceptor, fault.pick, fault.downMs);
@@ -202,9 +205,10 @@ export class Faults {
       case "olderCopy":
         this.#tryOlderCopy(fault);
         break;
+      case "clientCrash":
       case "lie":
       case "crowd":
-        this.#intrude(fault);
+        this.#outside(fault);
         break;
       case "move":
       case "add":
@@ -289,6 +293,17 @@ export class Faults {
     this.start(to);
   }
 
+  #double(fault: Extract<Fault, { kind: "twin" | "copy" }>): void {
+    const members = this.places.get(fault.process) ?? [];
+    const double = startDouble(this.#world, fault, members, this.#coverage);
+    if (double === null) return;
+    this.#forAWhile(double.forMs, () => {
+      double.end();
+      // Whoever shared a file with it has lost its power too.
+      if (!this.#world.processes.has(fault.process)) this.start(fault.process);
+    });
+  }
+
   // --- disks -----------------------------------------------------------------------------------
 
   #rot(acceptor: string, pick: number, downMs: number): void {
@@ -304,27 +319,6 @@ export class Faults {
     turnBit(this.#world, `acceptor ${acceptor}`, pick);
     const node = this.#processOf("acceptor", acceptor);
     if (node !== undefined) this.#later(downMs, () => this.#crashes.now(node, "lost", 1));
-  }
-
-  #double(fault: Extract<Fault, { kind: "twin" | "copy" }>): void {
-    const members = this.places.get(fault.process) ?? [];
-    const stateful = members.filter(([role, id]) => this.#world.files.has(`${role} ${id}`));
-    if (stateful.length === 0 || !this.#world.processes.has(fault.process)) return;
-    const name = `${fault.process}-${fault.kind}`;
-    const files = new Map(
-      stateful.flatMap(([role, id]) => {
-        const file = this.#world.files.get(`${role} ${id}`);
-        return file === undefined ? [] : [[`${role} ${id}`, file.copy(`copy of ${role} ${id}`)]];
-      }),
-    );
-    const forMs = fault.kind === "twin" ? fault.forMs : 300;
-    this.#coverage.count(`started: ${fault.kind}`);
-    this.#world.start(name, members, fault.kind === "copy" ? { files } : {});
-    this.#forAWhile(forMs, () => {
-      this.#world.kill(name);
-      // Whoever shared a file with it has lost its power too.
-      if (!this.#world.processes.has(fault.process)) this.start(fault.process);
-    });
   }
 
   /** Puts an acceptor's store back to what it was, and sees that the living do not let it in. */
@@ -385,9 +379,13 @@ export class Faults {
     return undefined;
   }
 
-  /** Strangers on the bus. */
-  #intrude(fault: Extract<Fault, { kind: "lie" | "crowd" }>): void {
+  /** Clients, and strangers on the bus. */
+  #outside(fault: Extract<Fault, { kind: "clientCrash" | "lie" | "crowd" }>): void {
     const random = this.#random;
+    if (fault.kind === "clientCrash") {
+      if (this.#endClient(fault.client)) this.#coverage.count("crash: client");
+      return;
+    }
     if (fault.kind === "crowd") {
       this.#coverage.count("crowds");
       openSessions(this.#world, this.#codec, random, fault.sessions);

@@ -79,6 +79,8 @@ export type Fault =
   | { readonly kind: "olderCopy"; readonly acceptor: string; readonly backMs: number }
   /** Somebody signs as an elector and names candidates at random. */
   | { readonly kind: "lie"; readonly everyMs: number; readonly forMs: number }
+  /** A client with a session is gone, with what it awaits; the next one of its name is another. */
+  | { readonly kind: "clientCrash"; readonly client: string }
   /** Strangers open so many sessions. */
   | { readonly kind: "crowd"; readonly sessions: number }
   /** The roles of one process go to another. */
@@ -135,6 +137,8 @@ export interface Plan {
   /** When faults end. */
   readonly calmMs: number;
   readonly ending: Ending;
+  /** How long the run goes on when all is answered, to see that it comes to rest; 0 if left out. */
+  readonly restMs?: number;
 }
 
 /** Weather without wind. */
@@ -145,12 +149,29 @@ const BEGIN_MS = 600;
 
 /** Runs in which nothing goes wrong: then nobody may be elected twice. */
 const QUIET_RUNS = 0.02;
+/** Runs in which clients die, and that go on until they are at rest. */
+const MORTAL_RUNS = 0.1;
+const REST_RUNS = 0.1;
+const REST_MS = 40_000;
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number): Plan {
-  const plan = drawTroubled(seed);
-  if (!chance(createSeededRandom(`quiet ${seed}`), QUIET_RUNS)) return plan;
+  const troubled = drawTroubled(seed);
+  const restMs = chance(createSeededRandom(`rest ${seed}`), REST_RUNS) ? REST_MS : 0;
+  const plan = { ...troubled, restMs };
+  if (!chance(createSeededRandom(`quiet ${seed}`), QUIET_RUNS)) return withDeaths(plan);
   return { ...plan, setup: { ...plan.setup, rates: {} }, weather: CALM, faults: [] };
+}
+
+/** Some clients die. */
+function withDeaths(plan: Plan): Plan {
+  const random = createSeededRandom(`deaths ${plan.seed}`);
+  if (!chance(random, MORTAL_RUNS)) return plan;
+  const deaths = Array.from({ length: 1 + random.integer(4) }, (): TimedFault => {
+    const atMs = BEGIN_MS + random.integer(plan.calmMs - BEGIN_MS);
+    return { atMs, fault: { kind: "clientCrash", client: `c${1 + random.integer(3)}` } };
+  });
+  return { ...plan, faults: [...plan.faults, ...deaths].sort((a, b) => a.atMs - b.atMs) };
 }
 
 function drawTroubled(seed: number): Plan {
@@ -184,7 +205,8 @@ function drawWeather(random: SeededRandom, probability: number): Weather {
 
 type FaultKind = Fault["kind"];
 
-const KINDS: readonly FaultKind[] = [
+/** All but deaths of clients, which are drawn apart. */
+const KINDS: readonly Exclude<FaultKind, "clientCrash">[] = [
   "crash",
   "crashSpeaking",
   "behead",
@@ -221,14 +243,19 @@ function drawFaults(random: SeededRandom, setup: Setup, calmMs: number): TimedFa
     const kind = KINDS.find((one) => {
       at -= intensity.get(one) ?? 0;
       return at < 0;
-    }) as FaultKind;
+    }) as (typeof KINDS)[number];
     const atMs = BEGIN_MS + random.integer(calmMs - BEGIN_MS);
     faults.push({ atMs, fault: drawFault(random, setup, kind, n) });
   }
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 
-function drawFault(random: SeededRandom, setup: Setup, kind: FaultKind, n: number): Fault {
+function drawFault(
+  random: SeededRandom,
+  setup: Setup,
+  kind: (typeof KINDS)[number],
+  n: number,
+): Fault {
   const places = placesOf(setup).map(({ name }) => name);
   const process = pick(random, places);
   const acceptor = `a${1 + random.integer(setup.acceptors)}`;

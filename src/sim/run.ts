@@ -99,6 +99,7 @@ export class Run {
       places: new Map(placesOf(setup).map(({ name, members }) => [name, members])),
       rates: setup.rates,
       onOlderCopy: (acceptor, what) => this.#olderCopy(acceptor, what),
+      endClient: (client) => this.clients.end(client),
     });
     this.histories = new Histories(() => this.world.clock.nowMs(), coverage);
     this.clients = new Clients(this.world, this.monitor, coverage, codec, this.histories);
@@ -135,7 +136,23 @@ export class Run {
     }
     clock.runUntil(isBroken, AFTERMATH_MS);
     this.#judgeEnd();
+    this.#judgeRest(plan.restMs ?? 0);
     return this.violation;
+  }
+
+  /** Nobody asks for anything any more: after a while nothing may be chosen any more. */
+  #judgeRest(restMs: number): void {
+    if (restMs === 0 || this.violation !== null) return;
+    const { ledger } = this.monitor;
+    const isBroken = () => this.violation !== null;
+    this.world.clock.runUntil(isBroken, restMs / 2);
+    const before = ledger.chosenCount;
+    this.world.clock.runUntil(isBroken, restMs / 2);
+    const more = ledger.chosenCount - before;
+    this.coverage.count("runs at rest");
+    if (more === 0) return;
+    const sentence = `${more} values were chosen in ${restMs / 2} ms in which nobody asked`;
+    ledger.break("comesToRest", sentence);
   }
 
   #isDone(): boolean {

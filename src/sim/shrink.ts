@@ -163,6 +163,7 @@ function shrinkOnce(shrinker: Shrinker): void {
     shrinker.change({ weather: { ...shrinker.plan.weather, [trouble]: 0 } });
   }
   shrinker.change({ ending: "healed" });
+  shrinker.change({ restMs: 0 });
   shrinkSetup(shrinker);
   shrinkFaults(shrinker);
   shrinker.cut();

@@ -15,6 +15,7 @@ import { failedSyncIgnored } from "./failed-sync-ignored.js";
 import { feedStartedLate, handoverLeftOut, holeSkipped } from "./feeding.js";
 import { fenceIgnored } from "./fence-ignored.js";
 import { firstProposalRefused } from "./first-proposal-refused.js";
+import { gapHeld } from "./gap-held.js";
 import { helloNotSaid } from "./hello-not-said.js";
 import { highestVoteIgnored } from "./highest-vote-ignored.js";
 import { announcedTooEarly, windowIgnored } from "./leading.js";
@@ -53,6 +54,7 @@ export const BROKEN: readonly Broken[] = [
   feedStartedLate,
   fenceIgnored,
   firstProposalRefused,
+  gapHeld,
   handoverLeftOut,
   helloNotSaid,
   highestVoteIgnored,

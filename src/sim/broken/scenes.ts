@@ -29,6 +29,8 @@ export interface Scene {
   readonly calmMs?: number;
   readonly latencyMs?: number;
   readonly syncMs?: number;
+  /** How long it goes on when all is answered. */
+  readonly restMs?: number;
 }
 
 /** Everything is soon noticed, asked again and given up. */
@@ -100,6 +102,7 @@ function stage(drawn: Plan, scene: Scene, family: Setup["family"]): Plan {
     requests: asked.sort(byTime),
     calmMs,
     ending: "healed",
+    restMs: scene.restMs ?? 0,
   };
 }
 

@@ -48,6 +48,8 @@ export function faultText(fault: Fault): string {
       return `the store of ${fault.acceptor} as it is now will be put back in ${fault.backMs} ms`;
     case "lie":
       return `somebody signs as an elector and lies for ${fault.forMs} ms`;
+    case "clientCrash":
+      return `client ${fault.client} dies`;
     case "crowd":
       return `strangers open ${fault.sessions} sessions`;
     case "move":
