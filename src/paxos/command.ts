@@ -42,7 +42,12 @@ export interface Request {
   readonly body: Uint8Array;
 }
 
-/** Kinds on disk and on the wire; a number is never used for another layout. */
+/**
+ * Kinds on disk and on the wire; a number is never used for another layout.
+ *
+ * Gotcha: a learner passes over a kind that it does not know, and counts other positions than those
+ * that do: every learner must know a kind before anybody writes it.
+ */
 const KIND = { requestOfAnyOpening: 1, open: 2, request: 3 } as const;
 
 /** Writes a command as the opaque blob that batches carry. */
