@@ -146,6 +146,11 @@ export const acceptorMachine = setup({
       const refusal = nack(context.data, message.ballot, slot, ballotVerdict(args) ?? "stale");
       return { refusals: [{ to: from, message: refusal }], nacks: context.nacks + 1 };
     }),
+    refuseLeader: assign(({ context, event }) => {
+      const { from, message } = first(event, "beacon");
+      const refusal = nack(context.data, message.ballot, null, "stale");
+      return { refusals: [{ to: from, message: refusal }], nacks: context.nacks + 1 };
+    }),
     refuseKey: assign((args) => {
       const { context, event } = args;
       assertEvent(event, ["key-prepare", "key-accept"]);
@@ -270,7 +275,11 @@ export const acceptorMachine = setup({
         ],
         repair: { actions: "sendVotes" },
         "ask-leader": { actions: "sendLastHeard" },
-        beacon: { guard: "leaderIsCurrent", actions: "noteLeader" },
+        beacon: [
+          { guard: "leaderIsCurrent", actions: "noteLeader" },
+          // A leader that proposes nothing would else never learn that another one was promised.
+          { actions: ["refuseLeader", "sendNack"] },
+        ],
         objection: {},
       },
     },

@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { acceptorMachine } from "../../actors/acceptor/machine.js";
-import { type Effect, send } from "../../src/actor/effect.js";
+import { count, type Effect, send } from "../../src/actor/effect.js";
 import type { RoleInput } from "../../src/actor/role.js";
 import type { Accept, Prepare } from "../../src/paxos/messages.js";
 import type { StoreRecord } from "../../src/paxos/record.js";
@@ -200,10 +200,14 @@ describe("the leader's signs of life", () => {
     expect(bench.take(ask)).toEqual(lastHeard(2, 400, 7));
   });
 
-  it("are not beacons of a ballot that is deposed", () => {
+  it("are not beacons of a ballot that is deposed; its leader is told", () => {
     const bench = serving([promised2]);
-    expect(bench.take(heard(beacon(1, 7), p1))).toEqual([]);
-    expect(bench.heard).toBe(false);
+    const reason = { slot: null, reason: "stale", trimmed: 0 } as const;
+    const refusal = { type: "nack", ballot: ballot(1), promised: ballot(2), ...reason } as const;
+    expect(bench.take(heard(beacon(1, 7), p1))).toEqual([
+      send("proposer", "p1", refusal),
+      count("refused_stale"),
+    ]);
     expect(bench.take(ask)).toEqual(lastHeard(2, null));
   });
 
