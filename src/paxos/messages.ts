@@ -223,7 +223,7 @@ export interface Accepted {
   readonly votes: readonly { readonly slot: number; readonly digest: string }[];
 }
 
-/** A refusal of a prepare (slot null) or accept. acceptor → proposer; waits for the sync. */
+/** A refusal of a prepare, beacon (slot null) or accept. acceptor → proposer; after its sync. */
 export interface Nack {
   readonly type: "nack";
   readonly ballot: Ballot;

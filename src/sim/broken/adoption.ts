@@ -6,7 +6,7 @@ import type { Message, SlotVote } from "../../paxos/messages.js";
 import { adopt, type ProposerState, takeAccepts } from "../../paxos/proposer.js";
 import { NOOP } from "../../paxos/value.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
-import { behead, crash, leaveHoles, leaveOldVotes, logScene } from "./scenes.js";
+import { behead, crash, leaveHoles, logScene, oldVotes } from "./scenes.js";
 
 interface Context {
   readonly data: ProposerState;
@@ -109,13 +109,7 @@ export const lowestVoteAdopted: Broken = {
   what: "a leader takes a vote that was reported, but not the one of the highest ballot",
   roles: (real) => replaceIn(real, "proposer", { actions: { adoptVotes: adoptLowest } }),
   hunt: {
-    plan: logScene({
-      setup: { limits: { batchCommandsMax: 1, pipelineSlotsMax: 16 } },
-      fault: leaveOldVotes,
-      faults: 2,
-      requests: 200,
-      clients: 4,
-    }),
+    plan: oldVotes,
     seedsMax: 30,
     catches: ["phase2a", "P2b", "P2c"],
   },

@@ -156,6 +156,15 @@ export const leaveOldVotes = (random: SeededRandom): Following[] => [
   }),
 ];
 
+/** Acceptors that come back with old votes, while later ballots go on. */
+export const oldVotes = logScene({
+  setup: { limits: { batchCommandsMax: 1, pipelineSlotsMax: 16 } },
+  fault: leaveOldVotes,
+  faults: 2,
+  requests: 200,
+  clients: 4,
+});
+
 /** Proposers that outbid each other for a few keys, so that acceptors hold different votes. */
 export const duels = keyScene({
   setup: {
