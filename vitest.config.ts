@@ -25,6 +25,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/house/**"],
           globalSetup: ["test/support/global-setup.ts"],
+          setupFiles: ["test/support/properties.ts"],
           sequence: { groupOrder: 1 },
         },
       },

@@ -156,6 +156,8 @@ export class FakeGateway {
   /** What it answers instead of serving; null: it serves; "silent": nothing. */
   refuses: ((message: ClientRequests) => Refused["code"] | "silent" | null) | null = null;
   opened = 0;
+  /** The most numbers between the lowest unanswered and the highest sent one, both counted. */
+  widestSpan = 0;
   readonly #bench: Bench;
   readonly #log: FakeLog;
 
@@ -191,6 +193,8 @@ export class FakeGateway {
   #serve(client: string, message: ClientRequests): void {
     const { session, openedIn, answeredBelow } = message;
     this.heard.push(...message.requests.map(({ number }) => number));
+    const highest = message.requests.at(-1)?.number ?? 0;
+    this.widestSpan = Math.max(this.widestSpan, highest - answeredBelow + 1);
     const code = this.refuses?.(message) ?? null;
     if (code === "silent") return;
     const first = message.requests[0]?.number ?? 1;

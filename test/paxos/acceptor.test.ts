@@ -225,7 +225,7 @@ describe("the acceptor of the log", () => {
     let crashes = 0;
     let seconds = 0;
     fc.assert(
-      fc.property(fc.array(request, { maxLength: 30, size: "max" }), (sequence) => {
+      fc.property(fc.array(request, { maxLength: 30 }), (sequence) => {
         const run = new Run();
         for (const one of sequence) run.step(one);
         expect(run.violation()).toBeNull();
@@ -342,7 +342,7 @@ const keyRequest = fc.record({
 describe("the acceptor of keys", () => {
   it("does for each key what the naive acceptor does, and refuses a key too many", () => {
     fc.assert(
-      fc.property(fc.array(keyRequest, { maxLength: 40, size: "max" }), (sequence) => {
+      fc.property(fc.array(keyRequest, { maxLength: 40 }), (sequence) => {
         const disk = new NaiveDisk();
         const models = new Map<string, NaiveAcceptor>();
         let state = recoverAcceptor([]);

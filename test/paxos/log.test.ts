@@ -211,7 +211,7 @@ type SomeCommand =
   | { readonly open: string }
   | { readonly ask: string; readonly number: number; readonly known: number; readonly id: string };
 
-const slots = fc.array(fc.array(command, { maxLength: 4 }), { maxLength: 40, size: "max" });
+const slots = fc.array(fc.array(command, { maxLength: 4 }), { maxLength: 40 });
 
 function encoded(one: SomeCommand): Uint8Array {
   if ("open" in one) return opening(one.open);

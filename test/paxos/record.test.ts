@@ -101,7 +101,7 @@ describe("a record", () => {
         return { kind: "vote", slot, ...of };
       }),
       fc
-        .tuple(fc.string({ unit: "grapheme" }), ballot, fc.option(anyVote))
+        .tuple(fc.string({ unit: "grapheme", maxLength: 60 }), ballot, fc.option(anyVote))
         .map(([key, promised, of]): StoreRecord => ({ kind: "key", key, promised, vote: of })),
     );
     fc.assert(

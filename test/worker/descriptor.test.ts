@@ -164,7 +164,7 @@ describe("a descriptor with errors", () => {
 
   it("never throws anything else", () => {
     fc.assert(
-      fc.property(fc.string(), fc.nat(text.length), (noise, at) => {
+      fc.property(fc.string({ maxLength: 200 }), fc.nat(text.length), (noise, at) => {
         problems(noise);
         problems(text.slice(0, at) + noise + text.slice(at));
       }),
