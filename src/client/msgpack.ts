@@ -129,10 +129,12 @@ class Writer {
     if (prototype === null || Object.getPrototypeOf(prototype) !== null) {
       throw invalid(path, `no plain object (${nameOf(value)})`);
     }
-    const entries = Object.entries(value);
-    if (Reflect.ownKeys(value).length !== entries.length) {
+    const all = Object.entries(value);
+    if (Reflect.ownKeys(value).length !== all.length) {
       throw invalid(path, "an object with symbols or hidden properties");
     }
+    // As JSON does: an optional field of a TypeScript type is often present and undefined.
+    const entries = all.filter(([, item]) => item !== undefined);
     this.#count(entries.length, 0x80, [0xde, 0xdf]);
     for (const [key, item] of entries) {
       const inner = [...path, key];

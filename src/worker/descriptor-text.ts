@@ -27,6 +27,9 @@ export interface Problem {
 /** Keys and indexes from the root to a value. */
 export type Path = readonly (string | number)[];
 
+/** Errors beside which the first document can still be read and checked. */
+const READABLE_ERRORS: ReadonlySet<string> = new Set(["DUPLICATE_KEY", "MULTIPLE_DOCS"]);
+
 /** A parsed file. */
 export class DescriptorText {
   /** What the file says; texts stay texts even if they look like numbers, see `textKeys`. */
@@ -43,15 +46,16 @@ export class DescriptorText {
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
       prettyErrors: false,
-      logLevel: "silent",
+      // "silent" would also hide that a second document follows, and what is wrong in it.
+      logLevel: "error",
     });
     const { errors, contents } = this.#document;
     for (const { pos, message } of errors) {
       this.problems.push({ ...this.#position(pos[0]), message: yamlSentence(message) });
     }
     this.value = this.#plain(contents, "", textKeys);
-    const isDouble = errors.every(({ code }) => code === "DUPLICATE_KEY");
-    this.isReadable = isDouble && this.problems.length === errors.length;
+    const isHarmless = errors.every(({ code }) => READABLE_ERRORS.has(code));
+    this.isReadable = isHarmless && this.problems.length === errors.length;
   }
 
   /** Says that something is wrong at the value of a path, or at what is left of it in the file. */
@@ -113,6 +117,9 @@ export class DescriptorText {
 function yamlSentence(message: string): string {
   const said = message.replace(/\s+/g, " ").trim();
   if (/map keys must be unique/i.test(said)) return "this key stands here twice: keep one of them";
+  if (/multiple documents/i.test(said)) {
+    return "a second document begins here: a descriptor is one document, remove this one";
+  }
   if (/tabs/i.test(said)) return `${said}: indent with spaces`;
   return `this is not valid YAML: ${said}`;
 }

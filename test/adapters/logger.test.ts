@@ -1,7 +1,7 @@
 /** The log: what a line holds, and that it survives the end of a process and a full disk. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -90,6 +90,17 @@ test("silent writes nothing; a closed log loses lines quietly", async () => {
   logger.close();
   logger.info({}, "late");
   expect(logger.lostCount).toBe(1);
+});
+
+test("after a truncation the next line stands at the beginning of the file", async () => {
+  const path = join(folder, "rotated.log");
+  const { logger } = open({ destination: { path } });
+  logger.info({}, "before");
+  logger.flush();
+  await truncate(path);
+  logger.info({}, "after");
+  logger.flush();
+  expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ msg: "after" });
 });
 
 test("a path that cannot be written is named", () => {

@@ -74,6 +74,12 @@ describe("a value", () => {
     expect(encodeValue(given, LIMIT, EXACT)).toEqual({ type, body: Uint8Array.from(bytes) });
   });
 
+  it("loses the fields that are undefined, as in JSON, and nothing else", () => {
+    const given = { a: undefined, b: { c: undefined, d: null }, e: [{ f: undefined }] };
+    expect(Object.keys(trip(given) as object)).toEqual(["b", "e"]);
+    expect(isDeepStrictEqual(trip(given), { b: { d: null }, e: [{}] })).toBe(true);
+  });
+
   it("is not changed by who changes his bytes later", () => {
     const given = new Uint8Array([1]);
     const { body } = encodeValue(given, LIMIT, EXACT);

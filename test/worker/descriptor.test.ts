@@ -152,6 +152,19 @@ describe("a descriptor with errors", () => {
     ]);
   });
 
+  it("refuses a second document, whatever is in it", () => {
+    const second = "a second document begins here: a descriptor is one document, remove this one";
+    const line = text.split("\n").length;
+    expect(problems(`${text}---\nlimits: { windowMax: 0 }\n`)).toEqual([
+      expect.stringMatching(`^c\\.yaml:${line}:\\d+: ${second}$`),
+    ]);
+    const both = problems(`${text.replace("windowMax: 64", "windowMax: 0")}---\na: [\n`);
+    expect(both[0]).toMatch("limits.windowMax");
+    expect(both[1]).toMatch(second);
+    // Markers around the one document are fine.
+    expect(problems(`---\n${text}...\n`)).toEqual([]);
+  });
+
   it("refuses what is no such file", () => {
     const root = "the descriptor must be a mapping that begins with `synod: 1`";
     expect(problems("")).toEqual([`c.yaml:1:1: ${root}, not empty`]);
