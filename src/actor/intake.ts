@@ -84,7 +84,10 @@ export class Intake {
     const route = parseSubject(space, incoming.subject);
     if (route === undefined || runner.halted !== null) return;
     const decoded = codec.decode(route.verb, incoming.payload);
-    if ("fault" in decoded) return;
+    if ("fault" in decoded) {
+      this.#drop(decoded.fault, incoming);
+      return;
+    }
     const { sender, message } = decoded;
     const here = runner.sender;
     if (sender.role !== here.role || sender.process === nonce) return;

@@ -168,6 +168,7 @@ export interface Envelope {
 /** Why bytes were not taken for a message; counted under this name in `status`. */
 export type WireFault =
   | "undecodable"
+  | "wrong_checksum"
   | "wrong_version"
   | "wrong_shape"
   | "wrong_cluster"

@@ -43,6 +43,7 @@ const EXPECTED: readonly string[] = [
   "messages lost",
   "messages repeated",
   "messages late",
+  "messages with a flipped bit",
   "messages of dead lives",
   "crash: idle",
   "crash: write lost",

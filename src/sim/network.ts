@@ -2,7 +2,8 @@
  * The network of a run: what becomes of each message, by weather, partitions and chance.
  */
 import type { Codec } from "../actor/ports.js";
-import type { Delivery } from "../adapters/memory/bus.js";
+import { parseSubject, type Space } from "../actor/subject.js";
+import type { Copy, Delivery } from "../adapters/memory/bus.js";
 import type { SeededRandom } from "../adapters/memory/random.js";
 import type { Coverage } from "./coverage.js";
 import { CALM, type Weather } from "./plan.js";
@@ -16,18 +17,20 @@ interface Late {
   readonly untilMs: number;
 }
 
-/** Loses, repeats, delays and blocks messages. */
+/** Loses, repeats, delays, blocks and damages messages. */
 export class Network {
   weather: Weather;
   /** Set while nothing may go wrong with messages. */
   isHeld = false;
   /** Says which subjects nothing passes on. */
   isCut: (subject: string) => boolean = () => false;
-  /** Told of each message that is not lost, and when it arrives. */
+  /** Told of each message that is neither lost nor damaged, and when it arrives. */
   onCarried: ((delivery: Delivery, delayMs: number) => void) | null = null;
-  /** Told when the copies of each message arrive: of none, if it is lost. */
+  /** Told when the undamaged copies of each message arrive: of none, if it is lost. */
   onDecided: ((delivery: Delivery, copies: readonly number[]) => void) | null = null;
   readonly #random: SeededRandom;
+  readonly #flips: SeededRandom;
+  readonly #space: Space;
   readonly #latencyMs: number;
   readonly #coverage: Coverage;
   readonly #codec: Codec;
@@ -44,11 +47,14 @@ export class Network {
     readonly random: SeededRandom;
     readonly coverage: Coverage;
     readonly codec: Codec;
+    readonly space: Space;
     readonly nowMs: () => number;
   }) {
     this.weather = options.weather;
     this.#latencyMs = options.latencyMs;
     this.#random = options.random;
+    this.#flips = options.random.fork("flips");
+    this.#space = options.space;
     this.#coverage = options.coverage;
     this.#codec = options.codec;
     this.#nowMs = options.nowMs;
@@ -84,12 +90,30 @@ export class Network {
     if (dead > 0) this.#coverage.count("messages of dead lives", dead);
   }
 
-  /** Says when the copies of a message arrive; in milliseconds from now. */
-  decide(delivery: Delivery): readonly number[] {
-    const copies = this.#copies(delivery);
-    if (copies[0] !== undefined) this.onCarried?.(delivery, copies[0]);
-    this.onDecided?.(delivery, copies);
+  /** Says when the copies of a message arrive, in milliseconds from now, and damages some. */
+  decide(delivery: Delivery): readonly Copy[] {
+    const copies = this.#copies(delivery).map((delayMs) => this.#damage(delivery, delayMs));
+    const whole = copies.filter((copy) => typeof copy === "number");
+    if (whole[0] !== undefined) this.onCarried?.(delivery, whole[0]);
+    this.onDecided?.(delivery, whole);
     return copies;
+  }
+
+  /**
+   * Flips one bit of a copy, or of none. Only of messages between roles: public messages carry no
+   * checksum, so a role must believe what a client seems to ask.
+   */
+  #damage({ from, message }: Delivery, delayMs: number): Copy {
+    const { flip = 0 } = this.weather;
+    const { subject, payload } = message;
+    if (flip === 0 || from === undefined || this.isHeld || payload.length === 0) return delayMs;
+    if (parseSubject(this.#space, subject) === undefined) return delayMs;
+    if (this.#flips.next() >= flip) return delayMs;
+    this.#coverage.count("messages with a flipped bit");
+    const damaged = payload.slice();
+    const bit = this.#flips.integer(damaged.length * 8);
+    damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+    return { delayMs, payload: damaged };
   }
 
   #copies({ from, to, message }: Delivery): readonly number[] {

@@ -16,6 +16,8 @@ export interface Weather {
   readonly reorder: number;
   /** Seconds late: its sender may be dead by then. */
   readonly late: number;
+  /** One bit of a copy of a message between roles is flipped; 0 if left out. */
+  readonly flip?: number;
 }
 
 /** What became of writes that were not synced when the power went. */
@@ -149,6 +151,8 @@ const BEGIN_MS = 600;
 
 /** Runs in which nothing goes wrong: then nobody may be elected twice. */
 const QUIET_RUNS = 0.02;
+/** Runs in which bits of messages are flipped. */
+const FLIPPING_RUNS = 0.15;
 /** Runs in which clients die, and that go on until they are at rest. */
 const MORTAL_RUNS = 0.1;
 const REST_RUNS = 0.1;
@@ -156,11 +160,18 @@ const REST_MS = 40_000;
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number): Plan {
-  const troubled = drawTroubled(seed);
+  const troubled = withFlips(drawTroubled(seed));
   const restMs = chance(createSeededRandom(`rest ${seed}`), REST_RUNS) ? REST_MS : 0;
   const plan = { ...troubled, restMs };
   if (!chance(createSeededRandom(`quiet ${seed}`), QUIET_RUNS)) return withDeaths(plan);
   return { ...plan, setup: { ...plan.setup, rates: {} }, weather: CALM, faults: [] };
+}
+
+/** Bits of messages are flipped. Drawn apart, so that the other draws of a seed do not change. */
+function withFlips(plan: Plan): Plan {
+  const random = createSeededRandom(`flips ${plan.seed}`);
+  if (!chance(random, FLIPPING_RUNS)) return plan;
+  return { ...plan, weather: { ...plan.weather, flip: pick(random, [0.002, 0.02, 0.1]) } };
 }
 
 /** Some clients die. */

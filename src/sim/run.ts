@@ -87,6 +87,7 @@ export class Run {
       random: random.fork("network"),
       coverage,
       codec,
+      space: { prefix: "synod", cluster: cluster.name },
       nowMs: () => this.world.clock.nowMs(),
     });
     this.world.bus.intercept((delivery) => this.network.decide(delivery));
@@ -207,5 +208,9 @@ export function runPlan(plan: Plan, options: RunOptions = {}): RunResult {
 }
 
 function sameWeather(a: Plan["weather"], b: Plan["weather"]): boolean {
-  return a.loss === b.loss && a.repeat === b.repeat && a.reorder === b.reorder && a.late === b.late;
+  const isSame = (of: "loss" | "repeat" | "reorder" | "late" | "flip") =>
+    (a[of] ?? 0) === (b[of] ?? 0);
+  return (
+    isSame("loss") && isSame("repeat") && isSame("reorder") && isSame("late") && isSame("flip")
+  );
 }

@@ -159,7 +159,7 @@ function shrinkOnce(shrinker: Shrinker): void {
     (requests) => ({ requests }),
   );
   shrinker.changeWithLuck({ weather: CALM });
-  for (const trouble of ["loss", "repeat", "reorder", "late"] as const) {
+  for (const trouble of ["loss", "repeat", "reorder", "late", "flip"] as const) {
     shrinker.change({ weather: { ...shrinker.plan.weather, [trouble]: 0 } });
   }
   shrinker.change({ ending: "healed" });

@@ -11,6 +11,7 @@ import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { Message, MessageOf, Verb } from "../../src/paxos/messages.js";
 import { exampleCluster, exampleMessages, exampleSender } from "../support/examples.js";
+import { packSealed, resealed } from "../support/sealed.js";
 
 const cluster = exampleCluster();
 const sender = exampleSender("prepare");
@@ -30,8 +31,8 @@ const constant = (plain.unpack(codec.encode(sender, 1, examples.prepare)) as unk
 
 /** A correct envelope around these bytes. */
 function around(raw: readonly number[] | Uint8Array): Uint8Array {
-  const start = plain.pack([...constant, 0]).subarray(0, -1);
-  return Buffer.concat([start, Buffer.of(0x93, 7, 1), Uint8Array.from(raw)]);
+  const start = packSealed([...constant, 0]).subarray(0, -1);
+  return resealed(Uint8Array.of(...start, 0x93, 7, 1, ...raw));
 }
 
 const decode = (verb: string, bytes: Uint8Array) => codec.decode(verb, bytes);
@@ -123,28 +124,28 @@ describe("values out of bounds are of wrong shape", () => {
   });
 
   const senders: [string, number, unknown][] = [
-    ["a role nobody has", 4, 99],
-    ["a role by its name", 4, "proposer"],
-    ["an id with a dot", 5, "p.1"],
-    ["an id of 33 characters", 5, "p".repeat(33)],
-    ["a store id of 15 bytes", 6, new Uint8Array(15)],
-    ["a store id as text", 6, "b1".repeat(16)],
-    ["incarnation −1", 7, -1],
-    ["a process of 7 bytes", 8, new Uint8Array(7)],
-    ["a cluster id as text", 1, cluster.clusterId],
-    ["no hash", 3, null],
+    ["a role nobody has", 5, 99],
+    ["a role by its name", 5, "proposer"],
+    ["an id with a dot", 6, "p.1"],
+    ["an id of 33 characters", 6, "p".repeat(33)],
+    ["a store id of 15 bytes", 7, new Uint8Array(15)],
+    ["a store id as text", 7, "b1".repeat(16)],
+    ["incarnation −1", 8, -1],
+    ["a process of 7 bytes", 9, new Uint8Array(7)],
+    ["a cluster id as text", 2, cluster.clusterId],
+    ["no hash", 4, null],
   ];
 
   it.each(senders)("the sender: %s", (_, at, value) => {
     const parts = constant.map((element, i) => (i === at ? value : element));
-    const payload = plain.pack([...parts, [7, 1, [ballot, 5]]]);
+    const payload = packSealed([...parts, [7, 1, [ballot, 5]]]);
     expect(decode("prepare", payload)).toEqual({ fault: "wrong_shape" });
   });
 
   it.each([[[-1, 1]], [[7, -1]], [[7, 1.5]], [[7, MAX + 1]], [[null, 1]]])(
     "write number and clock %j",
     (numbers) => {
-      const payload = plain.pack([...constant, [...numbers, [ballot, 5]]]);
+      const payload = packSealed([...constant, [...numbers, [ballot, 5]]]);
       expect(decode("prepare", payload)).toEqual({ fault: "wrong_shape" });
     },
   );
@@ -271,8 +272,8 @@ describe("an envelope that is not for us", () => {
     createCodec({ ...cluster, ...change }).decode("beacon", bytes);
 
   it("of another wire version", () => {
-    for (const version of [0, 3, 127, null, "1"]) {
-      const payload = plain.pack([version, ...constant.slice(1), [7, 1, []]]);
+    for (const version of [0, 1, 4, 127, null, "1"]) {
+      const payload = plain.pack([version, ...constant.slice(2), [7, 1, []]]);
       expect(decode("beacon", payload)).toEqual({ fault: "wrong_version" });
     }
     expect(decode("beacon", plain.pack([]))).toEqual({ fault: "wrong_version" });
@@ -284,8 +285,8 @@ describe("an envelope that is not for us", () => {
 
   it("of another epoch, or of a descriptor that means something else", () => {
     expect(readBy({ epoch: 4 })).toEqual({ fault: "wrong_epoch" });
-    const parts = constant.map((element, i) => (i === 2 ? 4 : element));
-    const payload = plain.pack([...parts, [7, 1, []]]);
+    const parts = constant.map((element, i) => (i === 3 ? 4 : element));
+    const payload = packSealed([...parts, [7, 1, []]]);
     expect(decode("beacon", payload)).toEqual({ fault: "wrong_epoch" });
     expect(readBy({ name: "other" })).toEqual({ fault: "wrong_epoch" });
     expect(readBy({ quorums: { kind: "flexible", phase1: 1, phase2: 1 } })).toEqual({

@@ -40,6 +40,20 @@ describe("intercept", () => {
     expect(heard.at(-1)).toBe("50 lost");
   });
 
+  test("changes the bytes of one delivery and leaves what was published alone", () => {
+    const { clock, bus, a, heard } = open();
+    const published = bytes("whole");
+    bus.intercept(({ message }) => {
+      const payload = message.payload.slice();
+      payload[0] = (payload[0] as number) ^ 0x20;
+      return [0, { delayMs: 5, payload }];
+    });
+    a.publish("to.b", published);
+    clock.advance(10);
+    expect(heard).toEqual(["0 whole", "5 Whole"]);
+    expect(text(published)).toBe("whole");
+  });
+
   test("the first who answers decides; the server's 503 is a delivery too", () => {
     const { clock, bus, a, heard } = open();
     bus.intercept(({ from }) => (from === undefined ? [] : undefined));

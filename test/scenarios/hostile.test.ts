@@ -87,7 +87,7 @@ describe("a stranger says", () => {
         }
       }
     });
-    expect(dropped(world).get("undecodable")).toBeGreaterThan(100);
+    expect(dropped(world).get("wrong_checksum")).toBeGreaterThan(100);
   });
 
   it("well-formed messages in another's name, role, store or cluster", () => {

@@ -18,13 +18,17 @@ export interface Delivery {
   readonly message: Incoming;
 }
 
+/** One copy that arrives: after so many milliseconds, with other bytes if it names a payload. */
+export type Copy = number | { readonly delayMs: number; readonly payload: Uint8Array };
+
 /**
- * Decides what becomes of a delivery: one number per copy, the milliseconds until it arrives.
+ * Decides what becomes of a delivery: one entry per copy.
  *
- * `[]` loses it, `[0]` is as usual, `[0, 0]` repeats it, `[50]` makes it late. Undefined leaves the
- * decision to the next one asked.
+ * `[]` loses it, `[0]` is as usual, `[0, 0]` repeats it, `[50]` makes it late, and
+ * `[{ delayMs, payload }]` changes it on its way. Undefined leaves the decision to the next one
+ * asked.
  */
-export type Intercept = (delivery: Delivery) => readonly number[] | undefined;
+export type Intercept = (delivery: Delivery) => readonly Copy[] | undefined;
 
 /** What a connection hands to the bus. */
 export interface Publication {
@@ -96,12 +100,15 @@ export class Hub {
   }
 
   #deliver(route: MemoryRoute, from: string | undefined, message: Incoming): void {
-    const arrive = () => {
-      if (route.isActive) {
-        route.heard(message);
-      }
-    };
-    for (const delayMs of this.#delays({ from, to: route.link.name, message })) {
+    for (const copy of this.#copies({ from, to: route.link.name, message })) {
+      const isChanged = typeof copy !== "number";
+      const arriving = isChanged ? { ...message, payload: copy.payload } : message;
+      const delayMs = isChanged ? copy.delayMs : copy;
+      const arrive = () => {
+        if (route.isActive) {
+          route.heard(arriving);
+        }
+      };
       if (delayMs > 0) {
         this.clock.setTimer(delayMs, arrive);
       } else {
@@ -110,11 +117,11 @@ export class Hub {
     }
   }
 
-  #delays(delivery: Delivery): readonly number[] {
+  #copies(delivery: Delivery): readonly Copy[] {
     for (const intercept of this.intercepts) {
-      const delays = intercept(delivery);
-      if (delays !== undefined) {
-        return delays;
+      const copies = intercept(delivery);
+      if (copies !== undefined) {
+        return copies;
       }
     }
     return asUsual;

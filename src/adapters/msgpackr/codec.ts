@@ -6,19 +6,21 @@ import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import type { Codec, Envelope, WireFault } from "../../actor/ports.js";
 import { type Cluster, safetyHash } from "../../paxos/cluster.js";
 import type { Message, RoleName, Sender } from "../../paxos/messages.js";
+import { isIntact, seal, UNSEALED } from "./checksum.js";
 import { bytesToHex, hexToBytes } from "./hex.js";
 import { isPlain } from "./plain.js";
 import { SENDER_SCHEMA } from "./schema.js";
 import { type VerbCodec, verbCodec } from "./verbs.js";
-import { verbCodecOf1 } from "./version-1.js";
 
 /** What we write. Grows when bytes change in a way that an older reader would misread. */
-const WIRE_VERSION = 2;
+const WIRE_VERSION = 3;
+/** The version before, which we still read: its envelopes carry no checksum. */
+const VERSION_BEFORE = 2;
 
 /** Wire version → its verbs: what we read, this version and the one before. */
 const READERS: ReadonlyMap<unknown, (verb: string) => VerbCodec | undefined> = new Map([
   [WIRE_VERSION, verbCodec],
-  [1, verbCodecOf1],
+  [VERSION_BEFORE, verbCodec],
 ]);
 
 /** Roles on the wire. A number is never used for another role. */
@@ -104,7 +106,7 @@ function isSameSender(a: Sender, b: Sender): boolean {
 
 /**
  * Writes what all messages of a sender begin with: an array that lacks its last element. At most
- * 110 bytes; msgpackr leaves at most 255 in front of a message.
+ * 115 bytes; msgpackr leaves at most 255 in front of a message.
  *
  * @throws TypeError if no receiver would take this sender
  */
@@ -114,6 +116,7 @@ function prefix(realm: Realm, sender: Sender): Uint8Array {
   }
   const constant = [
     WIRE_VERSION,
+    UNSEALED,
     realm.clusterId,
     realm.epoch,
     realm.hash,
@@ -133,6 +136,7 @@ function encode(start: Uint8Array, writeNumber: number, lc: number, message: Mes
   const changing = [writeNumber, lc, verb.toArray(message)];
   const bytes = packr.pack(changing, RESERVE_START_SPACE | start.length);
   bytes.set(start);
+  seal(bytes);
   return bytes;
 }
 
@@ -144,24 +148,40 @@ function decode(realm: Realm, verb: string, payload: Uint8Array): Envelope | Fau
     // A view of our own: msgpackr leaves a property on what it reads, and a Buffer's views would
     // be Buffers.
     const bytes = new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
+    const isSealed = bytes[1] === WIRE_VERSION;
+    if (isSealed && !isIntact(bytes, WIRE_VERSION)) return { fault: "wrong_checksum" };
     if (!isPlain(bytes)) return { fault: "undecodable" };
     envelope = packr.unpack(bytes);
+    // MessagePack has longer ways to write the same header: no checksum was looked at there.
+    if (!isSealed && versionOf(envelope) === WIRE_VERSION) return { fault: "wrong_checksum" };
   } catch {
     return { fault: "undecodable" };
   }
   if (!Array.isArray(envelope)) return { fault: "wrong_shape" };
-  const reader = READERS.get(envelope[0]);
+  const version = versionOf(envelope);
+  const reader = READERS.get(version);
   if (reader === undefined) return { fault: "wrong_version" };
-  const fault = realmFault(realm, envelope);
+  const sealed = version === VERSION_BEFORE ? withChecksum(envelope) : envelope;
+  const fault = realmFault(realm, sealed);
   if (fault !== undefined) return { fault };
   const verbReader = reader(verb);
   if (verbReader === undefined) return { fault: "unknown_verb" };
-  return open(envelope, verbReader) ?? { fault: "wrong_shape" };
+  return open(sealed, verbReader) ?? { fault: "wrong_shape" };
+}
+
+function versionOf(envelope: unknown): unknown {
+  return Array.isArray(envelope) ? envelope[0] : undefined;
+}
+
+/** Lays an envelope of version 2 out as one of version 3; nobody reads the checksum after this. */
+function withChecksum(envelope: readonly unknown[]): unknown[] {
+  const [version, ...rest] = envelope;
+  return [version, UNSEALED, ...rest];
 }
 
 /** Says whether the envelope comes from another cluster, or from another epoch of this one. */
 function realmFault(realm: Realm, envelope: readonly unknown[]): WireFault | undefined {
-  const [, clusterId, epoch, hash] = envelope;
+  const [, , clusterId, epoch, hash] = envelope;
   if (!isBytes(clusterId, realm.clusterId.length) || !isBytes(hash, hashBytes)) {
     return "wrong_shape";
   }
@@ -170,7 +190,7 @@ function realmFault(realm: Realm, envelope: readonly unknown[]): WireFault | und
 }
 
 function open(envelope: readonly unknown[], verb: VerbCodec): Envelope | undefined {
-  const [, , , , role, id, storeId, incarnation, process, changing] = envelope;
+  const [, , , , , role, id, storeId, incarnation, process, changing] = envelope;
   if (!Array.isArray(changing) || changing.length < 3) return undefined;
   const [writeNumber, lc, body] = changing as unknown[];
   const sender = {

@@ -11,6 +11,7 @@ import { ballotReused, roundForgotten } from "./ballot-reused.js";
 import { ballotShared } from "./ballot-shared.js";
 import { ballotsCountedTogether } from "./ballots-counted-together.js";
 import type { Broken } from "./broken.js";
+import { checksumIgnored } from "./checksum-ignored.js";
 import { failedSyncIgnored } from "./failed-sync-ignored.js";
 import { feedStartedLate, handoverLeftOut, holeSkipped } from "./feeding.js";
 import { fenceIgnored } from "./fence-ignored.js";
@@ -47,6 +48,7 @@ export const BROKEN: readonly Broken[] = [
   ballotReused,
   ballotShared,
   ballotsCountedTogether,
+  checksumIgnored,
   corruptTakenAsMissing,
   earlierPromisesAnswer,
   earlyApplied,

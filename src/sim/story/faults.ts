@@ -59,10 +59,11 @@ export function faultText(fault: Fault): string {
   }
 }
 
-function weatherText({ loss, repeat, reorder, late }: Weather): string {
+function weatherText({ loss, repeat, reorder, late, flip = 0 }: Weather): string {
   const percent = (part: number) => `${Math.round(part * 1000) / 10} %`;
   const lost = `${percent(loss)} lost, ${percent(repeat)} repeated`;
-  return `${lost}, ${percent(reorder)} overtaken, ${percent(late)} late`;
+  const damaged = flip === 0 ? "" : `, ${percent(flip)} damaged`;
+  return `${lost}, ${percent(reorder)} overtaken, ${percent(late)} late${damaged}`;
 }
 
 function pairsText(pairs: readonly (readonly [string, string])[]): string {
