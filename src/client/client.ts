@@ -9,7 +9,7 @@ import { Asker } from "./asker.js";
 import { type After, ChosenFeed } from "./chosen.js";
 import { gatherAnswers, mergeStatus, mergeWaits, type RoleWaits, type Status } from "./control.js";
 import { checkKey, decide } from "./decide.js";
-import { aborted, type Call, closed, timeoutOf } from "./ending.js";
+import { aborted, type Call, closed, onAbort, timeoutOf } from "./ending.js";
 import type { RawEntry } from "./entries.js";
 import { InvalidError, NotPermittedError, UnavailableError } from "./errors.js";
 import type { History } from "./history.js";
@@ -135,6 +135,7 @@ export class Client implements Synod {
     checkAfter(after);
     const { transport, clock } = this.#ports;
     const abort = () => feed.end(null);
+    let unlisten = () => {};
     const feed: ChosenFeed = new ChosenFeed({
       transport,
       clock,
@@ -144,11 +145,11 @@ export class Client implements Synod {
       count: (reason) => this.#host.count(reason),
       onEnd: () => {
         this.#feeds.delete(feed);
-        signal?.removeEventListener("abort", abort);
+        unlisten();
       },
     });
     this.#feeds.add(feed);
-    signal?.addEventListener("abort", abort, { once: true });
+    if (signal !== undefined) unlisten = onAbort(signal, abort);
     if (signal?.aborted === true) abort();
     return feed;
   }

@@ -2,6 +2,7 @@
 import type { Clock, Codec, Logger, Random, Transport } from "../actor/ports.js";
 import { doorSubject } from "../actor/subject.js";
 import type { Cluster } from "../paxos/cluster.js";
+import { readLimits } from "../paxos/limits.js";
 import { Asker, type Reply } from "./asker.js";
 import { Client } from "./client.js";
 import { aborted, type Call, type Ended, timeoutOf, watchEnd } from "./ending.js";
@@ -136,6 +137,8 @@ function readCluster(reply: Reply, name: string): Cluster | undefined {
     [acceptors, proposers].every(Array.isArray) &&
     [quorums, learn, limits].every((part) => typeof part === "object" && part !== null);
   if (!isShaped) return undefined;
-  if (told["name"] === name) return told as unknown as Cluster;
+  const read = readLimits(limits as Record<string, unknown>);
+  if (read === undefined) return undefined;
+  if (told["name"] === name) return { ...(told as unknown as Cluster), limits: read };
   throw new WrongClusterError(`cluster ${String(told["name"])} answers for cluster ${name}`);
 }

@@ -78,7 +78,8 @@ export function mergeStatus(cluster: string, answers: readonly Record<string, un
   const dropped: Record<string, number> = {};
   for (const answer of answers) {
     for (const [reason, count] of Object.entries(answer["dropped"] ?? {})) {
-      dropped[reason] = (dropped[reason] ?? 0) + Number(count);
+      const counted = Number.isSafeInteger(count) ? Number(count) : 0;
+      dropped[reason] = (dropped[reason] ?? 0) + counted;
     }
   }
   return { cluster, leader: leaderOf(roles), roles, dropped };

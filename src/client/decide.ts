@@ -40,6 +40,8 @@ export interface Wish {
 /** How long one attempt may take before another proposer is asked. */
 const ATTEMPT_MS = 1500;
 const PAUSE_MS = 100;
+/** Longest that an answer may ask this client to wait. */
+const RETRY_AFTER_MAX_MS = 10_000;
 
 /** Checks a key. @throws InvalidError */
 export function checkKey(key: unknown, bytesMax: number): asserts key is string {
@@ -122,7 +124,8 @@ class Decision {
           const mayHaveHappened = this.#copies > 1 && !this.#wish.isQuestion;
           throw errorOfRefusal({ code: String(code), message: String(message), mayHaveHappened });
         }
-        await this.#pause(typeof retryAfterMs === "number" ? retryAfterMs : PAUSE_MS);
+        const askedMs = typeof retryAfterMs === "number" ? retryAfterMs : PAUSE_MS;
+        await this.#pause(Math.min(Math.max(askedMs, 1), RETRY_AFTER_MAX_MS));
         return undefined;
       }
     }

@@ -23,13 +23,44 @@ export function timeoutOf({ timeoutMs = TIMEOUT_MS }: Call): number {
   throw new InvalidError("timeoutMs must be a number of milliseconds, 0 or more");
 }
 
+/** What waits for each signal, so that a signal has one listener of ours. */
+const waitingFor = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `run` when the signal is aborted.
+ *
+ * Why not a listener for each call: Node takes more than ten of one signal for a leak, and warns.
+ *
+ * @returns ends that; the listener goes with the last that waits for the signal
+ */
+export function onAbort(signal: AbortSignal, run: () => void): () => void {
+  const known = waitingFor.get(signal);
+  const waiting = known ?? new Set<() => void>();
+  // A function of its own for each call, so that one `run` may wait twice.
+  const one = () => run();
+  waiting.add(one);
+  if (known === undefined) {
+    waitingFor.set(signal, waiting);
+    signal.addEventListener("abort", runAll);
+  }
+  return () => {
+    if (!waiting.delete(one) || waiting.size > 0) return;
+    waitingFor.delete(signal);
+    signal.removeEventListener("abort", runAll);
+  };
+}
+
+function runAll(this: AbortSignal): void {
+  for (const one of [...(waitingFor.get(this) ?? [])]) one();
+}
+
 /** Calls `ended` once unless cleared before; at once if the signal is aborted already. */
 export function watchEnd(clock: Clock, call: Call, ended: (why: Ended) => void): () => void {
   const { signal } = call;
   const timeoutMs = timeoutOf(call);
   const clear = () => {
     cancel();
-    signal?.removeEventListener("abort", abort);
+    unlisten();
   };
   const end = (why: Ended) => {
     clear();
@@ -37,11 +68,12 @@ export function watchEnd(clock: Clock, call: Call, ended: (why: Ended) => void):
   };
   const abort = () => end({ kind: "signal", reason: signal?.reason });
   let cancel = () => {};
+  let unlisten = () => {};
   if (signal?.aborted === true) {
     abort();
     return clear;
   }
-  signal?.addEventListener("abort", abort, { once: true });
+  if (signal !== undefined) unlisten = onAbort(signal, abort);
   if (timeoutMs !== Number.POSITIVE_INFINITY) {
     cancel = clock.setTimer(timeoutMs, () => end({ kind: "timeout", timeoutMs }));
   }

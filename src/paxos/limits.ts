@@ -106,3 +106,24 @@ export const DEFAULT_LIMITS: Limits = {
   repairDelayMs: 50,
   recheckMs: 500,
 };
+
+/** Limits that may be 0: then that wait is left out. */
+const MAY_BE_ZERO: readonly string[] = ["decideLingerMs", "witnessMs"];
+
+/**
+ * Reads limits that another process told: one that it lacks, because it is older, is the default.
+ *
+ * Why no upper bounds: a newer process may know wider ranges than this one.
+ *
+ * @returns undefined if one is no whole number, or lower than any process works with
+ */
+export function readLimits(told: Readonly<Record<string, unknown>>): Limits | undefined {
+  const limits = Object.entries(DEFAULT_LIMITS).map(([name, usual]) => {
+    const value = told[name] ?? usual;
+    const least = MAY_BE_ZERO.includes(name) ? 0 : 1;
+    const isUsable = Number.isSafeInteger(value) && (value as number) >= least;
+    return [name, isUsable ? value : undefined] as const;
+  });
+  if (limits.some(([, value]) => value === undefined)) return undefined;
+  return Object.fromEntries(limits) as unknown as Limits;
+}
