@@ -7,7 +7,7 @@
  */
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message, RoleName } from "../paxos/messages.js";
-import { OVERLOADED } from "./answer.js";
+import { encodeAnswer, OVERLOADED } from "./answer.js";
 import { Doors } from "./doors.js";
 import type { Address, Effect, Settlement } from "./effect.js";
 import { Feed } from "./feed.js";
@@ -23,12 +23,17 @@ import type {
   Random,
   StructuredCodec,
   Transport,
+  TransportStatus,
 } from "./ports.js";
 import type { Hearing, RoleDefinition } from "./role.js";
 import { Runner } from "./runner.js";
+import { type Denial, ServerErrors } from "./server-errors.js";
 import { createStepper } from "./step.js";
 import type { Store } from "./store.js";
 import { doorSubject, type Space, subjectOf } from "./subject.js";
+
+/** A message that cannot be read is logged at the first and then at every so many. */
+const LOG_EVERY = 1000;
 
 /** What a host is built from. */
 export interface HostOptions {
@@ -66,6 +71,7 @@ export class Host {
   readonly #stepper = createStepper();
   readonly #intake: Intake;
   readonly #doors: Doors;
+  readonly #serverErrors: ServerErrors;
   readonly #feeds = new Map<Runner, Feed>();
   readonly #overheard: ReadonlySet<string>;
   readonly #ears = new Map<string, Runner[]>();
@@ -86,19 +92,8 @@ export class Host {
         ),
       ),
     );
-    this.#endings.push(
-      options.transport.onStatus((status) => {
-        if (status.kind === "connected") this.#tellAll({ type: "connection.up" });
-        if (status.kind === "disconnected") this.#tellAll({ type: "connection.down" });
-        if (status.kind === "denied") {
-          this.count(`denied_${status.operation}`);
-          options.logger.error(
-            { subject: status.subject },
-            `the server forbids ${status.operation}`,
-          );
-        }
-      }),
-    );
+    this.#serverErrors = new ServerErrors({ logger: options.logger, count });
+    this.#endings.push(options.transport.onStatus((status) => this.#noteStatus(status)));
   }
 
   /** Counts something dropped or refused. @returns how often it was by now */
@@ -161,6 +156,33 @@ export class Host {
       done();
     };
     clock.soon(look);
+  }
+
+  /** What the server forbids this process now. */
+  denials(): readonly Denial[] {
+    return this.#serverErrors.denials(this.#options.clock.nowMs());
+  }
+
+  #noteStatus(status: TransportStatus): void {
+    if (status.kind === "connected") this.#tellAll({ type: "connection.up" });
+    if (status.kind === "disconnected") this.#tellAll({ type: "connection.down" });
+    if (status.kind === "unread") this.#refuseUnread(status.message, status.error);
+    this.#serverErrors.note(status, this.#options.clock.nowMs());
+  }
+
+  /** Counts a message whose reading threw, and answers it if an answer is awaited. */
+  #refuseUnread({ subject, reply }: Incoming, error: unknown): void {
+    const { logger, transport } = this.#options;
+    const { message: reason, stack } = error instanceof Error ? error : new Error(String(error));
+    const times = this.count("unread");
+    if (times === 1 || times % LOG_EVERY === 0) {
+      logger.error({ subject, times, stack }, `a message could not be read: ${reason}`);
+    }
+    if (reply === undefined) return;
+    const message = `the message could not be read: ${reason}`;
+    const refused = { kind: "refused", code: "invalid", message, mayHaveHappened: false } as const;
+    const { headers, payload } = encodeAnswer(refused);
+    transport.publish(reply, payload, { headers });
   }
 
   #tellAll(event: { type: string }): void {

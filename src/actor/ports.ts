@@ -44,7 +44,14 @@ export type Answer =
   | { readonly kind: "answer"; readonly message: Incoming }
   | { readonly kind: "no_responders" | "timeout" | "disconnected" };
 
-/** The connection's changes. `denied`: the server's permissions forbid a subject. */
+/**
+ * What happens to a connection.
+ * - `denied`: the server's permissions forbid a subject. A subscription is tried again with growing
+ *   pauses while the connection stands;
+ * - `granted`: a subscription that was denied stands now;
+ * - `error`: any other error that the server reports, in its own words;
+ * - `unread`: reading a message threw, in an adapter or in a listener: a message that nobody took.
+ */
 export type TransportStatus =
   | { readonly kind: "connected"; readonly server: string }
   | { readonly kind: "disconnected" }
@@ -53,6 +60,9 @@ export type TransportStatus =
       readonly operation: "publish" | "subscribe";
       readonly subject: string;
     }
+  | { readonly kind: "granted"; readonly subject: string }
+  | { readonly kind: "error"; readonly words: string }
+  | { readonly kind: "unread"; readonly message: Incoming; readonly error: unknown }
   | { readonly kind: "closed"; readonly reason: string | undefined };
 
 /**
@@ -67,7 +77,8 @@ export interface Transport {
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): void;
   /**
    * Calls `heard` for each message of the subject (`*` one token, `>` the rest), in the turn it
-   * arrives. Of the subscribers of one `queue` group each message reaches one.
+   * arrives. Of the subscribers of one `queue` group each message reaches one. A throw of `heard` is
+   * told as status `unread`, and changes nothing else.
    * @returns ends the subscription
    */
   subscribe(

@@ -84,6 +84,7 @@ export class Client implements Synod {
     });
     transport.onStatus((status) => {
       if (status.kind === "denied") this.#forbidden.set(status.subject, status.operation);
+      if (status.kind === "granted") this.#forbidden.delete(status.subject);
     });
   }
 

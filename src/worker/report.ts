@@ -5,6 +5,7 @@
 import { stateName } from "../../actors/index.js";
 import type { RoleStatus, Wait } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
+import type { Denial } from "../actor/server-errors.js";
 
 /** One role of one process; null where it does not apply. */
 export interface RoleReport {
@@ -135,14 +136,42 @@ function stateOf(runner: Runner): string {
   return snapshots.length === 0 ? "idle" : `working on ${snapshots.length}`;
 }
 
-/** Reports what a role waits for. */
-export function reportWaits(runner: Runner, nowMs: number): RoleWaits {
+/** Reports what a role waits for: first what its whole process does. */
+export function reportWaits(
+  runner: Runner,
+  nowMs: number,
+  ofProcess: readonly Wait[] = [],
+): RoleWaits {
   const { definition, id, halted } = runner;
   const waits =
     halted === null
       ? [...runner.snapshots().values()].flatMap((snapshot) => definition.waits(snapshot, nowMs))
       : [waitForOperator(halted)];
-  return { role: definition.name, id, waits: waits.slice(0, waitsMax) };
+  return { role: definition.name, id, waits: [...ofProcess, ...waits].slice(0, waitsMax) };
+}
+
+/** Most subjects that are named of those that a server forbids. */
+const subjectsMax = 3;
+
+/** What every role of a process waits for while the server forbids the process some subjects. */
+export function waitForRights(denials: readonly Denial[], nowMs: number): readonly Wait[] {
+  if (denials.length === 0) return [];
+  const named = denials
+    .slice(0, subjectsMax)
+    .map(({ operation, subject }) => `${operation} ${subject}`);
+  const more = denials.length - named.length;
+  const rest = more === 0 ? "" : ` and ${more} more`;
+  const since = Math.min(...denials.map(({ sinceMs }) => sinceMs));
+  return [
+    {
+      for: denials.length === 1 ? "a right" : `${denials.length} rights`,
+      from: ["the NATS server"],
+      have: 0,
+      need: denials.length,
+      sinceMs: Math.max(0, Math.round(nowMs - since)),
+      reason: `the server's permissions forbid this process to ${named.join(", ")}${rest}`,
+    },
+  ];
 }
 
 /** What a role waits for that stopped for good. */

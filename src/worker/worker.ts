@@ -32,6 +32,7 @@ import {
   reportRole,
   reportWaits,
   waitForOperator,
+  waitForRights,
 } from "./report.js";
 import { type RoleToRun, readRoles, WorkerOptionsError } from "./roles.js";
 import { openRoleStore, storeFolder } from "./stores.js";
@@ -302,7 +303,8 @@ class RunningWorker implements Worker {
     const corpses = this.#parts.corpses.map(({ role, id, why }) => {
       return { role, id, waits: [waitForOperator(why)] };
     });
-    const roles = this.#host.runners.map((runner) => reportWaits(runner, nowMs));
+    const rights = waitForRights(this.#host.denials(), nowMs);
+    const roles = this.#host.runners.map((runner) => reportWaits(runner, nowMs, rights));
     return { process: this.#host.nonce, pid: process.pid, roles: [...roles, ...corpses] };
   }
 

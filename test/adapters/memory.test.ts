@@ -121,6 +121,25 @@ test("denied: told, counted, asked again after a reconnection", () => {
   expect([heardCount, link.dropped.denied, statuses.length]).toEqual([1, 1, 2]);
 });
 
+test("denied: tried again while the connection stands, with growing pauses", () => {
+  const { clock, bus } = open();
+  let isStrict = true;
+  const link = bus.connect("c", { denies: () => isStrict });
+  const kinds: string[] = [];
+  link.onStatus(({ kind }) => void kinds.push(kind));
+  const end = link.subscribe("no.subscribe", () => {});
+  clock.advance(250 + 500);
+  expect(kinds).toEqual(["denied", "denied", "denied"]);
+  isStrict = false;
+  clock.advance(1_000);
+  expect(kinds.slice(3)).toEqual(["granted"]);
+  end();
+  isStrict = true;
+  link.subscribe("no.subscribe", () => {})();
+  clock.advance(60_000);
+  expect(kinds.slice(4)).toEqual(["denied"]);
+});
+
 test("one that vanished is never called again, and the server knows", () => {
   const { clock, a, b, heard } = open();
   const called: string[] = [];

@@ -337,30 +337,3 @@ withServer("an open connection that was given", () => {
     await expect(connectNats(own)).rejects.toThrow("the given NATS connection is closed");
   });
 });
-
-withServer("a listener that throws", () => {
-  test("ends as an uncaught error; the next messages are heard", async () => {
-    const server = await serve();
-    const transport = await join({ servers: server.url });
-    const caught: unknown[] = [];
-    const others = process.listeners("uncaughtException");
-    process.removeAllListeners("uncaughtException");
-    process.on("uncaughtException", (error) => void caught.push(error));
-    onTestFinished(() => {
-      process.removeAllListeners("uncaughtException");
-      for (const other of others) {
-        process.on("uncaughtException", other);
-      }
-    });
-    let heardCount = 0;
-    transport.subscribe("throw", () => {
-      heardCount += 1;
-      throw new Error(`bug ${heardCount}`);
-    });
-    transport.publish("throw", empty);
-    transport.publish("throw", empty);
-    await until(() => caught.length === 2);
-    expect(caught.map(String)).toEqual(["Error: bug 1", "Error: bug 2"]);
-    expect(transport.connected).toBe(true);
-  });
-});

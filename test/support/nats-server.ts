@@ -31,6 +31,8 @@ export interface NatsServerProcess {
   stop(): Promise<void>;
   /** Ends the server at once, as a crash would; call `stop()` later to remove its folder. */
   kill(): void;
+  /** Writes another configuration and has the server read it again (SIGHUP); it takes a moment. */
+  reload(config: string): Promise<void>;
   /** Starts it again on its port, after `stop` or `kill`. */
   again(): Promise<NatsServerProcess>;
 }
@@ -165,6 +167,10 @@ async function launch(
     pid: child.pid,
     stop,
     kill: () => void child.kill("SIGKILL"),
+    reload: async (text) => {
+      await writeFile(config, text);
+      child.kill("SIGHUP");
+    },
     again: () => startNatsServer({ ...options, port }),
   };
 }

@@ -85,7 +85,15 @@ interface Listener {
   readonly heard: (message: Incoming) => void;
   /** Undefined while disconnected or denied. */
   route: MemoryRoute | undefined;
+  /** How often it was denied on this connection. */
+  denials: number;
+  /** Cancels the next attempt after a denial. */
+  cancelRetry: () => void;
 }
+
+/** Milliseconds from a denial to the next attempt, as over NATS but without jitter. */
+const retryMsMin = 250;
+const retryMsMax = 8_000;
 
 interface Pending {
   readonly done: (answer: Answer) => void;
@@ -154,7 +162,8 @@ class Link implements MemoryTransport {
       this.dropped.invalid += 1;
       return () => {};
     }
-    const listener: Listener = { subject, queue, heard, route: undefined };
+    const idle = { route: undefined, denials: 0, cancelRetry: () => {} };
+    const listener: Listener = { subject, queue, heard, ...idle };
     this.#listeners.add(listener);
     this.#listen(listener);
     return () => {
@@ -272,6 +281,7 @@ class Link implements MemoryTransport {
   #lose(isReported: boolean): void {
     for (const listener of this.#listeners) {
       this.#unlisten(listener);
+      listener.denials = 0;
     }
     for (const reply of [...this.#pending.keys()]) {
       this.#answer(reply, { kind: "disconnected" });
@@ -311,14 +321,31 @@ class Link implements MemoryTransport {
     }
     if (this.#options.denies?.("subscribe", subject) === true) {
       this.#emit({ kind: "denied", operation: "subscribe", subject });
+      const delayMs = Math.min(retryMsMax, retryMsMin * 2 ** listener.denials);
+      listener.denials += 1;
+      listener.cancelRetry = this.#hub.clock.setTimer(delayMs, () => this.#listen(listener));
       return;
     }
-    const route = { tokens: subject.split("."), queue, link: this, heard, isActive: true };
+    const read = (message: Incoming) => this.#read(heard, message);
+    const route = { tokens: subject.split("."), queue, link: this, heard: read, isActive: true };
     listener.route = route;
     this.#hub.routes.add(route);
+    if (listener.denials > 0) {
+      listener.denials = 0;
+      this.#emit({ kind: "granted", subject });
+    }
+  }
+
+  #read(heard: (message: Incoming) => void, message: Incoming): void {
+    try {
+      heard(message);
+    } catch (error) {
+      this.#emit({ kind: "unread", message, error });
+    }
   }
 
   #unlisten(listener: Listener): void {
+    listener.cancelRetry();
     if (listener.route !== undefined) {
       listener.route.isActive = false;
       this.#hub.routes.remove(listener.route);

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import { type ConnectionOptions, connect, type NatsConnection } from "nats";
+import { lastWords } from "./last-words.js";
 
 /** One attempt to connect. */
 export interface Dial {
@@ -13,8 +14,13 @@ export interface Dial {
 /** The sockets of an attempt under way. */
 interface Attempt {
   readonly sockets: Set<Socket>;
+  /** The end of what the server said. */
+  said: string;
   isOver: boolean;
 }
+
+/** An error of a server, and what may stand before it in the same chunk. */
+const saidCharsMax = 1_024;
 
 const attempts = new AsyncLocalStorage<Attempt>();
 let underWayCount = 0;
@@ -33,11 +39,13 @@ export function dial(options: ConnectionOptions): Dial {
     subscribe("net.client.socket", (message) => {
       const attempt = attempts.getStore();
       if (attempt !== undefined && !attempt.isOver) {
-        attempt.sockets.add((message as { readonly socket: Socket }).socket);
+        const { socket } = message as { readonly socket: Socket };
+        attempt.sockets.add(socket);
+        keepWords(socket, attempt);
       }
     });
   }
-  const attempt: Attempt = { sockets: new Set(), isOver: false };
+  const attempt: Attempt = { sockets: new Set(), said: "", isOver: false };
   const abort = () => {
     if (!attempt.isOver) {
       end(attempt);
@@ -51,13 +59,30 @@ export function dial(options: ConnectionOptions): Dial {
         attempt.isOver = true;
         return made;
       },
-      (error: unknown) => {
+      async (error: unknown) => {
+        const isAborted = attempt.isOver;
         abort();
-        throw error;
+        throw isAborted ? error : await lastWords(error, attempt.said, options.servers);
       },
     )
     .finally(forget);
   return { connection, abort };
+}
+
+/**
+ * Keeps the end of what a server says during an attempt.
+ *
+ * Why: a server that refuses a connection says why and closes it. The client reads that, but the
+ * error that it throws is the one of the closed socket (EPIPE).
+ */
+function keepWords(socket: Socket, attempt: Attempt): void {
+  const push = socket.push;
+  socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+    if (!attempt.isOver && chunk !== null) {
+      attempt.said = (attempt.said + chunk.toString("latin1")).slice(-saidCharsMax);
+    }
+    return push.call(socket, chunk, encoding);
+  };
 }
 
 function end(attempt: Attempt): void {

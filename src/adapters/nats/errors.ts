@@ -1,8 +1,11 @@
 import { ErrorCode } from "nats";
+import { unquoted } from "./reports.js";
 
 /**
  * What stands between us and a server.
  * - `unreachable`: nobody answers there;
+ * - `server_refused`: the server answered and refused the connection: a limit of it, mostly;
+ * - `machine_limit`: this machine lacks what a connection needs, and no server was asked;
  * - `not_authorized`: the server refused the credentials, or they cannot be read;
  * - `tls`: the encrypted connection could not be made;
  * - `not_nats`: something else answers there;
@@ -12,6 +15,8 @@ import { ErrorCode } from "nats";
  */
 export type NatsFault =
   | "unreachable"
+  | "server_refused"
+  | "machine_limit"
   | "not_authorized"
   | "tls"
   | "not_nats"
@@ -43,6 +48,54 @@ const refusals: readonly string[] = [
   ErrorCode.BadCreds,
 ];
 
+/** What this machine lacks, by the code of its operating system. */
+const lacks: Readonly<Record<string, string>> = {
+  EMFILE: "this process may open no more files and sockets (EMFILE): raise `ulimit -n`",
+  ENFILE: "this machine has no free file handle (ENFILE): end programs, or raise fs.file-max",
+  ENOMEM: "this machine has no memory left for a connection (ENOMEM): end programs",
+  ENOBUFS: "this machine has no memory left for a connection (ENOBUFS): end programs",
+  EADDRNOTAVAIL:
+    "this machine has no free local port or address for a connection (EADDRNOTAVAIL): wait until " +
+    "closed connections are forgotten, or widen net.ipv4.ip_local_port_range",
+  EACCES: "this machine forbids the connection (EACCES): ask who looks after its firewall",
+  EPERM: "this machine forbids the connection (EPERM): ask who looks after its firewall",
+};
+
+/** What a server refuses a connection for, and what to do. */
+const serverLimits: readonly (readonly [words: RegExp, what: string, advice: string])[] = [
+  [
+    /maximum account active connections/i,
+    "takes no more connections",
+    "raise max_connections of the account, or end other clients of it",
+  ],
+  [
+    /maximum connections/i,
+    "takes no more connections",
+    "raise its max_connections, or end other clients of it",
+  ],
+  [/maximum control line/i, "takes no lines as long as ours", "leave its max_control_line at 4096"],
+];
+
+/**
+ * Returns why a connection is of no use any more, if the server's words are that it allows no more
+ * subscriptions; undefined for other words.
+ *
+ * @param needed how many this connection needs
+ */
+export function tooFewSubscriptions(
+  words: string,
+  needed: number,
+  server: string,
+): string | undefined {
+  if (!/maximum (?:\w+ )*subscriptions exceeded/i.test(words)) {
+    return undefined;
+  }
+  return (
+    `the NATS server at ${server} allows this connection too few subscriptions (${words}): it ` +
+    `needs ${needed}: raise max_subscriptions of the server or the account`
+  );
+}
+
 /**
  * Turns what the client threw into a sentence.
  *
@@ -70,10 +123,25 @@ export function explain(error: unknown, servers: readonly string[]): NatsConnect
     const text = `what answers at ${where} is no NATS server: check the address`;
     return new NatsConnectError("not_nats", text, error);
   }
+  const lack = lacks[code];
+  if (lack !== undefined) {
+    return new NatsConnectError("machine_limit", `${lack}; ${told} was not asked`, error);
+  }
+  if (code === ErrorCode.ProtocolError) {
+    return new NatsConnectError("server_refused", refusal(told, unquoted(message)), error);
+  }
   const text =
     `no NATS server answers at ${where} (${readable(code || message)}): start one there ` +
     "(nats-server), or say where it is (--nats nats://HOST:PORT, or NATS_URL)";
   return new NatsConnectError("unreachable", text, error);
+}
+
+/** The sentence of a refusal in the server's own words. */
+function refusal(told: string, words: string): string {
+  const [, what, advice] = serverLimits.find(([pattern]) => pattern.test(words)) ?? [];
+  return what === undefined
+    ? `${told} refused the connection with the words "${words}": see its log`
+    : `${told} ${what} (${words}): ${advice}`;
 }
 
 function isTls(code: string, message: string): boolean {
@@ -87,6 +155,8 @@ const words: Readonly<Record<string, string>> = {
   ECONNRESET: "it closed the connection",
   ENOTFOUND: "the name is not known",
   EAI_AGAIN: "the name could not be looked up",
+  ENETUNREACH: "this machine has no route to it",
+  EHOSTUNREACH: "this machine has no route to it",
 };
 
 /** `CONNECTION_REFUSED` → `connection refused`. */

@@ -1,27 +1,33 @@
 import { type Msg, type MsgHdrs, headers as makeHeaders } from "nats";
 import type { Headers, Incoming } from "../../actor/ports.js";
 
-/** A message of the client as the port wants it; decodes only what is asked for. */
+/** A message of the client as the port wants it. */
 export class NatsIncoming implements Incoming {
   readonly payload: Uint8Array;
+  /** Undefined until `decode` has read them. */
+  headers: Headers | undefined;
   readonly #message: Msg;
-  #headers: Headers | undefined;
 
   constructor(message: Msg) {
     this.#message = message;
     this.payload = message.data;
   }
 
-  get subject(): string {
-    return this.#message.subject;
+  /**
+   * Reads the headers.
+   *
+   * Why not when they are asked for: the client refuses to decode some that servers let pass, and
+   * whoever asks for headers must not have to reckon with a throw.
+   *
+   * @throws Error of the client
+   */
+  decode(): void {
+    const headers = this.#message.headers;
+    this.headers = headers === undefined ? undefined : toRecord(headers);
   }
 
-  get headers(): Headers | undefined {
-    const headers = this.#message.headers;
-    if (headers !== undefined) {
-      this.#headers ??= toRecord(headers);
-    }
-    return this.#headers;
+  get subject(): string {
+    return this.#message.subject;
   }
 
   get reply(): string | undefined {
@@ -29,7 +35,7 @@ export class NatsIncoming implements Incoming {
   }
 }
 
-/** Whether the server says that nobody listens where this is the answer from. */
+/** Whether the server says that nobody listens where this is the answer from. @throws as `decode` */
 export function isNoResponders(message: Msg): boolean {
   return message.data.length === 0 && message.headers?.code === 503;
 }

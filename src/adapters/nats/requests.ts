@@ -1,5 +1,5 @@
-import { createInbox, type NatsConnection, type Subscription } from "nats";
-import type { Answer } from "../../actor/ports.js";
+import { createInbox, type Msg, type NatsConnection, type Subscription } from "nats";
+import type { Answer, Incoming } from "../../actor/ports.js";
 import { isNoResponders, NatsIncoming } from "./incoming.js";
 
 type Done = (answer: Answer) => void;
@@ -20,8 +20,15 @@ export class Requests {
   #inbox = "";
   #subscription: Subscription | undefined;
 
-  constructor(inboxPrefix: string | undefined) {
+  readonly #unread: (message: Incoming, error: unknown) => void;
+
+  /** @param unread hears of an answer that the client refuses to read */
+  constructor(
+    inboxPrefix: string | undefined,
+    unread: (message: Incoming, error: unknown) => void,
+  ) {
     this.#inboxPrefix = inboxPrefix;
+    this.#unread = unread;
   }
 
   /** Awaits one answer. @returns the subject for it */
@@ -61,15 +68,25 @@ export class Requests {
           this.#subscription = undefined;
           return;
         }
-        const token = message.subject.slice(this.#inbox.length + 1);
-        this.#answer(
-          token,
-          isNoResponders(message)
-            ? { kind: "no_responders" }
-            : { kind: "answer", message: new NatsIncoming(message) },
-        );
+        this.#read(message);
       },
     });
+  }
+
+  /** Reads an answer. One that cannot be read is none: its request runs into its time. */
+  #read(message: Msg): void {
+    const incoming = new NatsIncoming(message);
+    let answer: Answer;
+    try {
+      incoming.decode();
+      answer = isNoResponders(message)
+        ? { kind: "no_responders" }
+        : { kind: "answer", message: incoming };
+    } catch (error) {
+      this.#unread(incoming, error);
+      return;
+    }
+    this.#answer(message.subject.slice(this.#inbox.length + 1), answer);
   }
 
   #answer(token: string, answer: Answer): void {
@@ -84,7 +101,7 @@ export class Requests {
 }
 
 /**
- * Calls a listener so that its throw does not end the client's reader.
+ * Calls somebody who is no reader of messages so that a throw does not end the client's reader.
  *
  * Why: the client would print "reader closed" to standard output and then hear nothing more, while
  * it looks connected. A throw here is a bug of the listener: it ends the process, as it should.

@@ -8,10 +8,11 @@ import type {
   TransportStatus,
 } from "../../actor/ports.js";
 import { Dialer } from "./dialer.js";
-import { explain, NatsConnectError } from "./errors.js";
+import { explain, NatsConnectError, tooFewSubscriptions } from "./errors.js";
 import { toClientHeaders } from "./incoming.js";
 import { Listeners } from "./listeners.js";
 import { isConnection, type NatsOptions, planDial } from "./options.js";
+import { readStatus } from "./reports.js";
 import { outsideReader, Requests } from "./requests.js";
 
 /**
@@ -81,7 +82,7 @@ class NatsBus implements NatsTransport {
   /** Undefined for a connection that was given. */
   readonly #dialer: Dialer | undefined;
   readonly #requests: Requests;
-  readonly #listeners = new Listeners();
+  readonly #listeners: Listeners;
   readonly #statusListeners = new Set<(status: TransportStatus) => void>();
   /** Ends of flushes under way. */
   readonly #flushes = new Set<() => void>();
@@ -99,7 +100,11 @@ class NatsBus implements NatsTransport {
   ) {
     this.#options = options;
     this.#dialer = dialer;
-    this.#requests = new Requests(options.inboxPrefix);
+    const unread = (message: Incoming, error: unknown) =>
+      this.#emit({ kind: "unread", message, error });
+    const granted = (subject: string) => this.#emit({ kind: "granted", subject });
+    this.#listeners = new Listeners({ unread, granted });
+    this.#requests = new Requests(options.inboxPrefix, unread);
     if (connection !== undefined) {
       this.#attach(connection);
     }
@@ -320,20 +325,45 @@ class NatsBus implements NatsTransport {
   }
 
   #heardStatus(connection: NatsConnection, status: Status): void {
-    const type: string = status.type;
-    if (type === "error" && status.data === ErrorCode.PermissionsViolation) {
-      const { operation, subject } = status.permissionContext ?? { operation: "", subject: "" };
-      const isPublish = operation !== "subscription";
-      this.#emit({ kind: "denied", operation: isPublish ? "publish" : "subscribe", subject });
-    } else if (type === "update") {
+    const report = readStatus(connection, status);
+    if (report.kind === "denied") {
+      if (report.operation === "subscribe") {
+        this.#listeners.denied(connection, report.subject);
+      }
+      this.#emit(report);
+    } else if (report.kind === "error") {
+      this.#emit(report);
+      this.#refused(connection, report.words);
+    } else if (report.kind === "update") {
       this.#dialer?.learn(connection);
-    } else if (type === "staleConnection" && this.#dialer !== undefined) {
+    } else if (report.kind === "staleConnection" && this.#dialer !== undefined) {
       // Left alone, the client waits until the frozen server takes what was written to it.
       void connection.close();
-    } else if (type === "disconnect") {
+    } else if (report.kind === "disconnect") {
       this.#disconnected();
-    } else if (type === "reconnect" && !this.#isConnected) {
+    } else if (report.kind === "reconnect" && !this.#isConnected) {
       this.#connectedTo(connection);
+    }
+  }
+
+  /**
+   * Ends the transport when the server's error leaves it deaf while the connection stands.
+   *
+   * Why: the server says it once, the client goes on, and nothing is ever heard.
+   */
+  #refused(connection: NatsConnection, words: string): void {
+    // The answers to requests come by one more.
+    const needed = this.#listeners.size + 1;
+    const reason = tooFewSubscriptions(words, needed, `nats://${connection.getServer()}`);
+    if (reason === undefined || this.#isClosed) {
+      return;
+    }
+    const isOurs = this.#dialer !== undefined;
+    this.#dialer?.stop();
+    this.#detach();
+    this.#giveUp(reason);
+    if (isOurs) {
+      void connection.close();
     }
   }
 
@@ -358,11 +388,14 @@ function isSendable(subject: string): boolean {
 }
 
 function dropOf(error: unknown): NatsDrop {
-  const code = (error as { readonly code?: unknown }).code;
-  if (code === ErrorCode.MaxPayloadExceeded) {
+  const { code, name, message } = error as Error & { readonly code?: unknown };
+  // Version 3 of the client has classes where version 2 has codes.
+  if (code === ErrorCode.MaxPayloadExceeded || /max_payload/.test(message)) {
     return "too_large";
   }
-  return code === ErrorCode.ConnectionClosed || code === ErrorCode.ConnectionDraining
-    ? "disconnected"
-    : "invalid";
+  const isEnded =
+    code === ErrorCode.ConnectionClosed ||
+    code === ErrorCode.ConnectionDraining ||
+    /^(?:Closed|Draining)ConnectionError$/.test(name);
+  return isEnded ? "disconnected" : "invalid";
 }

@@ -1,0 +1,321 @@
+/**
+ * Goal: no error that a server or this machine reports is silent, and no message ends a process.
+ * Method: real servers with limits and permissions that change, raw requests, a process with few
+ * file handles. Facts about the servers' words are in src/adapters/nats/README.md.
+ */
+import { spawn } from "node:child_process";
+import { connect as connectSocket } from "node:net";
+import { connect as connectNewer } from "@nats-io/transport-node";
+import { type ConnectionOptions, connect, type NatsConnection } from "nats";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Answer, Transport, TransportStatus } from "../../src/actor/ports.js";
+import { explain, type NatsConnectError } from "../../src/adapters/nats/errors.js";
+import type { NatsOptions } from "../../src/adapters/nats/options.js";
+import { connectNats, type NatsTransport } from "../../src/adapters/nats/transport.js";
+import {
+  findNatsServer,
+  type NatsServerOptions,
+  type NatsServerProcess,
+  startNatsServer,
+} from "../support/nats-server.js";
+
+const untilMsMax = 10_000;
+const empty = new Uint8Array(0);
+const quick = { reconnectTimeWait: 30, reconnectJitter: 10 } as const;
+
+const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function until(isDone: () => boolean): Promise<void> {
+  const untilMs = performance.now() + untilMsMax;
+  while (!isDone()) {
+    if (performance.now() > untilMs) throw new Error(`not within ${untilMsMax} ms: ${isDone}`);
+    await pass(5);
+  }
+}
+
+async function serve(options: NatsServerOptions = {}): Promise<NatsServerProcess> {
+  const server = await startNatsServer(options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+async function join(options: Parameters<typeof connectNats>[0]): Promise<NatsTransport> {
+  const transport = await connectNats(options);
+  onTestFinished(() => transport.close());
+  return transport;
+}
+
+function listen(transport: Transport): TransportStatus[] {
+  const statuses: TransportStatus[] = [];
+  transport.onStatus((status) => void statuses.push(status));
+  return statuses;
+}
+
+function ask(transport: Transport, subject: string, timeoutMs = 2_000): Promise<Answer> {
+  return new Promise((resolve) => transport.request(subject, empty, { timeoutMs }, resolve));
+}
+
+async function failure(options: NatsOptions): Promise<NatsConnectError> {
+  return connectNats(options).then(
+    async (transport) => {
+      await transport.close();
+      throw new Error("it connected");
+    },
+    (reason: NatsConnectError) => reason,
+  );
+}
+
+/** A connection of each generation of the client, as a user would hand it in. */
+type Open = (options: ConnectionOptions) => Promise<NatsConnection>;
+const generations: readonly { readonly name: string; readonly open: Open }[] = [
+  { name: "nats", open: connect },
+  { name: "@nats-io/transport-node", open: connectNewer as unknown as Open },
+];
+
+async function given(open: Open, options: ConnectionOptions) {
+  const own = await open(options);
+  onTestFinished(() => own.close());
+  return { own, transport: await connectNats(own) };
+}
+
+/** Sends one message with a header block as it is. */
+async function publishRaw(port: number, subject: string, block: string, reply = ""): Promise<void> {
+  const socket = connectSocket(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  const { length } = Buffer.from(block);
+  socket.write('CONNECT {"verbose":false,"headers":true}\r\n');
+  socket.write(`HPUB ${subject} ${reply} ${length} ${length}\r\n${block}\r\nPING\r\n`);
+  await new Promise<void>((resolve) => {
+    socket.on("data", (data) => {
+      if (data.includes("PONG")) resolve();
+    });
+  });
+}
+
+/** Legal for every server we know; our client library refuses a space in a name. */
+const oddBlock = "NATS/1.0\r\nodd name: x\r\n\r\n";
+
+const found = await findNatsServer();
+const withServer = describe.skipIf("missing" in found);
+
+withServer("what a server refuses on a connection that stands", () => {
+  test("too many subscriptions: ends it, with the limit and what is needed", async () => {
+    const { url } = await serve({ config: "max_subscriptions: 3\n" });
+    const transport = await join({ servers: url, ...quick });
+    const statuses = listen(transport);
+    for (const subject of ["a", "b", "c", "d", "e"]) transport.subscribe(subject, () => {});
+    await until(() => statuses.some(({ kind }) => kind === "closed"));
+    expect(statuses[0]).toEqual({ kind: "error", words: "maximum subscriptions exceeded" });
+    expect(statuses.at(-1)).toEqual({
+      kind: "closed",
+      reason:
+        `the NATS server at ${url} allows this connection too few subscriptions (maximum ` +
+        "subscriptions exceeded): it needs 6: raise max_subscriptions of the server or the account",
+    });
+    expect(transport.connected).toBe(false);
+  });
+
+  test.each(generations)("too many, on a connection of $name", async ({ open }) => {
+    const { url } = await serve({ config: "max_subscriptions: 3\n" });
+    const { own, transport } = await given(open, { servers: url });
+    const statuses = listen(transport);
+    for (const subject of ["a", "b", "c", "d"]) transport.subscribe(subject, () => {});
+    await until(() => statuses.some(({ kind }) => kind === "closed"));
+    expect(statuses[0]).toMatchObject({ kind: "error", words: "maximum subscriptions exceeded" });
+    expect(statuses.at(-1)).toMatchObject({ reason: expect.stringContaining("it needs 5") });
+    expect(own.isClosed()).toBe(false);
+  });
+
+  test.each(generations)("another error, on a connection of $name", async ({ open }) => {
+    const { url } = await serve();
+    const { transport } = await given(open, { servers: url, pedantic: true });
+    const statuses = listen(transport);
+    transport.publish("a.*", empty);
+    await until(() => statuses.length > 0);
+    expect(statuses).toEqual([{ kind: "error", words: "Invalid Publish Subject" }]);
+    expect(await ask(transport, "nobody")).toEqual({ kind: "no_responders" });
+  });
+
+  test.each(generations)("denials are told, on a connection of $name", async ({ open }) => {
+    const { url } = await serve({ config: rights('deny: ["no.>"]') });
+    const { transport } = await given(open, { servers: url, user: "ann", pass: "geheim" });
+    const statuses = listen(transport);
+    transport.subscribe("no.entry", () => {});
+    transport.subscribe("no.group", () => {}, { queue: "q" });
+    transport.publish("no.way", empty);
+    await until(() => statuses.length >= 3);
+    expect(statuses.slice(0, 3)).toEqual([
+      { kind: "denied", operation: "subscribe", subject: "no.entry" },
+      { kind: "denied", operation: "subscribe", subject: "no.group" },
+      { kind: "denied", operation: "publish", subject: "no.way" },
+    ]);
+  });
+});
+
+/** One user without limits but these on publishing and subscribing. */
+function rights(limits: string): string {
+  return `authorization { users: [ { user: ann, password: geheim, permissions: {
+    publish: { ${limits} }, subscribe: { ${limits} } } } ] }\n`;
+}
+
+withServer("a right that is taken away for a while", () => {
+  test("subscriptions stand again when it returns, while the connection stands", async () => {
+    const server = await serve({ config: rights('allow: [">"]') });
+    const transport = await join({ servers: server.url.replace("//", "//ann:geheim@") });
+    const statuses = listen(transport);
+    const heard: string[] = [];
+    transport.subscribe("w.plain", () => void heard.push("plain"));
+    transport.subscribe("w.group", () => void heard.push("one"), { queue: "q" });
+    transport.subscribe("w.group", () => void heard.push("two"), { queue: "q" });
+    await transport.flush();
+    await server.reload(rights('allow: ["_INBOX.>"]'));
+    const denied = () =>
+      statuses.flatMap((status) => (status.kind === "denied" ? [status.subject] : []));
+    await until(() => denied().includes("w.plain") && denied().includes("w.group"));
+    await pass(800);
+    await server.reload(rights('allow: [">"]'));
+    const granted = () =>
+      statuses.flatMap((status) => (status.kind === "granted" ? [status.subject] : []));
+    await until(() => granted().length === 3);
+    expect(granted().sort()).toEqual(["w.group", "w.group", "w.plain"]);
+    for (let i = 0; i < 30; i += 1) {
+      transport.publish("w.plain", empty);
+      transport.publish("w.group", empty);
+    }
+    await until(() => heard.length === 60);
+    expect(heard.filter((name) => name === "plain")).toHaveLength(30);
+    expect(new Set(heard)).toEqual(new Set(["plain", "one", "two"]));
+    expect(statuses.some(({ kind }) => kind === "disconnected")).toBe(false);
+  });
+
+  test("one that is ended meanwhile is not asked for again", async () => {
+    const server = await serve({ config: rights('allow: ["_INBOX.>"]') });
+    const transport = await join({ servers: server.url.replace("//", "//ann:geheim@") });
+    const statuses = listen(transport);
+    const end = transport.subscribe("w.gone", () => {});
+    await until(() => statuses.length > 0);
+    end();
+    await server.reload(rights('allow: [">"]'));
+    await pass(1_000);
+    expect(await ask(transport, "w.gone")).toEqual({ kind: "no_responders" });
+  });
+});
+
+withServer("what a server refuses at the door", () => {
+  test("too many connections: its own sentence, though the server's word is cut off", async () => {
+    const { url } = await serve({ config: "max_connections: 1\n" });
+    await join({ servers: url });
+    // The word is lost when our bytes meet a closed socket: not at every attempt.
+    for (let i = 0; i < 5; i += 1) {
+      const error = await failure({ servers: url });
+      expect([error.code, error.message]).toEqual([
+        "server_refused",
+        `the NATS server at ${url} takes no more connections (maximum connections exceeded): ` +
+          "raise its max_connections, or end other clients of it",
+      ]);
+    }
+  });
+
+  test("too many connections of an account", async () => {
+    const config = `accounts { A { users: [{ user: ann, password: geheim }],
+      limits { max_connections: 1 } } }\n`;
+    const { url } = await serve({ config });
+    const servers = url.replace("//", "//ann:geheim@");
+    await join({ servers });
+    const error = await failure({ servers });
+    expect([error.code, error.message]).toEqual([
+      "server_refused",
+      `the NATS server at ${url} takes no more connections (maximum account active connections ` +
+        "exceeded): raise max_connections of the account, or end other clients of it",
+    ]);
+  });
+
+  test("a control line that is too short for us", async () => {
+    const { url } = await serve({ config: "max_control_line: 64\n" });
+    const error = await failure({ servers: url });
+    expect([error.code, error.message]).toEqual([
+      "server_refused",
+      `the NATS server at ${url} takes no lines as long as ours (maximum control line exceeded): ` +
+        "leave its max_control_line at 4096",
+    ]);
+  });
+});
+
+withServer("a message that cannot be read", () => {
+  test("is told with the place for an answer; the connection goes on", async () => {
+    const { url, port } = await serve();
+    const transport = await join({ servers: url });
+    const statuses = listen(transport);
+    const heard: string[] = [];
+    transport.subscribe("r.*", ({ subject, headers }) => {
+      heard.push(`${subject} ${headers?.["x"]}`);
+    });
+    await transport.flush();
+    await publishRaw(port, "r.odd", oddBlock, "some.where");
+    transport.publish("r.next", empty, { headers: { x: "1" } });
+    await until(() => heard.length > 0 && statuses.length > 0);
+    expect(heard).toEqual(["r.next 1"]);
+    expect(statuses).toMatchObject([
+      { kind: "unread", message: { subject: "r.odd", reply: "some.where", headers: undefined } },
+    ]);
+  });
+
+  test("an answer: the request runs into its time, and later ones are answered", async () => {
+    const { url, port } = await serve();
+    const transport = await join({ servers: url });
+    const other = await join({ servers: url });
+    const statuses = listen(transport);
+    other.subscribe("r.ask", ({ reply = "" }) => void publishRaw(port, reply, oddBlock));
+    await other.flush();
+    expect(await ask(transport, "r.ask", 300)).toEqual({ kind: "timeout" });
+    expect(statuses).toMatchObject([{ kind: "unread" }]);
+    expect(await ask(transport, "nobody")).toEqual({ kind: "no_responders" });
+  });
+});
+
+describe("what this machine lacks", () => {
+  const servers = ["nats://10.0.0.7:4222"];
+  test.each([
+    ["EMFILE", "this process may open no more files and sockets (EMFILE): raise `ulimit -n`"],
+    ["ENFILE", "this machine has no free file handle (ENFILE): end programs, or raise fs.file-max"],
+    ["ENOMEM", "this machine has no memory left for a connection (ENOMEM): end programs"],
+    ["ENOBUFS", "this machine has no memory left for a connection (ENOBUFS): end programs"],
+    [
+      "EADDRNOTAVAIL",
+      "this machine has no free local port or address for a connection (EADDRNOTAVAIL): wait until " +
+        "closed connections are forgotten, or widen net.ipv4.ip_local_port_range",
+    ],
+    ["EACCES", "this machine forbids the connection (EACCES): ask who looks after its firewall"],
+    ["EPERM", "this machine forbids the connection (EPERM): ask who looks after its firewall"],
+  ])("%s has its own sentence, with the server", (code, sentence) => {
+    const error = explain(Object.assign(new Error(`connect ${code}`), { code }), servers);
+    const message = `${sentence}; the NATS server at nats://10.0.0.7:4222 was not asked`;
+    expect([error.code, error.message]).toEqual(["machine_limit", message]);
+  });
+
+  test("a process that may open few files says so", async () => {
+    const script = `
+      import { openSync } from "node:fs";
+      const { connectNats } = await import(${JSON.stringify(
+        new URL("../../dist/src/adapters/nats/transport.js", import.meta.url).href,
+      )});
+      try { for (;;) openSync("/dev/null", "r"); } catch {}
+      const told = await connectNats({ servers: "127.0.0.1:4222" }).catch((error) => error);
+      process.stdout.write(told.code + " " + told.message);`;
+    const child = spawn("sh", [
+      "-c",
+      'ulimit -n 64; exec "$@"',
+      "sh",
+      process.execPath,
+      "-e",
+      script,
+      "--input-type=module",
+    ]);
+    let said = "";
+    child.stdout.on("data", (data) => {
+      said += data;
+    });
+    await new Promise((resolve) => child.once("close", resolve));
+    expect(said).toMatch(/^machine_limit this process may open no more files and sockets/);
+  });
+});
