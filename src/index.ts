@@ -5,6 +5,7 @@
  */
 import { createCodec } from "./adapters/msgpackr/codec.js";
 import { NatsConnectError } from "./adapters/nats/errors.js";
+import { isConnection } from "./adapters/nats/options.js";
 import { connectNats, type NatsTransport } from "./adapters/nats/transport.js";
 import { checkOptions, type OpenOptions, openClient } from "./client/connect.js";
 import { InvalidError, NotPermittedError, UnavailableError } from "./client/errors.js";
@@ -82,7 +83,10 @@ export async function connect(options: ConnectOptions): Promise<Synod> {
 
 async function reach(nats: ConnectOptions["nats"]): Promise<NatsTransport> {
   try {
-    return await connectNats(typeof nats === "string" ? { servers: nats } : nats);
+    const given = typeof nats === "string" ? { servers: nats } : nats;
+    if (given !== undefined && isConnection(given)) return await connectNats(given);
+    const chosenBy = given === undefined ? "default" : "the option `nats`";
+    return await connectNats({ chosenBy, ...given });
   } catch (cause) {
     if (!(cause instanceof NatsConnectError)) throw cause;
     const { code, message } = cause;

@@ -73,6 +73,8 @@ export interface Transport {
   /** Largest payload the server takes, in bytes. */
   readonly payloadBytesMax: number;
   readonly connected: boolean;
+  /** The server, and by what it was chosen: for people, without credentials. */
+  readonly place: string;
   /** Hands a message over; returns before it is sent. Messages of one tick leave together. */
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): void;
   /**

@@ -7,7 +7,9 @@ import { readCreds, readNatsContext } from "../adapters/nats/context.js";
 import type { NatsOptions } from "../adapters/nats/options.js";
 import { connectNats, type NatsTransport } from "../adapters/nats/transport.js";
 import { readUp } from "../worker/cluster-folder.js";
+import { hasSupervisor } from "../worker/parent.js";
 import { usage } from "./failure.js";
+import { say } from "./terminal.js";
 
 /** Options that every command takes. */
 export interface ConnectionFlags {
@@ -24,7 +26,7 @@ export interface Place {
   readonly nats: NatsOptions;
   readonly space: Space;
   /** Who named the server, for messages. */
-  readonly namedBy: "--nats" | "--context" | "NATS_URL" | ".synod/" | "default";
+  readonly namedBy: string;
 }
 
 const defaultServer = "nats://127.0.0.1:4222";
@@ -45,12 +47,12 @@ export function withConnection(command: Command): Command {
     .option("--json", "print one JSON object a line");
 }
 
-/** Finds the server: option, NATS_URL, what `up` left in this folder, port 4222 here. */
+/** Finds the server: option, the `up` that runs in this folder, NATS_URL, port 4222 here. */
 export async function findPlace(flags: ConnectionFlags): Promise<Place> {
   const up = await readUp(process.cwd());
   const { server, namedBy } = nameServer(flags, up?.server);
   return {
-    nats: await natsOptions({ ...flags, nats: server }),
+    nats: { ...(await natsOptions({ ...flags, nats: server })), chosenBy: namedBy },
     space: {
       prefix: checkToken(flags.prefix ?? up?.prefix ?? defaultPrefix, "prefix"),
       cluster: checkToken(flags.cluster ?? up?.cluster ?? defaultCluster, "cluster"),
@@ -59,17 +61,48 @@ export async function findPlace(flags: ConnectionFlags): Promise<Place> {
   };
 }
 
-/** `server` is undefined where a context names it. */
+/**
+ * Names the server; undefined where a context names it.
+ *
+ * Why the `up` of this folder goes before NATS_URL: `up` does not use NATS_URL, which is often set
+ * for other programs, and a command in its folder must find what `up` started.
+ */
 function nameServer(
   flags: ConnectionFlags,
   up: string | undefined,
-): { readonly server: string | undefined; readonly namedBy: Place["namedBy"] } {
+): { readonly server: string | undefined; readonly namedBy: string } {
   const { NATS_URL: fromEnvironment } = process.env;
   if (flags.nats !== undefined) return { server: flags.nats, namedBy: "--nats" };
-  if (flags.context !== undefined) return { server: undefined, namedBy: "--context" };
-  if (fromEnvironment) return { server: fromEnvironment, namedBy: "NATS_URL" };
-  if (up !== undefined) return { server: up, namedBy: ".synod/" };
+  if (flags.context !== undefined) {
+    return { server: undefined, namedBy: `--context ${flags.context}` };
+  }
+  // A worker gets its server from `up` so, with credentials that .synod/ does not hold.
+  if (fromEnvironment && hasSupervisor()) return { server: fromEnvironment, namedBy: "`up`" };
+  if (fromEnvironment && (up === undefined || haveServerInCommon(fromEnvironment, up))) {
+    return { server: fromEnvironment, namedBy: "NATS_URL" };
+  }
+  if (up !== undefined) {
+    if (fromEnvironment) {
+      say(
+        `synod: NATS_URL is not used: \`up\` runs in this folder, on ${up} (--nats names another)`,
+      );
+    }
+    return { server: up, namedBy: ".synod/ of this folder" };
+  }
   return { server: defaultServer, namedBy: "default" };
+}
+
+/** Says whether two lists of servers name one in common; then the one with credentials serves. */
+function haveServerInCommon(one: string, other: string): boolean {
+  const hosts = (list: string) =>
+    list.split(",").map((server) =>
+      server
+        .trim()
+        .replace(/^.*:\/\//s, "")
+        .replace(/^.*@/s, ""),
+    );
+  const known = new Set(hosts(other));
+  return hosts(one).some((host) => known.has(host));
 }
 
 /** Reads what the options name: a context, a credentials file. */

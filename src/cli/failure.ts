@@ -30,6 +30,8 @@ const unreached: readonly string[] = [
   "outcome_unknown",
   "overloaded",
   "unreachable",
+  "server_refused",
+  "machine_limit",
   "not_authorized",
   "tls",
   "not_nats",

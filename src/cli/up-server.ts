@@ -51,7 +51,8 @@ export async function findServer(request: ServerRequest): Promise<UpServer> {
 }
 
 async function namedServer(flags: ConnectionFlags): Promise<UpServer> {
-  const nats = await natsOptions(flags);
+  const chosenBy = flags.nats === undefined ? `--context ${flags.context}` : "--nats";
+  const nats = { ...(await natsOptions(flags)), chosenBy };
   const url = shownServer({ nats });
   const { NATS_URL: _, ...environment } = process.env;
   const connection = [
@@ -104,7 +105,13 @@ async function startServer(request: ServerRequest): Promise<UpServer> {
     : "the embedded broker: no nats-server was found";
   const what = server.kind === "broker" ? broker : "a nats-server, started for this cluster";
   const environment = withServer(process.env, server.url);
-  return { nats: { servers: server.url }, url: server.url, what, connection: [], environment };
+  return {
+    nats: { servers: server.url, chosenBy: "`up`" },
+    url: server.url,
+    what,
+    connection: [],
+    environment,
+  };
 }
 
 function withServer(environment: NodeJS.ProcessEnv, url: string): NodeJS.ProcessEnv {

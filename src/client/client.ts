@@ -185,6 +185,7 @@ export class Client implements Synod {
         asker: this.#asker,
         clock,
         cluster: cluster.name,
+        place: () => this.#ports.transport.place,
         subject: subjectOf(this.#host.space, "synod-proposer", "decide", "all", this.#id),
         forbidden: () => {
           const what = this.#forbiddenIn(/\.synod-proposer\./);
@@ -245,7 +246,10 @@ export class Client implements Synod {
     const answers = await gatherAnswers(this.#asker, asked);
     refuseAborted(call);
     if (answers.length > 0) return answers;
-    throw new UnavailableError(`no process of cluster ${name} answers: is one running?`);
+    const { place } = this.#ports.transport;
+    throw new UnavailableError(
+      `no process of cluster ${name} answers on ${place}: is one running?`,
+    );
   }
 
   /** Ends everything under way and this client's connection; one that was given stays open. */

@@ -112,17 +112,19 @@ async function learnCluster(
       if (cluster !== undefined) return cluster;
       await Promise.race([pause(), end]);
     }
-    throw errorOf(ended, options.cluster);
+    throw errorOf(ended, options.cluster, ports.transport.place);
   } finally {
     unwatch();
     asker.close();
   }
 }
 
-function errorOf(why: Ended, cluster: string): SynodError {
+function errorOf(why: Ended, cluster: string, place: string): SynodError {
   if (why.kind === "signal") return aborted(why.reason);
-  const what = `no process of cluster ${cluster} answered within ${why.timeoutMs} ms`;
-  return new UnavailableError(`${what}: start one with \`synod up\`, or name another cluster`);
+  const what = `no process of cluster ${cluster} answered within ${why.timeoutMs} ms on ${place}`;
+  return new UnavailableError(
+    `${what}: start one with \`synod up\`, or name another cluster or server`,
+  );
 }
 
 /** Reads a descriptor as a process tells it. @throws WrongClusterError */

@@ -25,6 +25,8 @@ export interface DecidePorts {
   readonly clock: Clock;
   readonly subject: string;
   readonly cluster: string;
+  /** The server, for people. */
+  readonly place: () => string;
   /** The error of a subject that the server's permissions forbid, if they do. */
   readonly forbidden: () => SynodError | undefined;
   /** Called to end every decision under way. @returns stops the watch */
@@ -143,7 +145,7 @@ class Decision {
     const mayHaveHappened = wasSent && !this.#wish.isQuestion;
     if (why === "closed") return closed({ mayHaveHappened });
     if (why.kind === "signal") return aborted(why.reason, { mayHaveHappened });
-    const { cluster, forbidden } = this.#ports;
+    const { cluster, place, forbidden } = this.#ports;
     const waited = `within ${why.timeoutMs} ms`;
     if (mayHaveHappened) {
       const message = `the wish was sent, and nothing was decided ${waited}`;
@@ -153,7 +155,7 @@ class Decision {
       const message = `no quorum of acceptors of cluster ${cluster} answered ${waited}`;
       return new NoQuorumError(`${message} (synod why says what is awaited)`);
     }
-    const message = `no synod-proposer of cluster ${cluster} was reached ${waited}`;
+    const message = `no synod-proposer of cluster ${cluster} was reached ${waited} on ${place()}`;
     return forbidden() ?? new UnavailableError(message);
   }
 }

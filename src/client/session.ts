@@ -200,11 +200,12 @@ export class Session {
       );
     }
     const { transport, host } = this.#ports;
-    const nobody = `no gateway of cluster ${host.space.cluster} took the value ${waited}`;
+    const { place } = transport;
+    const nobody = `no gateway of cluster ${host.space.cluster} took the value ${waited} on ${place}`;
     return new UnavailableError(
       transport.connected
         ? `${nobody}: it was not sent (synod why says what is awaited)`
-        : `there was no connection to the server ${waited}: the value was not sent`,
+        : `there was no connection to ${place} ${waited}: the value was not sent`,
     );
   }
 

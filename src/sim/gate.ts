@@ -97,6 +97,10 @@ export class GatedTransport implements Transport {
     return this.link.payloadBytesMax;
   }
 
+  get place(): string {
+    return this.link.place;
+  }
+
   get connected(): boolean {
     return this.link.connected;
   }

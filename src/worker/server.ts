@@ -85,11 +85,14 @@ async function pickPort(asked: number | undefined, welcome: number | undefined):
   return free;
 }
 
-/** Returns the port if it is free (any free one for 0). */
+/** Returns the port if it is free (any free one for 0). @throws Error if this machine forbids it */
 function tryPort(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const holder = createServer();
-    holder.once("error", () => resolve(undefined));
+    holder.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE") resolve(undefined);
+      else reject(new Error(`cannot listen on ${host}: ${error.message}`, { cause: error }));
+    });
     holder.listen({ host, port }, () => {
       const found = (holder.address() as AddressInfo).port;
       holder.close(() => resolve(found));

@@ -133,6 +133,10 @@ class Link implements MemoryTransport {
     return this.#hub.payloadBytesMax;
   }
 
+  get place(): string {
+    return this.#hub.server;
+  }
+
   get connected(): boolean {
     return this.#hub.isUp && !this.#isCut && !this.#isClosed;
   }

@@ -25,6 +25,16 @@ export class Dialer {
     this.#servers = this.#order(plan.servers);
   }
 
+  /** The servers that were named. */
+  get servers(): readonly string[] {
+    return this.#plan.servers.map((server) => `nats://${server}`);
+  }
+
+  /** Says what is wrong with servers. */
+  explain(error: unknown, servers: readonly string[]): NatsConnectError {
+    return explain(error, servers, this.#plan.chosenBy);
+  }
+
   /** Rounds over all servers after a loss; -1 is without end, 0 none. */
   get roundsMax(): number {
     return this.#plan.roundsMax;
@@ -42,7 +52,7 @@ export class Dialer {
         this.#dial = dial({ ...this.#plan.client, servers: [server] });
         return await this.#dial.connection;
       } catch (error) {
-        failures.push({ server, error: explain(error, [`nats://${server}`]) });
+        failures.push({ server, error: this.explain(error, [`nats://${server}`]) });
       }
       if (this.#isStopped) {
         break;
@@ -50,7 +60,7 @@ export class Dialer {
     }
     const hopeful = failures.filter(({ error }) => error.code !== "not_authorized");
     const told = hopeful.length === 0 ? failures : hopeful;
-    throw explain(
+    throw this.explain(
       told[0]?.error.cause,
       told.map(({ server }) => `nats://${server}`),
     );

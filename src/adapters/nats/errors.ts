@@ -100,11 +100,16 @@ export function tooFewSubscriptions(
  * Turns what the client threw into a sentence.
  *
  * @param servers where it tried, without credentials
+ * @param chosenBy by what they were chosen
  */
-export function explain(error: unknown, servers: readonly string[]): NatsConnectError {
+export function explain(
+  error: unknown,
+  servers: readonly string[],
+  chosenBy?: string,
+): NatsConnectError {
   const { code = "", message = String(error) } = error as { code?: string; message?: string };
-  const where = servers.join(", ");
-  const told = `the NATS server at ${where}`;
+  const where = placeOf(servers, chosenBy);
+  const told = `the NATS server at ${where}${chosenBy === undefined ? "" : ","}`;
   if (refusals.includes(code)) {
     const text =
       `${told} refused the credentials (${readable(code)}): ` +
@@ -134,6 +139,11 @@ export function explain(error: unknown, servers: readonly string[]): NatsConnect
     `no NATS server answers at ${where} (${readable(code || message)}): start one there ` +
     "(nats-server), or say where it is (--nats nats://HOST:PORT, or NATS_URL)";
   return new NatsConnectError("unreachable", text, error);
+}
+
+/** Names servers and by what they were chosen. */
+export function placeOf(servers: readonly string[], chosenBy: string | undefined): string {
+  return `${servers.join(", ")}${chosenBy === undefined ? "" : `, chosen by ${chosenBy}`}`;
 }
 
 /** The sentence of a refusal in the server's own words. */

@@ -25,6 +25,8 @@ interface OurOptions {
   readonly nkey?: string | undefined;
   /** An open connection to use instead; it is never closed by us. */
   readonly connection?: NatsConnection | undefined;
+  /** By what the servers were chosen, for messages: `NATS_URL`. */
+  readonly chosenBy?: string | undefined;
   /** Hears, in a sentence, why there is no connection yet; each new reason once. */
   readonly onWaiting?: ((reason: NatsConnectError) => void) | undefined;
 }
@@ -35,6 +37,8 @@ export interface DialPlan {
   readonly client: ConnectionOptions;
   /** `host:port`, without credentials. */
   readonly servers: readonly string[];
+  /** By what they were chosen. */
+  readonly chosenBy: string | undefined;
   /** Whether to try them in any order. */
   readonly isShuffled: boolean;
   /** Rounds over all servers after a loss; -1 is without end. */
@@ -63,7 +67,7 @@ const defaults = {
 
 /** Checks and completes options. @throws NatsConnectError `bad_options` or `not_authorized` */
 export function planDial(options: NatsOptions): DialPlan {
-  const { creds, nkey, connection: _connection, onWaiting: _onWaiting, ...own } = options;
+  const { creds, nkey, connection: _connection, onWaiting: _onWaiting, chosenBy, ...own } = options;
   const given = withoutUndefined(own);
   const addresses = addressesOf(given);
   const client: ConnectionOptions = {
@@ -89,6 +93,7 @@ export function planDial(options: NatsOptions): DialPlan {
   return {
     client,
     servers: addresses.map((address) => address.host),
+    chosenBy,
     isShuffled: given.noRandomize !== true,
     roundsMax: given.reconnect === false ? 0 : (given.maxReconnectAttempts ?? -1),
     pauseMs: given.reconnectDelayHandler ?? (() => pauseOf(given)),

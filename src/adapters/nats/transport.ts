@@ -8,7 +8,7 @@ import type {
   TransportStatus,
 } from "../../actor/ports.js";
 import { Dialer } from "./dialer.js";
-import { explain, NatsConnectError, tooFewSubscriptions } from "./errors.js";
+import { NatsConnectError, placeOf, tooFewSubscriptions } from "./errors.js";
 import { toClientHeaders } from "./incoming.js";
 import { Listeners } from "./listeners.js";
 import { isConnection, type NatsOptions, planDial } from "./options.js";
@@ -79,6 +79,8 @@ class NatsBus implements NatsTransport {
     invalid: 0,
   };
   readonly #options: NatsOptions;
+  /** The server in use or lost last, else those that were named. */
+  #servers: readonly string[] = [];
   /** Undefined for a connection that was given. */
   readonly #dialer: Dialer | undefined;
   readonly #requests: Requests;
@@ -100,6 +102,7 @@ class NatsBus implements NatsTransport {
   ) {
     this.#options = options;
     this.#dialer = dialer;
+    this.#servers = dialer?.servers ?? [];
     const unread = (message: Incoming, error: unknown) =>
       this.#emit({ kind: "unread", message, error });
     const granted = (subject: string) => this.#emit({ kind: "granted", subject });
@@ -112,6 +115,14 @@ class NatsBus implements NatsTransport {
 
   get payloadBytesMax(): number {
     return this.#payloadBytesMax;
+  }
+
+  get place(): string {
+    const { chosenBy } = this.#options;
+    return placeOf(
+      this.#servers,
+      this.#dialer === undefined ? "who gave the connection" : chosenBy,
+    );
   }
 
   get connected(): boolean {
@@ -261,7 +272,9 @@ class NatsBus implements NatsTransport {
     this.#payloadBytesMax = connection.info?.max_payload ?? this.#payloadBytesMax;
     this.#isConnected = true;
     this.#listeners.renew(connection);
-    this.#emit({ kind: "connected", server: `nats://${connection.getServer()}` });
+    const server = `nats://${connection.getServer()}`;
+    this.#servers = [server];
+    this.#emit({ kind: "connected", server });
   }
 
   #disconnected(): void {
@@ -286,7 +299,8 @@ class NatsBus implements NatsTransport {
       this.#giveUp("the given NATS connection was closed");
       return;
     }
-    const why = reason === undefined ? undefined : explain(reason, [`nats://${server}`]);
+    const why =
+      reason === undefined ? undefined : this.#dialer.explain(reason, [`nats://${server}`]);
     const { roundsMax } = this.#dialer;
     if (roundsMax === 0) {
       this.#giveUp(why?.message ?? "the connection was lost, and the options forbid another");
