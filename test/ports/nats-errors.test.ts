@@ -293,29 +293,36 @@ describe("what this machine lacks", () => {
     expect([error.code, error.message]).toEqual(["machine_limit", message]);
   });
 
-  test("a process that may open few files says so", async () => {
+  /** Runs a module in a process that has no file handle left. @returns what it prints */
+  async function withoutHandles(path: string, use: string): Promise<string> {
+    const url = new URL(`../../dist/src/${path}`, import.meta.url).href;
     const script = `
       import { openSync } from "node:fs";
-      const { connectNats } = await import(${JSON.stringify(
-        new URL("../../dist/src/adapters/nats/transport.js", import.meta.url).href,
-      )});
+      const module = await import(${JSON.stringify(url)});
       try { for (;;) openSync("/dev/null", "r"); } catch {}
-      const told = await connectNats({ servers: "127.0.0.1:4222" }).catch((error) => error);
+      const told = await ${use}.catch((error) => error);
       process.stdout.write(told.code + " " + told.message);`;
-    const child = spawn("sh", [
-      "-c",
-      'ulimit -n 64; exec "$@"',
-      "sh",
-      process.execPath,
-      "-e",
-      script,
-      "--input-type=module",
-    ]);
+    const args = ["-e", script, "--input-type=module"];
+    const child = spawn("sh", ["-c", 'ulimit -n 64; exec "$@"', "sh", process.execPath, ...args]);
     let said = "";
     child.stdout.on("data", (data) => {
       said += data;
     });
     await new Promise((resolve) => child.once("close", resolve));
-    expect(said).toMatch(/^machine_limit this process may open no more files and sockets/);
+    return said;
+  }
+
+  test("a process that may open no more files says so", async () => {
+    const use = `module.connectNats({ servers: "127.0.0.1:4222" })`;
+    expect(await withoutHandles("adapters/nats/transport.js", use)).toMatch(
+      /^machine_limit this process may open no more files and sockets/,
+    );
+  });
+
+  test("and does not call a port taken that it cannot try", async () => {
+    const use = "module.planServer({ port: 4999, isEmbedded: true })";
+    expect(await withoutHandles("worker/server.js", use)).toMatch(
+      /^undefined cannot listen on 127\.0\.0\.1: listen EMFILE/,
+    );
   });
 });
