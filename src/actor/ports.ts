@@ -79,8 +79,8 @@ export interface Transport {
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): void;
   /**
    * Calls `heard` for each message of the subject (`*` one token, `>` the rest), in the turn it
-   * arrives. Of the subscribers of one `queue` group each message reaches one. A throw of `heard` is
-   * told as status `unread`, and changes nothing else.
+   * arrives. Of the subscribers of one `queue` group each message reaches one. A throw of `heard`
+   * becomes the status `unread`, and changes nothing else.
    * @returns ends the subscription
    */
   subscribe(

@@ -11,11 +11,11 @@ export interface Denial {
   readonly sinceMs: number;
 }
 
-/** Denials and wordings that are kept: a stranger may name any subject as the place of an answer. */
+/** Denials and wordings that are kept: a stranger may have its answers go to any subject. */
 const KEPT_MAX = 64;
 /** What repeats is logged at the first and then at every so many. */
 const LOG_EVERY = 1000;
-/** A denied subject that was not published to for so long is kept no more: its right may be back. */
+/** A denied subject that nobody published to for so long is kept no more: it may be allowed. */
 const PUBLISH_KEPT_MS = 10_000;
 
 /** What {@link ServerErrors} are built from. */

@@ -201,7 +201,8 @@ export class Session {
     }
     const { transport, host } = this.#ports;
     const { place } = transport;
-    const nobody = `no gateway of cluster ${host.space.cluster} took the value ${waited} on ${place}`;
+    const { cluster } = host.space;
+    const nobody = `no gateway of cluster ${cluster} took the value ${waited} on ${place}`;
     return new UnavailableError(
       transport.connected
         ? `${nobody}: it was not sent (synod why says what is awaited)`

@@ -87,7 +87,7 @@ export class GatedTransport implements Transport {
   constructor(link: MemoryTransport, gate: Gate) {
     this.link = link;
     this.#gate = gate;
-    // A worker counts a message whose reading throws, and goes on; here it is a bug, and ends the run.
+    // A worker counts a message whose reading throws; here that is a bug, and ends the run.
     link.onStatus((status) => {
       if (status.kind === "unread") throw status.error;
     });

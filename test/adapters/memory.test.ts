@@ -140,6 +140,23 @@ test("denied: tried again while the connection stands, with growing pauses", () 
   expect(kinds.slice(4)).toEqual(["denied"]);
 });
 
+test("a listener that throws: the message is reported, the next one arrives", () => {
+  const { clock, bus } = open();
+  const link = bus.connect("c");
+  const statuses: TransportStatus[] = [];
+  link.onStatus((status) => void statuses.push(status));
+  let heardCount = 0;
+  link.subscribe("throw", () => {
+    heardCount += 1;
+    if (heardCount === 1) throw new Error("cannot read this");
+  });
+  link.publish("throw", empty, { reply: "some.where" });
+  link.publish("throw", empty);
+  clock.runSoon();
+  expect(heardCount).toBe(2);
+  expect(statuses).toMatchObject([{ kind: "unread", message: { reply: "some.where" } }]);
+});
+
 test("one that vanished is never called again, and the server knows", () => {
   const { clock, a, b, heard } = open();
   const called: string[] = [];

@@ -271,6 +271,23 @@ withServer("a message that cannot be read", () => {
     expect(statuses).toMatchObject([{ kind: "unread" }]);
     expect(await ask(transport, "nobody")).toEqual({ kind: "no_responders" });
   });
+
+  test("a listener that throws: the message is reported, the next one arrives", async () => {
+    const { url } = await serve();
+    const transport = await join({ servers: url });
+    const statuses = listen(transport);
+    let heardCount = 0;
+    transport.subscribe("throw", () => {
+      heardCount += 1;
+      if (heardCount === 1) throw new Error("cannot read this");
+    });
+    transport.publish("throw", empty, { reply: "some.where" });
+    transport.publish("throw", empty);
+    await until(() => heardCount === 2);
+    expect(statuses).toMatchObject([
+      { kind: "unread", message: { subject: "throw", reply: "some.where" } },
+    ]);
+  });
 });
 
 describe("what this machine lacks", () => {
@@ -282,8 +299,8 @@ describe("what this machine lacks", () => {
     ["ENOBUFS", "this machine has no memory left for a connection (ENOBUFS): end programs"],
     [
       "EADDRNOTAVAIL",
-      "this machine has no free local port or address for a connection (EADDRNOTAVAIL): wait until " +
-        "closed connections are forgotten, or widen net.ipv4.ip_local_port_range",
+      "this machine has no free local port or address for a connection (EADDRNOTAVAIL): wait " +
+        "until closed connections are forgotten, or widen net.ipv4.ip_local_port_range",
     ],
     ["EACCES", "this machine forbids the connection (EACCES): ask who looks after its firewall"],
     ["EPERM", "this machine forbids the connection (EPERM): ask who looks after its firewall"],

@@ -212,25 +212,6 @@ export function transportSuite(name: string, open: () => Promise<TransportBench>
       expect([ear.messages.length, witness.messages.length]).toEqual([1, 6]);
     });
 
-    test("a listener that throws is told as such, and hears the next message", async () => {
-      const subject = fresh();
-      const statuses: TransportStatus[] = [];
-      const end = b.onStatus((status) => void statuses.push(status));
-      let heardCount = 0;
-      b.subscribe(subject, () => {
-        heardCount += 1;
-        if (heardCount === 1) throw new Error("cannot read this");
-      });
-      await settle();
-      a.publish(subject, bytes("1"), { reply: "some.where" });
-      a.publish(subject, bytes("2"));
-      await bench.until(() => heardCount === 2 && statuses.length > 0);
-      end();
-      expect(statuses).toMatchObject([
-        { kind: "unread", message: { subject, reply: "some.where" }, error: expect.any(Error) },
-      ]);
-    });
-
     test("without a subscriber the server answers where an answer is awaited", async () => {
       const [subject, ear] = [fresh(), new Ear()];
       b.subscribe(`${subject}.back`, ear.hear);

@@ -7,13 +7,8 @@ import type {
   Transport,
   TransportStatus,
 } from "../../actor/ports.js";
-import {
-  Hub,
-  type Intercept,
-  isNoResponders,
-  type MemoryBusOptions,
-  type MemoryRoute,
-} from "./bus.js";
+import { Hub, type Intercept, isNoResponders, type MemoryBusOptions } from "./bus.js";
+import { type Listener, pauseAfterDenial } from "./listener.js";
 
 /** Why a message was not sent; the same reasons as over NATS, and what permissions deny. */
 export type MemoryDrop = "disconnected" | "closed" | "too_large" | "invalid" | "denied";
@@ -78,22 +73,6 @@ export function createMemoryBus(
     start: () => turn(true),
   };
 }
-
-interface Listener {
-  readonly subject: string;
-  readonly queue: string | undefined;
-  readonly heard: (message: Incoming) => void;
-  /** Undefined while disconnected or denied. */
-  route: MemoryRoute | undefined;
-  /** How often it was denied on this connection. */
-  denials: number;
-  /** Cancels the next attempt after a denial. */
-  cancelRetry: () => void;
-}
-
-/** Milliseconds from a denial to the next attempt, as over NATS but without jitter. */
-const retryMsMin = 250;
-const retryMsMax = 8_000;
 
 interface Pending {
   readonly done: (answer: Answer) => void;
@@ -325,8 +304,7 @@ class Link implements MemoryTransport {
     }
     if (this.#options.denies?.("subscribe", subject) === true) {
       this.#emit({ kind: "denied", operation: "subscribe", subject });
-      const delayMs = Math.min(retryMsMax, retryMsMin * 2 ** listener.denials);
-      listener.denials += 1;
+      const delayMs = pauseAfterDenial(listener);
       listener.cancelRetry = this.#hub.clock.setTimer(delayMs, () => this.#listen(listener));
       return;
     }

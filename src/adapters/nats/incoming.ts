@@ -16,8 +16,8 @@ export class NatsIncoming implements Incoming {
   /**
    * Reads the headers.
    *
-   * Why not when they are asked for: the client refuses to decode some that servers let pass, and
-   * whoever asks for headers must not have to reckon with a throw.
+   * Why not when somebody asks for them: the client refuses to decode some that servers let pass,
+   * and a reader of headers need not reckon with a throw.
    *
    * @throws Error of the client
    */
@@ -35,7 +35,7 @@ export class NatsIncoming implements Incoming {
   }
 }
 
-/** Whether the server says that nobody listens where this is the answer from. @throws as `decode` */
+/** Whether the server says that nobody listens there. @throws Error of the client, as `decode` */
 export function isNoResponders(message: Msg): boolean {
   return message.data.length === 0 && message.headers?.code === 503;
 }

@@ -1,4 +1,4 @@
-import { ErrorCode, type NatsConnection, type Status } from "nats";
+import type { NatsConnection, Status } from "nats";
 import type {
   Answer,
   Headers,
@@ -8,20 +8,13 @@ import type {
   TransportStatus,
 } from "../../actor/ports.js";
 import { Dialer } from "./dialer.js";
+import { dropOf, isSendable, type NatsDrop } from "./drops.js";
 import { NatsConnectError, placeOf, tooFewSubscriptions } from "./errors.js";
 import { toClientHeaders } from "./incoming.js";
 import { Listeners } from "./listeners.js";
 import { isConnection, type NatsOptions, planDial } from "./options.js";
 import { readStatus } from "./reports.js";
 import { outsideReader, Requests } from "./requests.js";
-
-/**
- * Why a message was not handed to the client.
- * - `disconnected`, `closed`: there is no connection now, or never again;
- * - `too_large`: over `payloadBytesMax`, headers counted in;
- * - `invalid`: a subject or header that cannot be sent.
- */
-export type NatsDrop = "disconnected" | "closed" | "too_large" | "invalid";
 
 /** The bus over NATS. */
 export interface NatsTransport extends Transport {
@@ -394,22 +387,4 @@ class NatsBus implements NatsTransport {
       outsideReader(() => listener(status));
     }
   }
-}
-
-/** What has a space or a line break would be read by the server as another command. */
-function isSendable(subject: string): boolean {
-  return subject !== "" && !/\s/.test(subject);
-}
-
-function dropOf(error: unknown): NatsDrop {
-  const { code, name, message } = error as Error & { readonly code?: unknown };
-  // Version 3 of the client has classes where version 2 has codes.
-  if (code === ErrorCode.MaxPayloadExceeded || /max_payload/.test(message)) {
-    return "too_large";
-  }
-  const isEnded =
-    code === ErrorCode.ConnectionClosed ||
-    code === ErrorCode.ConnectionDraining ||
-    /^(?:Closed|Draining)ConnectionError$/.test(name);
-  return isEnded ? "disconnected" : "invalid";
 }
