@@ -38,7 +38,7 @@ export function acceptorContext(input: RoleInput): AcceptorContext {
     id: input.id,
     cluster: input.cluster,
     openings: input.openings,
-    data: recoverAcceptor(input.records),
+    data: recoverAcceptor(input.records, input.life),
     records: [],
     replies: [],
     refusals: [],

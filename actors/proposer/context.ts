@@ -21,7 +21,10 @@ export interface ProposerContext {
   } | null;
   /** The elector that named it last. */
   readonly namedBy: string | null;
-  /** Latest answers to the question that is open. */
+  /**
+   * Latest answers to the question that is open. Questions are counted from the seed: an answer to
+   * one of an earlier life, or of an earlier process, must not count for this one.
+   */
   readonly question: number;
   readonly answers: ReadonlyMap<string, LastHeard>;
   readonly attempts: number;
@@ -51,7 +54,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     data,
     leader: null,
     namedBy: null,
-    question: 0,
+    question: input.seed,
     answers: new Map(),
     attempts: 0,
     backoffMs: 0,

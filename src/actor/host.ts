@@ -297,7 +297,7 @@ export class Host {
         this.#readVotes(from, effect);
         break;
       case "checkDisk":
-        if (from.store?.hasRoom() === true) from.tell({ type: "disk.room" });
+        if (from.store?.hasRoom() === true) from.answers()({ type: "disk.room" });
         break;
       default:
         this.count(`not_carried_out_${effect.kind}`);
@@ -356,12 +356,13 @@ export class Host {
   }
 
   #ping(from: Runner, proposer: string, timeoutMs: number): void {
+    const tell = from.answers();
     const here = this.runners.find(
       ({ definition, id }) => definition.name === "proposer" && id === proposer,
     );
     if (here !== undefined) {
       const reason = "no_responders";
-      from.tell(
+      tell(
         here.halted === null
           ? { type: "pong", ...{ proposer } }
           : { type: "no-pong", ...{ proposer, reason } },
@@ -370,8 +371,8 @@ export class Host {
     }
     const subject = subjectOf(this.space, "proposer", "ping", proposer, from.id);
     this.#options.transport.request(subject, new Uint8Array(0), { timeoutMs }, ({ kind }) => {
-      if (kind === "answer") from.tell({ type: "pong", ...{ proposer } });
-      else from.tell({ type: "no-pong", ...{ proposer, reason: kind } });
+      if (kind === "answer") tell({ type: "pong", ...{ proposer } });
+      else tell({ type: "no-pong", ...{ proposer, reason: kind } });
     });
   }
 
@@ -384,7 +385,7 @@ export class Host {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const event = { type: "disk.failed", reason };
-      from.tell(event);
+      from.answers()(event);
     }
   }
 }

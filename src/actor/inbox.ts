@@ -16,7 +16,12 @@ export interface Delivery extends Received {
 /** Anything that waits for a step. */
 export type Waiting =
   | { readonly kind: "message"; readonly delivery: Delivery }
-  | { readonly kind: "event"; readonly event: { readonly type: string } }
+  | {
+      readonly kind: "event";
+      readonly event: { readonly type: string };
+      /** The life of the role's memory that it is for; any life if absent. */
+      readonly life?: number;
+    }
   | {
       readonly kind: "timer";
       readonly instance: string;

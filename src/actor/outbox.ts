@@ -18,6 +18,8 @@ export class Outbox {
   #held: Held[] = [];
   #issued = 0;
   #durable = 0;
+  /** Writes up to this one were given up, or were durable by then. */
+  #givenUp = 0;
 
   /** @param release carries an effect out; called in the order of the steps */
   constructor(release: (effect: Effect) => void) {
@@ -59,10 +61,16 @@ export class Outbox {
     if (released > 0) this.#held = this.#held.slice(released);
   }
 
-  /** Forgets what is held: the writes before it did not happen. */
+  /** Forgets what is held, and gives up every write under way: its answer changes nothing. */
   discard(): void {
     this.#held = [];
     this.#durable = this.#issued;
+    this.#givenUp = this.#issued;
+  }
+
+  /** Says whether a write under way was given up since it was announced. */
+  hasGivenUp(write: number): boolean {
+    return write <= this.#givenUp;
   }
 }
 

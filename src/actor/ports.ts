@@ -146,9 +146,9 @@ export interface Disk {
     visit: (key: Uint8Array, bytes: Uint8Array) => boolean | undefined,
   ): void;
   /**
-   * Writes a batch, atomically. `done` is called exactly once, and with null only after the batch
-   * is
-   * on stable storage. Batches become durable in the order of the calls.
+   * Writes a batch, atomically. `done` is called exactly once, perhaps long after this returns, and
+   * with null only after the batch is on stable storage. Batches become durable, and their `done`
+   * is called, in the order of the calls.
    */
   commit(batch: DiskBatch, done: (error: DiskError | null) => void): void;
   /**

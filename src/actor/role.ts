@@ -25,6 +25,11 @@ export interface RoleInput {
   /** What its store held, corrupt records excluded: those stop the start. */
   readonly records: readonly StoreRecord[];
   readonly incarnation: number;
+  /**
+   * How often this process read the role's memory from its store before: one more after each full
+   * disk. ⟨incarnation, life⟩ names a memory; what a memory counts from 0 is no name without it.
+   */
+  readonly life: number;
   readonly storeId: string | null;
   readonly openings: readonly { readonly incarnation: number; readonly writeNumber: number }[];
   /** Set when the disk was full at the last commit: the role begins by refusing. */

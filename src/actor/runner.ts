@@ -61,6 +61,8 @@ export class Runner {
   readonly #outbox: Outbox;
   readonly #instances = new Map<string, Instance>();
   #generation = 0;
+  /** How often the role's memory was thrown away and read again from its store. */
+  #life = 0;
   #scheduled = false;
   #halted: string | null = null;
   #records: readonly StoreRecord[];
@@ -118,6 +120,19 @@ export class Runner {
     this.#schedule();
   }
 
+  /**
+   * Returns what takes in the answers to an effect that this role asks for now. An answer that
+   * comes after the role's memory was thrown away is dropped and counted.
+   */
+  answers(): (event: { readonly type: string }) => void {
+    const life = this.#life;
+    return (event) => {
+      if (this.#halted !== null) return;
+      this.inbox.push({ kind: "event", event, life });
+      this.#schedule();
+    };
+  }
+
   /** The states of the machines, by instance. */
   snapshots(): ReadonlyMap<string, RoleSnapshot> {
     return new Map([...this.#instances].map(([key, instance]) => [key, instance.snapshot]));
@@ -161,7 +176,9 @@ export class Runner {
   #route(one: ReturnType<typeof joinBatches>[number], nowMs: number, effects: Effect[]): void {
     if ("kind" in one) {
       if (one.kind === "timer") this.#fire(one, nowMs, effects);
-      else this.#tellInstances(one.event, nowMs, effects);
+      else if (one.life !== undefined && one.life !== this.#life) {
+        this.#options.count("earlier_life");
+      } else this.#tellInstances(one.event, nowMs, effects);
       return;
     }
     const { instanceOf } = this.definition;
@@ -218,6 +235,7 @@ export class Runner {
       nowMs: clock.nowMs(),
       records: this.#records,
       incarnation: meta?.incarnation ?? 0,
+      life: this.#life,
       storeId: meta?.storeId ?? null,
       openings: meta?.openings ?? [],
       diskFull,
@@ -319,6 +337,11 @@ export class Runner {
 
   #committed(write: number, batch: StoreBatch, error: DiskError | null): void {
     if (this.#halted !== null) return;
+    if (this.#outbox.hasGivenUp(write)) {
+      // The life that asked for it is over, and what waited for it is gone already.
+      this.#options.count("earlier_life");
+      return;
+    }
     if (error === null) {
       this.#options.observer?.committed(this, batch);
       this.#outbox.written(write);
@@ -330,6 +353,8 @@ export class Runner {
     this.#options.count(`disk_${error.kind}`);
     if (error.kind === "full") this.#restartFromDisk(error.message);
     else {
+      // What waits would be stepped by a memory that is ahead of the disk, and answered from it.
+      this.inbox.take();
       const event = { type: "disk.failed", reason: error.message };
       this.tell(event);
     }
@@ -339,6 +364,7 @@ export class Runner {
   #restartFromDisk(diskFull: string): void {
     for (const instance of this.#instances.values()) cancelTimers(instance);
     this.#instances.clear();
+    this.#life++;
     try {
       this.#records = this.store?.reload() ?? [];
       this.#startInstance("", diskFull);

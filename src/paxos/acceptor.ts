@@ -16,6 +16,7 @@
  * - a promise reports votes only from the acceptor's chosen watermark on; it names that watermark,
  *   and the proposer never proposes below it.
  */
+import { invariant } from "./assert.js";
 import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
 import type { Limits } from "./limits.js";
 import type {
@@ -32,6 +33,11 @@ import type {
   Vote,
 } from "./messages.js";
 import type { StoreRecord } from "./record.js";
+
+/** Names that one life of an acceptor's memory has for its answers. */
+export const ANSWERS_PER_LIFE = 2 ** 32;
+/** Lives of one incarnation, so that the name of an answer stays a safe integer. */
+const LIVES_MAX = 2 ** 21;
 
 /** What an acceptor remembers of one single-decree key. */
 export interface KeyState {
@@ -51,6 +57,9 @@ export class AcceptorState {
   trimmed = 0;
   highestVoted = -1;
   keys = new Map<string, KeyState>();
+  /** How often this incarnation had read its memory from disk before this one was read. */
+  life = 0;
+  /** Answers to `prepare` of this life so far. */
   answers = 0;
 
   /** Makes a copy that shares no changeable part. */
@@ -62,9 +71,18 @@ export class AcceptorState {
   }
 }
 
-/** Reads what a store held into an acceptor's memory. */
-export function recoverAcceptor(records: readonly StoreRecord[]): AcceptorState {
+/**
+ * Reads what a store held into an acceptor's memory.
+ *
+ * @param life how often this incarnation read it before: 0 at its start, one more after each full
+ *   disk
+ *
+ * Requires: `life` < 2^21.
+ */
+export function recoverAcceptor(records: readonly StoreRecord[], life: number): AcceptorState {
+  invariant(life < LIVES_MAX, "an incarnation reads its memory fewer than 2^21 times");
   const state = new AcceptorState();
+  state.life = life;
   for (const record of records) {
     if (record.kind === "promise") state.promised = record.ballot;
     else if (record.kind === "vote") {
@@ -128,7 +146,7 @@ export function promise(
   for (const [slot, vote] of state.votes) if (slot >= from) votes.push({ slot, ...vote });
   votes.sort((a, b) => a.slot - b.slot);
   const parts = cutIntoParts(votes, limits.partBytesMax);
-  const answer = state.answers++;
+  const answer = takeAnswerName(state);
   return {
     records: repeated ? [] : [{ kind: "promise", ballot: prepare.ballot }],
     answers: parts.map((part, index) => ({
@@ -142,6 +160,18 @@ export function promise(
       votes: part,
     })),
   };
+}
+
+/**
+ * Names the next answer. Why the life is in the name: a full disk costs the memory and its count of
+ * answers, and the store keeps its incarnation; a proposer that got parts of two answers under one
+ * name would take them for one, and a vote that is in neither half would be overwritten.
+ */
+function takeAnswerName(state: AcceptorState): number {
+  invariant(state.answers < ANSWERS_PER_LIFE, "a life has fewer than 2^32 answers");
+  const name = state.life * ANSWERS_PER_LIFE + state.answers;
+  state.answers++;
+  return name;
 }
 
 /** What a vote or entry costs on the wire beside its value, at most. */

@@ -187,7 +187,11 @@ export interface Prepare {
 export interface Promise1b {
   readonly type: "promise";
   readonly ballot: Ballot;
-  /** Tells apart the answers of one incarnation; all parts of an answer have the same. */
+  /**
+   * Names the answer within one incarnation; all parts of an answer have the same. life · 2^32 + n:
+   * the n-th answer since the acceptor read its memory, which it had read `life` times before. A
+   * later answer has a higher one.
+   */
   readonly answer: number;
   /** 0 … parts − 1 */
   readonly part: number;

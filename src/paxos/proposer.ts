@@ -120,8 +120,11 @@ export function dropOpen(state: ProposerState): void {
 }
 
 /**
- * Adds one part of a promise. Parts of different answers never combine: a part of a later answer of
- * that acceptor begins anew, one of an earlier answer is dropped.
+ * Adds one part of a promise; the promise counts once every part of one answer is there.
+ *
+ * Parts of different answers never combine. A part of a later answer of that acceptor begins the
+ * assembly again, and so does one that disagrees with the first part about how many parts there
+ * are, what is trimmed or what is chosen; a part of an earlier answer is dropped.
  */
 export function addPromisePart(
   state: ProposerState,
@@ -140,17 +143,22 @@ export function addPromisePart(
     state.assemblies.set(acceptor, assembly);
   }
   if (assembly?.incarnation !== incarnation || assembly.answer !== part.answer) return;
+  if (!agreesWithFirst(assembly, part)) assembly.parts.clear();
   assembly.parts.set(part.part, part);
   if (assembly.parts.size < part.parts) return;
-  const parts = [...assembly.parts.values()];
+  const { answer, trimmed, chosenWatermark } = part;
+  const votes = [...assembly.parts.values()].flatMap((one) => one.votes);
   state.assemblies.delete(acceptor);
-  state.promises.set(acceptor, {
-    incarnation,
-    answer: part.answer,
-    trimmed: Math.max(...parts.map(({ trimmed }) => trimmed)),
-    chosenWatermark: Math.max(...parts.map(({ chosenWatermark }) => chosenWatermark)),
-    votes: parts.flatMap(({ votes }) => votes),
-  });
+  state.promises.set(acceptor, { incarnation, answer, trimmed, chosenWatermark, votes });
+}
+
+function agreesWithFirst({ parts }: Assembly, part: Promise1b): boolean {
+  const [first = part] = parts.values();
+  return (
+    part.parts === first.parts &&
+    part.trimmed === first.trimmed &&
+    part.chosenWatermark === first.chosenWatermark
+  );
 }
 
 /** Says whether a phase-1 quorum has promised, each completely. */

@@ -96,8 +96,16 @@ class HandClock implements Clock {
   }
 }
 
-/** A store whose commits finish when the test says so. */
-function slowStore(): { file: MemoryFile; store: Store; finish: () => void } {
+/**
+ * A store whose commits finish when the test says so: `finish` ends all that are under way,
+ * `finishOne` the one that was asked for `at` places behind the oldest, and those before it.
+ */
+function slowStore(): {
+  file: MemoryFile;
+  store: Store;
+  finish: () => void;
+  finishOne: (at?: number) => void;
+} {
   const queue: (() => void)[] = [];
   let held = false;
   const file = formatted("memory:running", {
@@ -111,7 +119,10 @@ function slowStore(): { file: MemoryFile; store: Store; finish: () => void } {
   const finish = () => {
     for (const run of queue.splice(0)) run();
   };
-  return { file, store, finish };
+  const finishOne = (at = 0) => {
+    for (const run of queue.splice(at, 1)) run();
+  };
+  return { file, store, finish, finishOne };
 }
 
 /** Runs a role; what it lets out is written to `left`. */

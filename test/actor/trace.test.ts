@@ -4,6 +4,7 @@
  * Method: one role in the test's world, asked by hand; its lines without their clocks.
  */
 import { describe, expect, it } from "vitest";
+import type { ProposerContext } from "../../actors/proposer/context.js";
 import { digest } from "../../src/paxos/digest.js";
 import type { Accept, Message, RoleName, SlotVote } from "../../src/paxos/messages.js";
 import { NOOP } from "../../src/paxos/value.js";
@@ -163,11 +164,11 @@ describe("a proposer's trace", () => {
   function prepared(change: Parameters<typeof worldCluster>[0] = {}) {
     const stage = new Stage("proposer", "p1", change);
     stage.hear(["elector", "e1"], { type: "hint", candidate: "p1", suspects: null });
+    const { owner, question } = stage.world.context<ProposerContext>("proposer", "p1");
     for (const a of ["a1", "a2"]) {
       const none = { promised: null, agoMs: null, chosenWatermark: 0 };
-      stage.hear(["acceptor", a], { type: "last-heard", question: 1, ...none });
+      stage.hear(["acceptor", a], { type: "last-heard", question, ...none });
     }
-    const { owner } = stage.world.context<{ owner: string }>("proposer", "p1");
     return { stage, ballot: { round: 1, owner }, bal: `[1,"${owner}"]` };
   }
 

@@ -32,11 +32,14 @@ const elector = sender("elector", "e1");
 export const hint = (candidate: string, suspects: Ballot | null = null, from = elector) =>
   heard({ type: "hint", candidate, suspects }, from);
 
+/** The number of a role's n-th question: it counts from its seed. */
+const numberOf = (question: number) => roleInput().seed + question;
+
 export const lastHeard = (n: number, question: number, agoMs: number | null, promised = 0) =>
   heard(
     {
       type: "last-heard",
-      question,
+      question: numberOf(question),
       promised: promised === 0 ? null : ballot(promised, "p2"),
       agoMs,
       chosenWatermark: 0,
@@ -99,7 +102,7 @@ export const diskFailed = { type: "disk.failed", reason: "EIO: i/o error", nowMs
 // --- what it says -----------------------------------------------------------------------------
 
 export const asks = (question: number): Effect =>
-  broadcast("acceptor", { type: "ask-leader", question });
+  broadcast("acceptor", { type: "ask-leader", question: numberOf(question) });
 
 export const prepares = (round: number, fromSlot = 0): readonly Effect[] => [
   persist({ kind: "round", round }),

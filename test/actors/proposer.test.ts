@@ -8,7 +8,14 @@ import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
-import { type Bench, ballot, heardTogether, START_MS, sender } from "../support/steps.js";
+import {
+  type Bench,
+  ballot,
+  heardTogether,
+  roleInput,
+  START_MS,
+  sender,
+} from "../support/steps.js";
 import {
   asking,
   asks,
@@ -132,6 +139,14 @@ describe("asking", () => {
     expect(bench.state).toBe("asking");
     bench.take(lastHeard(2, 2, null));
     expect(bench.state).toBe("preparing");
+  });
+
+  it("counts no answer to a question of the memory before: it counts from its seed", () => {
+    const [before, after] = [fresh({ seed: 7 }), fresh({ seed: 70_000 })].map((bench) => {
+      bench.take(hint("p1"));
+      return contextOf(bench).question;
+    });
+    expect(after).not.toBe(before);
   });
 
   it("outbids every round that the answers show, and begins at their watermark", () => {
@@ -274,7 +289,7 @@ describe("preempted", () => {
     const again = () => {
       bench.fire("backoff");
       bench.take(hint("p1"));
-      const { question } = contextOf(bench);
+      const question = contextOf(bench).question - roleInput().seed;
       for (const n of [1, 2]) bench.take(lastHeard(n, question, null));
       return contextOf(bench).data.ballot ?? ours;
     };

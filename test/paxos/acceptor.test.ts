@@ -80,7 +80,7 @@ function valueFor(ballot: Ballot, slot: number, other: boolean): Uint8Array {
 class Run {
   readonly disk = new NaiveDisk();
   readonly naive = new NaiveAcceptor();
-  state = recoverAcceptor([]);
+  state = recoverAcceptor([], 0);
   /** The highest watermark told, and the highest since the last crash. */
   told = 0;
   toldSinceCrash = 0;
@@ -242,7 +242,7 @@ describe("the acceptor of the log", () => {
     ["vote", /^vote: /],
   ])("is caught if a crash loses a %s", (kind, sentence) => {
     const disk = new NaiveDisk();
-    const state = recoverAcceptor([]);
+    const state = recoverAcceptor([], 0);
     const ballot = { round: 1, owner: "p0" };
     const value = valueFor(ballot, 0, false);
     const { records } = castVotes(state, [acceptOf(ballot, 0, value)], limits);
@@ -268,7 +268,7 @@ describe("the acceptor of the log", () => {
   });
 
   it("keeps the votes of two windows in memory, and never counts to a watermark", () => {
-    const state = recoverAcceptor([]);
+    const state = recoverAcceptor([], 0);
     const ballot = { round: 1, owner: "p0" };
     for (let slot = 0; slot < 10; slot++) {
       const accept = acceptOf(ballot, slot, valueFor(ballot, slot, false));
@@ -284,9 +284,8 @@ describe("the acceptor of the log", () => {
   });
 
   it("refuses what is below its trimmed mark, and says so", () => {
-    const state = recoverAcceptor([
-      { kind: "marks", chosenWatermark: 8, trimmed: 5, highestVoted: 9 },
-    ]);
+    const marks = { kind: "marks", chosenWatermark: 8, trimmed: 5, highestVoted: 9 } as const;
+    const state = recoverAcceptor([marks], 0);
     const ballot = { round: 1, owner: "p0" };
     const accepts = [4, 5].map((slot) => acceptOf(ballot, slot, valueFor(ballot, slot, false)));
     const { voted, refused } = castVotes(state, accepts, limits);
@@ -296,7 +295,7 @@ describe("the acceptor of the log", () => {
   });
 
   it("takes a copy of the bytes it votes for, and a clone shares nothing", () => {
-    const state = recoverAcceptor([]);
+    const state = recoverAcceptor([], 0);
     const ballot = { round: 1, owner: "p0" };
     const value = valueFor(ballot, 0, false);
     castVotes(state, [acceptOf(ballot, 0, value)], limits);
@@ -345,7 +344,7 @@ describe("the acceptor of keys", () => {
       fc.property(fc.array(keyRequest, { maxLength: 40 }), (sequence) => {
         const disk = new NaiveDisk();
         const models = new Map<string, NaiveAcceptor>();
-        let state = recoverAcceptor([]);
+        let state = recoverAcceptor([], 0);
         for (const { kind, key, ballot, other } of sequence) {
           if (kind === "crash") state = disk.recover();
           else stepKey(state, disk, models, { kind, key, ballot, other });

@@ -121,9 +121,15 @@ const adoptLowest = adoptFrom((state) => {
   }
 });
 
-/** Takes every part for one of the same answer. */
-const addAnyPart: LogRules["addPromisePart"] = (state, id, _incarnation, part) =>
+/** Takes every part for one of the same answer, whatever the parts before it say of theirs. */
+const addAnyPart: LogRules["addPromisePart"] = (state, id, _incarnation, part) => {
+  const { parts, trimmed, chosenWatermark } = part;
+  const known = state.assemblies.get(id)?.parts;
+  for (const [index, one] of known ?? []) {
+    known?.set(index, { ...one, parts, trimmed, chosenWatermark });
+  }
   addPromisePart(state, id, 1, { ...part, answer: 0 });
+};
 
 /** Delivers what is under way and wanted. */
 function pass(world: MultiWorld, wanted: (letter: MultiWorld["network"][number]) => boolean): void {
@@ -214,8 +220,8 @@ describe("a broken acceptor is caught", () => {
   });
 
   it("that forgets its promise at a crash", () => {
-    const forget: LogRules["recoverAcceptor"] = (records) => {
-      const state = recoverAcceptor(records);
+    const forget: LogRules["recoverAcceptor"] = (records, life) => {
+      const state = recoverAcceptor(records, life);
       state.promised = null;
       for (const { ballot } of state.votes.values()) {
         if (state.promised === null || compareBallots(ballot, state.promised) > 0) {

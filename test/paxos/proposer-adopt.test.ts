@@ -79,11 +79,11 @@ describe("a promise in parts", () => {
     expect(state.promises.size).toBe(0);
   });
 
-  it("names the highest marks of its parts", () => {
+  it("names the marks of its parts", () => {
     const state = preparing();
     const marks = { trimmed: 2, chosenWatermark: 3 };
     addPromisePart(state, "a0", 1, { ...part(0, 0, 2), ...marks });
-    addPromisePart(state, "a0", 1, part(1, 0, 2));
+    addPromisePart(state, "a0", 1, { ...part(1, 0, 2), ...marks });
     expect(state.promises.get("a0")).toMatchObject(marks);
   });
 

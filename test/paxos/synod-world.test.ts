@@ -224,12 +224,13 @@ describe("a broken rule is caught", () => {
   });
 
   it("an acceptor that forgets its promise at a crash", () => {
-    const forget: Rules["recoverAcceptor"] = (records) => {
+    const forget: Rules["recoverAcceptor"] = (records, life) => {
       return recoverAcceptor(
         records.flatMap((record) => {
           if (record.kind !== "key" || record.vote === null) return [];
           return [{ ...record, promised: record.vote.ballot }];
         }),
+        life,
       );
     };
     expect(findViolation({ ...duel, rules: { recoverAcceptor: forget } }, 2000)).toMatch(

@@ -88,7 +88,7 @@ export class WorldAcceptor {
     this.#unsynced = [];
     this.#waiting = [];
     this.incarnation++;
-    this.state = this.#world.rules.recoverAcceptor(this.#disk.records());
+    this.state = this.#world.rules.recoverAcceptor(this.#disk.records(), 0);
     this.#look();
   }
 

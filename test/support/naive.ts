@@ -91,7 +91,7 @@ export class NaiveDisk {
 
   /** What an acceptor remembers after a crash now. */
   recover(): AcceptorState {
-    return recoverAcceptor(this.records());
+    return recoverAcceptor(this.records(), 0);
   }
 }
 

@@ -48,6 +48,7 @@ export function roleInput(rest: Partial<RoleInput> = {}): RoleInput {
     nowMs: START_MS,
     records: [],
     incarnation: 1,
+    life: 0,
     storeId: null,
     openings: [],
     diskFull: null,

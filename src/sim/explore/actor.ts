@@ -164,6 +164,7 @@ export class Host {
       nowMs: NOW_MS,
       records: recover(disk),
       incarnation: start,
+      life: 0,
       storeId: null,
       openings: [],
       diskFull: null,
