@@ -51,7 +51,7 @@ export class Ledger {
   chosenCount = 0;
   readonly #acceptors: readonly string[];
   readonly #pages = new Map<string, Page>();
-  /** Who uses a ballot: a process's life and role. */
+  /** Who uses a ballot: one memory of a role in one life of a process. */
   readonly #owners = new Map<string, string>();
 
   constructor(cluster: Cluster) {

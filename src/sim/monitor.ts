@@ -17,6 +17,7 @@ import type {
   ChosenRange,
   KeyPromise,
   Message,
+  Prepare,
   Promise1b,
 } from "../paxos/messages.js";
 import { decodeRecord, META_KEY, type RawRecord, type StoreRecord } from "../paxos/record.js";
@@ -24,6 +25,7 @@ import { NOOP } from "../paxos/value.js";
 import type { Coverage } from "./coverage.js";
 import { FeedBook } from "./feed-book.js";
 import { Ledger } from "./ledger.js";
+import type { Memory, Origins } from "./origins.js";
 import { PromiseBook } from "./promises.js";
 import { AcceptorShadow } from "./shadow.js";
 import type { SimProcess } from "./world.js";
@@ -48,21 +50,27 @@ export class Monitor {
   readonly #muted = new Set<string>();
   readonly #coverage: Coverage;
   readonly #shadows = new Map<string, AcceptorShadow>();
-  /** The life of each acceptor that opened its store last. */
-  readonly #latest = new Map<string, Runner>();
+  readonly #origins: Origins;
+  /** The memory of each acceptor that read its store last. */
+  readonly #latest = new Map<string, Memory>();
   readonly #watched = new WeakMap<Runner, Watched>();
   readonly #pairs: (acceptor: string) => readonly RawRecord[];
 
-  /** @param pairs reads what an acceptor's file holds on stable storage */
+  /**
+   * @param origins what the codec of the world looks through
+   * @param pairs reads what an acceptor's file holds on stable storage
+   */
   constructor(
     cluster: Cluster,
     coverage: Coverage,
+    origins: Origins,
     pairs: (acceptor: string) => readonly RawRecord[],
   ) {
     this.ledger = new Ledger(cluster);
     this.feed = new FeedBook(this.ledger, coverage);
-    this.#promises = new PromiseBook(this.ledger);
+    this.#promises = new PromiseBook(this.ledger, origins, coverage);
     this.#coverage = coverage;
+    this.#origins = origins;
     this.#pairs = pairs;
     for (const id of acceptorIds(cluster)) {
       this.#shadows.set(id, new AcceptorShadow(id, this.ledger));
@@ -92,13 +100,16 @@ export class Monitor {
   /** Looks on at one life of a process. */
   observe(process: SimProcess): Observer {
     const { gate, name, life } = process;
-    const by = (runner: Runner) => `${runner.definition.name} ${runner.id} (${name}, ${life})`;
+    const who = (runner: Runner) => `${runner.definition.name} ${runner.id} (${name}, ${life})`;
     return {
       stepped: (runner, instance, event, step) => {
         if (gate.isDead) return;
-        if (event === null) this.#started(runner, instance);
-        if (event !== null) this.#hears(event, by(runner));
-        this.#stepped(runner, event?.type ?? "", step, by(runner));
+        const known = event === null ? undefined : this.#origins.memoryOf(runner, instance);
+        const memory = known ?? this.#origins.started(runner, instance, who(runner));
+        this.#origins.stepped(memory, step, fromSlotOf(event));
+        if (event === null) this.#started(runner, instance, memory);
+        if (event !== null) this.#hears(event, memory.by);
+        this.#stepped(runner, event?.type ?? "", step, memory.by);
       },
       committed: (runner, batch) => {
         if (!gate.isDead) this.#committed(runner, batch);
@@ -108,17 +119,18 @@ export class Monitor {
         if (error.kind === "fenced") this.#coverage.count("store fenced: second process");
       },
       leaves: (runner, effect) => {
-        if (!gate.isDead) this.#leaves(runner, effect, by(runner));
+        if (gate.isDead) return;
+        this.#leaves(runner, effect, this.#origins.makerOf(effect)?.by ?? who(runner));
       },
     };
   }
 
-  #started(runner: Runner, instance: string): void {
+  #started(runner: Runner, instance: string, memory: Memory): void {
     const { name } = runner.definition;
     if (instance === "")
       this.#watched.set(runner, { state: "", taken: [], position: null, fromSlot: null });
     if (name !== "acceptor" || this.#muted.has(runner.id)) return;
-    this.#latest.set(runner.id, runner);
+    this.#latest.set(runner.id, memory);
     this.#shadows.get(runner.id)?.reopened(readAll(this.#pairs(runner.id)));
     this.feed.advance();
   }
@@ -127,19 +139,21 @@ export class Monitor {
     this.#coverage.count("syncs");
     if (runner.definition.name !== "acceptor" || this.#muted.has(runner.id)) return;
     const shadow = this.#shadows.get(runner.id);
-    if (this.#latest.get(runner.id) === runner) shadow?.committed(batch.records);
+    const [first] = batch.records;
+    const maker = first === undefined ? undefined : this.#origins.makerOf(first);
+    if (this.#latest.get(runner.id) === maker) shadow?.committed(batch.records);
     else shadow?.committedLate(batch.records, readAll(this.#pairs(runner.id)));
     this.feed.advance();
   }
 
   #hears(event: RoleEvent, by: string): void {
     if (event.type === "promise") {
-      for (const { from, message } of (event as InboundOf<Promise1b>).received) {
-        this.#promises.heard(by, from.id, from.incarnation, message);
+      for (const { message } of (event as InboundOf<Promise1b>).received) {
+        this.#promises.heard(by, message);
       }
     } else if (event.type === "key-promise") {
-      for (const { from, message } of (event as InboundOf<KeyPromise>).received) {
-        this.#promises.heardKey(by, from.id, message);
+      for (const { message } of (event as InboundOf<KeyPromise>).received) {
+        this.#promises.heardKey(by, message);
       }
     }
   }
@@ -244,7 +258,6 @@ export class Monitor {
     if (message.type === "prepare") {
       this.#coverage.count("ballots begun");
       this.ledger.begun("log", message.ballot, by);
-      this.#promises.asked(message.ballot, message.fromSlot);
     } else if (message.type === "accept") {
       this.#proposes(message, by);
       this.#announces(message.chosen, by);
@@ -300,6 +313,12 @@ export class Monitor {
       this.#coverage.count("slots told by learners", message.entries.length);
     }
   }
+}
+
+/** The first slot that a prepare asks for; 0 for every other event. */
+function fromSlotOf(event: RoleEvent | null): number {
+  if (event?.type !== "prepare") return 0;
+  return (event as InboundOf<Prepare>).received[0]?.message.fromSlot ?? 0;
 }
 
 /** Reads the records of a file, except those that are rotten. */

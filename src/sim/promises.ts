@@ -3,18 +3,22 @@
  * proposes is what PMS §2.2, phase 2(a), allows.
  *
  * It does not ask how a proposer puts promises together: there must be some phase-1 quorum, each of
- * it heard completely, that allows the proposal.
+ * it heard completely, that allows the proposal. Which parts are one promise it knows from the step
+ * that made them, never from how they are numbered.
  */
 import { type Ballot, formatBallot, isLower, sameBallot } from "../paxos/ballot.js";
 import { acceptorIds } from "../paxos/cluster.js";
 import { type BallotValue, type Instance, nameInstance, showVote } from "../paxos/evidence.js";
 import type { KeyPromise, Promise1b } from "../paxos/messages.js";
 import { isPhase1Quorum } from "../paxos/quorum.js";
+import type { Coverage } from "./coverage.js";
 import type { Ledger } from "./ledger.js";
+import type { MadePromise, Origins } from "./origins.js";
 import type { AcceptorShadow } from "./shadow.js";
 
 /** One whole promise. */
 interface Report {
+  readonly acceptor: string;
   /** Of slots below it says nothing: they are chosen. */
   readonly watermark: number;
   readonly votes: ReadonlyMap<number, BallotValue>;
@@ -22,66 +26,80 @@ interface Report {
 
 /** What one proposer heard of one of its ballots. */
 interface Heard {
-  /** Whole promises, by acceptor. */
-  readonly reports: Map<string, Report>;
-  /** Parts of answers, by acceptor, incarnation and answer. */
-  readonly answers: Map<string, Map<number, Promise1b>>;
+  readonly reports: Report[];
+  /** Parts that came, by the promise that they belong to. */
+  readonly parts: Map<MadePromise, Set<Promise1b>>;
 }
 
 /** Who was promised what. */
 export class PromiseBook {
   readonly #ledger: Ledger;
+  readonly #origins: Origins;
+  readonly #coverage: Coverage;
   readonly #heard = new Map<string, Heard>();
-  /** First slot that a ballot of the log was prepared for. */
-  readonly #fromSlots = new Map<string, number>();
-  /** Slots that an acceptor has reported in the parts of the answer under way. */
-  readonly #reported = new Map<string, Set<number>>();
+  /** Promises of which a part has left its acceptor. */
+  readonly #said = new Set<MadePromise>();
+  /** Promises by the name under which proposers put their parts together. */
+  readonly #named = new Map<string, MadePromise>();
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, origins: Origins, coverage: Coverage) {
     this.#ledger = ledger;
-  }
-
-  /** A proposer asks for promises of a ballot of the log. */
-  asked(ballot: Ballot, fromSlot: number): void {
-    this.#fromSlots.set(formatBallot(ballot), fromSlot);
+    this.#origins = origins;
+    this.#coverage = coverage;
   }
 
   /** A proposer hears a part of a promise. */
-  heard(by: string, acceptor: string, incarnation: number, part: Promise1b): void {
-    const { reports, answers } = this.#of(by, part.ballot);
-    const id = `${acceptor} ${incarnation} ${part.answer}`;
-    const parts = answers.get(id) ?? new Map<number, Promise1b>();
-    answers.set(id, parts.set(part.part, part));
-    if (parts.size < part.parts || reports.has(acceptor)) return;
-    const all = [...parts.values()];
-    const watermark = Math.max(...all.map((one) => Math.max(one.trimmed, one.chosenWatermark)));
-    const votes = new Map(all.flatMap((one) => one.votes.map((vote) => [vote.slot, vote])));
-    reports.set(acceptor, { watermark, votes });
+  heard(by: string, heard: Promise1b): void {
+    const origin = this.#origins.promiseOf(heard);
+    if (origin === undefined) return;
+    const { whole, part } = origin;
+    const { reports, parts } = this.#of(by, part.ballot);
+    if (!parts.has(whole)) this.#noteLives([...parts.keys()], whole);
+    const there = parts.get(whole) ?? new Set<Promise1b>();
+    parts.set(whole, there);
+    if (there.has(part)) return;
+    there.add(part);
+    if (there.size < whole.parts.length) return;
+    const marks = whole.parts.map((one) => Math.max(one.trimmed, one.chosenWatermark));
+    const votes = new Map(whole.parts.flatMap((one) => one.votes.map((vote) => [vote.slot, vote])));
+    const acceptor = whole.memory.runner.id;
+    reports.push({ acceptor, watermark: Math.max(...marks), votes });
+  }
+
+  /** Counts what needs a full disk in phase 1: parts of two lives of one acceptor's memory. */
+  #noteLives(before: readonly MadePromise[], { memory, parts }: MadePromise): void {
+    const isOtherLife = (one: MadePromise) =>
+      one.memory !== memory && one.memory.runner === memory.runner && one.parts.length > 1;
+    if (parts.length < 2 || !before.some(isOtherLife)) return;
+    this.#coverage.count("promises in parts across a reload");
   }
 
   /** A proposer hears a promise for its key. */
-  heardKey(by: string, acceptor: string, { ballot, vote }: KeyPromise): void {
+  heardKey(by: string, promise: KeyPromise): void {
+    const memory = this.#origins.makerOf(promise);
+    if (memory === undefined) return;
+    const { ballot, vote } = promise;
     const votes = new Map(vote === null ? [] : [[0, vote]]);
-    this.#of(by, ballot).reports.set(acceptor, { watermark: 0, votes });
+    this.#of(by, ballot).reports.push({ acceptor: memory.runner.id, watermark: 0, votes });
   }
 
   /** A proposal leaves its proposer. */
   proposes(by: string, instance: Instance, proposal: BallotValue): void {
-    const reports = this.#heard.get(`${by} ${formatBallot(proposal.ballot)}`)?.reports;
+    const reports = this.#heard.get(`${by} ${formatBallot(proposal.ballot)}`)?.reports ?? [];
     let best: Ballot | null = null;
-    for (const { votes } of reports?.values() ?? []) {
+    for (const { votes } of reports) {
       const vote = votes.get(instance.slot);
       if (vote?.digest === proposal.digest && isLower(best, vote.ballot)) best = vote.ballot;
     }
     const allowing = new Set<string>();
-    for (const [acceptor, { watermark, votes }] of reports ?? []) {
+    for (const { acceptor, watermark, votes } of reports) {
       const vote = votes.get(instance.slot)?.ballot ?? null;
       if (watermark <= instance.slot && !isLower(best, vote)) allowing.add(acceptor);
     }
     const { cluster } = this.#ledger;
     if (isPhase1Quorum(cluster.quorums, acceptorIds(cluster), allowing)) return;
     const what = `${by} proposes ${showVote(proposal)} in ${nameInstance(instance)}`;
-    const heard = [...(reports ?? [])].map(([acceptor, { watermark, votes }]) => {
+    const heard = reports.map(({ acceptor, watermark, votes }) => {
       const vote = votes.get(instance.slot);
       const below = watermark > instance.slot ? `all below ${watermark} is chosen` : "no vote";
       return `${acceptor}: ${vote === undefined ? below : showVote(vote)}`;
@@ -89,18 +107,40 @@ export class PromiseBook {
     this.#ledger.break("phase2a", `${what}; whole promises it heard are {${heard.join(", ")}}`);
   }
 
-  /** A part of a promise leaves an acceptor: with the last one, each vote must be in them. */
-  says(shadow: AcceptorShadow, part: Promise1b): void {
-    const { id } = shadow;
-    const reported = (part.part === 0 ? undefined : this.#reported.get(id)) ?? new Set<number>();
-    for (const { slot } of part.votes) reported.add(slot);
-    this.#reported.set(id, reported);
-    if (part.part < part.parts - 1) return;
-    const asked = this.#fromSlots.get(formatBallot(part.ballot)) ?? 0;
-    const from = Math.max(asked, part.chosenWatermark);
+  /**
+   * A part of a promise leaves an acceptor. With the first one: each durable vote must be in one of
+   * the parts, and no other promise may have the name that these have.
+   */
+  says(shadow: AcceptorShadow, said: Promise1b): void {
+    const whole = this.#origins.promiseOf(said)?.whole;
+    if (whole === undefined || this.#said.has(whole)) return;
+    this.#said.add(whole);
+    this.#judgeNames(shadow.id, whole);
+    const reported = new Set(whole.parts.flatMap(({ votes }) => votes.map(({ slot }) => slot)));
+    const from = Math.max(whole.fromSlot, said.chosenWatermark);
     for (const [slot, vote] of shadow.votes) {
-      if (slot < from || reported.has(slot) || !isLower(vote.ballot, part.ballot)) continue;
-      this.#leftOut(id, part.ballot, `slot ${slot}`, vote);
+      if (slot < from || reported.has(slot) || !isLower(vote.ballot, said.ballot)) continue;
+      this.#leftOut(shadow.id, said.ballot, `slot ${slot}`, vote);
+    }
+  }
+
+  /** Parts go by ⟨acceptor, incarnation, answer⟩: one promise, and all of it, under one name. */
+  #judgeNames(id: string, whole: MadePromise): void {
+    const { incarnation } = whole.memory.runner.sender;
+    for (const [index, { answer, part, parts }] of whole.parts.entries()) {
+      const name = `${id}, incarnation ${incarnation}, answer ${answer}`;
+      const other = this.#named.get(name);
+      if (other !== undefined && other !== whole) {
+        const two = `${other.memory.by} and ${whole.memory.by} made two promises`;
+        this.#ledger.break("noAnswerTwice", `${two} of one name: ${name}`);
+      }
+      this.#named.set(name, whole);
+      if (answer === whole.parts[0]?.answer && part === index && parts === whole.parts.length) {
+        continue;
+      }
+      const says = `says that it is part ${part} of ${parts} of answer ${answer}`;
+      const where = `part ${index} of ${whole.parts.length} of ${whole.memory.by}`;
+      this.#ledger.break("noAnswerTwice", `${where} ${says}`);
     }
   }
 
@@ -124,7 +164,7 @@ export class PromiseBook {
     const id = `${by} ${formatBallot(ballot)}`;
     let heard = this.#heard.get(id);
     if (heard === undefined) {
-      heard = { reports: new Map(), answers: new Map() };
+      heard = { reports: [], parts: new Map() };
       this.#heard.set(id, heard);
     }
     return heard;

@@ -14,6 +14,7 @@ import type { Violation } from "./ledger.js";
 import { endFaults, whatIsMissing } from "./liveness.js";
 import { Monitor } from "./monitor.js";
 import { Network } from "./network.js";
+import { Origins } from "./origins.js";
 import { CALM, type Plan, type TimedRequest } from "./plan.js";
 import { clusterOf, placesOf } from "./setup.js";
 import { type Parts, World } from "./world.js";
@@ -63,8 +64,11 @@ export class Run {
     const random = createSeededRandom(`run ${seed}`);
     const { coverage } = this;
     const disks = random.fork("disks");
+    const origins = new Origins();
+    const wrapCodec = options.parts?.wrapCodec ?? ((real) => real);
     this.world = new World({
       ...options.parts,
+      wrapCodec: (real, described) => origins.watch(wrapCodec(real, described)),
       cluster,
       seed: `world ${seed}`,
       syncMs: (file) => (0.05 + disks.next()) * plan.syncMs + this.faults.slowness(file),
@@ -80,7 +84,7 @@ export class Run {
       },
     });
     const pairs = (id: string) => this.world.files.get(`acceptor ${id}`)?.pairs() ?? [];
-    this.monitor = new Monitor(cluster, coverage, pairs);
+    this.monitor = new Monitor(cluster, coverage, origins, pairs);
     this.network = new Network({
       weather: plan.weather,
       latencyMs: plan.latencyMs,

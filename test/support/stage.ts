@@ -15,6 +15,7 @@ import { Clients } from "../../src/sim/clients.js";
 import { Coverage } from "../../src/sim/coverage.js";
 import type { Violation } from "../../src/sim/ledger.js";
 import { Monitor } from "../../src/sim/monitor.js";
+import { Origins } from "../../src/sim/origins.js";
 import type { Request } from "../../src/sim/plan.js";
 import { Story } from "../../src/sim/story/story.js";
 import { type Member, World } from "../../src/sim/world.js";
@@ -65,9 +66,11 @@ export class Stage {
   /** @param onLine hears what everyone sees, with the milliseconds since `sinceMs` */
   constructor(cluster: Cluster, seed: number, onLine: (line: string) => void) {
     const coverage = new Coverage();
+    const origins = new Origins();
     this.world = new World({
       cluster,
       seed: `scenario ${seed}`,
+      wrapCodec: (codec) => origins.watch(codec),
       syncMs: () => SYNC_MS,
       observe: (node) => this.#monitor.observe(node),
       onHalt: (_node, { role, id, why, cause }) => {
@@ -76,7 +79,7 @@ export class Stage {
     });
     const { world } = this;
     const pairs = (id: string) => world.files.get(`acceptor ${id}`)?.pairs() ?? [];
-    this.#monitor = new Monitor(cluster, coverage, pairs);
+    this.#monitor = new Monitor(cluster, coverage, origins, pairs);
     const { ledger } = this.#monitor;
     this.story = new Story({ world, ledger }, { onLine });
     world.watchers.push(this.story);
