@@ -35,7 +35,7 @@ export interface Broken {
   /** The 16 hexadecimal digits that a start of a role draws; `start` counts from 1. */
   readonly nonce?: (role: RoleName, id: string, start: number) => string;
   /** Broken ports and rules of the store; the explorer knows none of these. */
-  readonly ports?: Pick<Parts, "wrapDisk" | "openStore" | "wrapCodec">;
+  readonly ports?: Pick<Parts, "wrapDisk" | "openStore" | "wrapCodec" | "createOutbox">;
   /** How the simulator looks for it. */
   readonly hunt: Hunt;
 }

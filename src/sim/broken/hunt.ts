@@ -55,7 +55,9 @@ function partsOf({ roles, overtakes, nonce, ports }: Broken): Parts {
     ...ports,
     roles: roles?.(realRoles),
     createOutbox:
-      overtakes === undefined ? undefined : (release) => new HastyOutbox(release, overtakes),
+      overtakes === undefined
+        ? ports?.createOutbox
+        : (release) => new HastyOutbox(release, overtakes),
     // Never the same in two processes: they would take each other's words for their own.
     nonce:
       nonce === undefined

@@ -26,6 +26,7 @@ import {
   repairVoteBelieved,
   votesCountedBySlot,
 } from "./learning.js";
+import { answerNamedTwice, earlierLifeBelieved, livesJoined } from "./lives.js";
 import { lowerBallotAccepted } from "./lower-ballot-accepted.js";
 import { lowerBallotPromised } from "./lower-ballot-promised.js";
 import { incompletePromiseCounted, phaseOneSkipped, promisePartsMixed } from "./phase-one.js";
@@ -45,11 +46,13 @@ export const BROKEN: readonly Broken[] = [
   acceptorCountedTwice,
   announcedTooEarly,
   announcementBySlot,
+  answerNamedTwice,
   ballotReused,
   ballotShared,
   ballotsCountedTogether,
   checksumIgnored,
   corruptTakenAsMissing,
+  earlierLifeBelieved,
   earlierPromisesAnswer,
   earlyApplied,
   failedSyncIgnored,
@@ -63,6 +66,7 @@ export const BROKEN: readonly Broken[] = [
   holeCountedAsChosen,
   holeSkipped,
   incompletePromiseCounted,
+  livesJoined,
   lowerBallotAccepted,
   lowerBallotPromised,
   lowestVoteAdopted,
