@@ -13,6 +13,8 @@ export type StoreIdentity = Pick<
 /** Why a store was not opened or formatted. */
 export type RefusalCode =
   | "not_formatted"
+  /** There may be a store, but this user cannot look. */
+  | "unreadable"
   | "already_formatted"
   | "wrong_cluster"
   | "wrong_role"
@@ -84,6 +86,12 @@ export function notFormatted(folder: string): StoreRefused {
       "replace " +
       "this role by a new one with a new store; an empty one would have forgotten its promises",
   );
+}
+
+/** The refusal of a place that cannot be looked at: it may hold a store, so none is made there. */
+export function unreadable(what: string, cause?: unknown): StoreRefused {
+  const message = `${what}. It may hold a store: run as the user who owns it, or let this one in`;
+  return new StoreRefused("unreadable", message, { cause });
 }
 
 /** The refusal to format a place that holds a store. */

@@ -5,21 +5,13 @@
  * ends, and then the page that makes them valid is written through a descriptor opened with
  * O_DSYNC. README.md shows how to see that with strace, and why room is taken in advance.
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  statfsSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { accessSync, closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import type { Disk, DiskBatch, DiskError } from "../../actor/ports.js";
+import { AccessError, isPresent, ownership } from "./access.js";
 import { checkHead, DiskRefused } from "./header.js";
-import { pagesOf, Room } from "./room.js";
+import { available, pagesOf, Room } from "./room.js";
 
 /** Name of the data file in its directory. */
 const FILE_NAME = "store.mdb";
@@ -28,6 +20,8 @@ const LOCK_BYTES = 16 * 1024;
 /** A store is not opened with less room: LMDB maps its lock file, and a full disk would kill us. */
 const OPEN_ROOM_BYTES = 256 * 1024;
 const KEY_BYTES_MAX = 1024;
+/** A store is read and written by its owner alone. */
+const FILE_MODE = 0o600;
 
 /** Options of {@link openLmdbDisk}. */
 export interface LmdbDiskOptions {
@@ -63,16 +57,19 @@ class Aborted extends Error {
 export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): Disk {
   const path = join(directory, FILE_NAME);
   const bytesMax = options.bytesMax ?? 64 * 2 ** 30;
-  if (options.create !== true && !existsSync(path)) {
-    throw new DiskRefused("missing", `there is no ${FILE_NAME}`);
-  }
-  if (statfs(directory) < OPEN_ROOM_BYTES) {
-    throw new DiskRefused("full", "the disk is full");
-  }
   let db: RootDatabase<Buffer, Uint8Array> | undefined;
   try {
+    const isThere = isPresent(path);
+    if (options.create !== true && !isThere) {
+      throw new DiskRefused("missing", `there is no ${FILE_NAME}`);
+    }
+    if (available(directory) < OPEN_ROOM_BYTES) {
+      throw new DiskRefused("full", "the disk is full");
+    }
     // All that can be refused is refused before LMDB is asked (header.ts).
-    if (existsSync(path)) checkHead(path);
+    if (isThere) checkHead(path);
+    // An empty file is one that LMDB begins. It would let others read what it makes itself.
+    else closeSync(openSync(path, "wx", FILE_MODE));
     reserveLockFile(`${path}-lock`);
     db = open<Buffer, Uint8Array>({
       path,
@@ -88,7 +85,12 @@ export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): 
   } catch (error) {
     db?.close().catch(() => undefined);
     if (error instanceof DiskRefused) throw error;
-    throw new DiskRefused("unwritable", messageOf(error), { cause: error });
+    if (error instanceof AccessError) {
+      throw new DiskRefused("unreadable", error.message, { cause: error });
+    }
+    throw new DiskRefused("unwritable", `${messageOf(error)}; ${ownership(path)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -99,11 +101,11 @@ export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): 
  * is left alone: closing it would drop the locks that this process holds on it.
  */
 function reserveLockFile(path: string): void {
-  if (existsSync(path)) {
+  if (isPresent(path)) {
     accessSync(path, constants.R_OK | constants.W_OK);
     return;
   }
-  const file = openSync(path, "wx", 0o664);
+  const file = openSync(path, "wx", FILE_MODE);
   try {
     writeSync(file, new Uint8Array(LOCK_BYTES), 0, LOCK_BYTES, 0);
   } finally {
@@ -194,7 +196,7 @@ class LmdbDisk implements Disk {
     if (messageOf(error).includes("Attempting to write page")) return false;
     const { code } = error as { code?: unknown };
     if (code === 28 || code === 122) return true;
-    return code === 5 && statfs(this.#path) === 0;
+    return code === 5 && available(this.#path) === 0;
   }
 }
 
@@ -208,11 +210,6 @@ class LmdbDisk implements Disk {
 function fileIdentity(path: string): string {
   const { ino, birthtimeNs } = statSync(path, { bigint: true });
   return `${ino}@${birthtimeNs}`;
-}
-
-function statfs(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
 }
 
 /** The same bytes, not as a Buffer, whose `slice` copies nothing. */

@@ -1,14 +1,24 @@
 /**
  * Data directories: where the claim, the disk and the rules of a store meet.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Disk } from "../../actor/ports.js";
-import { corrupt, notFormatted, type StoreIdentity, StoreRefused } from "../../actor/refusal.js";
+import {
+  corrupt,
+  notFormatted,
+  type StoreIdentity,
+  StoreRefused,
+  unreadable,
+} from "../../actor/refusal.js";
 import { formatStore, openStore, type Store } from "../../actor/store.js";
+import { AccessError, isPresent, ownership } from "./access.js";
 import { type LmdbDiskOptions, openLmdbDisk } from "./disk.js";
 import { DiskRefused } from "./header.js";
 import { type Claim, claimDirectory } from "./lock.js";
+
+/** A store's folder, and those made above it, are its owner's alone. */
+const DIRECTORY_MODE = 0o700;
 
 /** Options of {@link formatDirectory} and {@link openDirectory}. */
 export type DirectoryOptions = Pick<LmdbDiskOptions, "bytesMax" | "growBytes">;
@@ -62,7 +72,7 @@ export async function openDirectory(
   identity: StoreIdentity,
   options: DirectoryOptions = {},
 ): Promise<OpenDirectory> {
-  if (!existsSync(directory)) throw notFormatted(directory);
+  if (!isThere(directory)) throw notFormatted(directory);
   const claim = await claimed(directory);
   let disk: Disk | undefined;
   try {
@@ -107,6 +117,7 @@ function openDisk(directory: string, options: LmdbDiskOptions): Disk {
   } catch (error) {
     if (!(error instanceof DiskRefused)) throw error;
     if (error.code === "missing") throw notFormatted(directory);
+    if (error.code === "unreadable") throw unreadable(error.message, error);
     if (error.code === "damaged") throw corrupt(directory, error.message, error);
     throw unwritable(directory, error);
   }
@@ -114,15 +125,26 @@ function openDisk(directory: string, options: LmdbDiskOptions): Disk {
 
 /** Makes a directory and those above it; each is durable before anything is put in it. */
 function makeDirectory(directory: string): void {
-  if (existsSync(directory)) return;
+  if (isThere(directory)) return;
   // One by one: `recursive` reports a read-only file system as "no such file".
   const above = dirname(resolve(directory));
   makeDirectory(above);
   try {
-    mkdirSync(directory);
+    mkdirSync(directory, { mode: DIRECTORY_MODE });
     syncDirectory(above);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unwritable(directory, error);
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
+    const why = `${(error as Error).message}; ${ownership(directory)}`;
+    throw unwritable(directory, new Error(why, { cause: error }));
+  }
+}
+
+/** Says whether there is something at a path. @throws StoreRefused if it cannot be told */
+function isThere(path: string): boolean {
+  try {
+    return isPresent(path);
+  } catch (error) {
+    throw error instanceof AccessError ? unreadable(error.message, error) : error;
   }
 }
 

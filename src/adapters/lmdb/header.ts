@@ -9,7 +9,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 /** A disk that cannot be opened. */
 export class DiskRefused extends Error {
   override readonly name = "DiskRefused";
-  readonly code: "missing" | "full" | "damaged" | "unwritable";
+  readonly code: "missing" | "unreadable" | "full" | "damaged" | "unwritable";
 
   constructor(code: DiskRefused["code"], message: string, options?: ErrorOptions) {
     super(message, options);

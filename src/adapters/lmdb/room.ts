@@ -143,7 +143,13 @@ function slack(pages: Pages): number {
   return SLACK_PAGES + pages.free;
 }
 
-function available(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
+/**
+ * Returns the bytes that a file system has left for this user.
+ *
+ * Details: one that counts no blocks at all (a tmpfs without a size, ramfs, some network and FUSE
+ * file systems) says 0 of 0 free. That is no full disk, and counts as room without end.
+ */
+export function available(path: string): number {
+  const { blocks, bavail, bsize } = statfsSync(path);
+  return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
 }
