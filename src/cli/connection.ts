@@ -49,7 +49,12 @@ export function withConnection(command: Command): Command {
 
 /** Finds the server: option, the `up` that runs in this folder, NATS_URL, port 4222 here. */
 export async function findPlace(flags: ConnectionFlags): Promise<Place> {
-  const up = await readUp(process.cwd());
+  const isNamed = Boolean(flags.nats ?? flags.context ?? process.env["NATS_URL"]);
+  const up = await readUp(process.cwd()).catch((error: unknown) => {
+    // A `.synod` of another user is in the way only of a command that needs it.
+    if (isNamed) return undefined;
+    throw error;
+  });
   const { server, namedBy } = nameServer(flags, up?.server);
   return {
     nats: { ...(await natsOptions({ ...flags, nats: server })), chosenBy: namedBy },

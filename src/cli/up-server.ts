@@ -82,7 +82,7 @@ async function namedServer(flags: ConnectionFlags): Promise<UpServer> {
 async function startServer(request: ServerRequest): Promise<UpServer> {
   const { folder, supervisor, main, port, isEmbedded } = request;
   const logPath = await folder.logPath("server");
-  const log = openSync(logPath, "a", 0o640);
+  const log = openSync(logPath, "a", 0o600);
   // Where Debian puts it, only root's PATH leads.
   const searchPath = [process.env["PATH"] ?? "", "/usr/sbin", "/usr/local/sbin"].join(delimiter);
   const server = await planServer({

@@ -19,13 +19,17 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
+import { isPresent, ownership } from "../adapters/lmdb/access.js";
 import { claimDirectory } from "../adapters/lmdb/lock.js";
+import { isRunning, startOf } from "../adapters/lmdb/process.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { readDescriptor, writeDescriptor } from "./descriptor.js";
 
 /** What an `up` that runs says of itself. */
 export interface UpRecord {
   readonly pid: number;
+  /** When that process started, where the system tells (src/adapters/lmdb/process.ts). */
+  readonly start?: string | undefined;
   /** Where its NATS server is, without credentials. */
   readonly server: string;
   readonly cluster: string;
@@ -53,6 +57,9 @@ class FolderInUseError extends Error {
 }
 
 const folderName = ".synod";
+/** What `up` keeps is its owner's alone: values, the descriptor, where the server is. */
+const ownFolder = { mode: 0o700 };
+const ownFile = { mode: 0o600 };
 /** Bytes of one log before it is moved aside. */
 const logBytesMax = 8 * 1024 * 1024;
 /** What `--fresh` removes: nothing that is not ours. */
@@ -84,7 +91,7 @@ export class ClusterFolder {
     const claim = await claimDirectory(path);
     if (claim.kind === "held") throw new FolderInUseError(path, claim.pid);
     const folder = new ClusterFolder(path, () => claim.release());
-    await writeFile(join(path, ".gitignore"), "*\n");
+    await writeFile(join(path, ".gitignore"), "*\n", ownFile);
     return folder;
   }
 
@@ -103,7 +110,7 @@ export class ClusterFolder {
 
   /** Reads the cluster of this folder; undefined if there is none yet. @throws DescriptorError */
   async cluster(): Promise<Cluster | undefined> {
-    return (await exists(this.descriptorPath)) ? readDescriptor(this.descriptorPath) : undefined;
+    return isPresent(this.descriptorPath) ? readDescriptor(this.descriptorPath) : undefined;
   }
 
   /**
@@ -114,15 +121,15 @@ export class ClusterFolder {
    */
   async create(cluster: Cluster, format: (data: string) => Promise<void>): Promise<void> {
     const unborn = `${this.descriptorPath}.new`;
-    if (!(await exists(unborn)) && (await exists(this.dataPath))) {
+    if (!isPresent(unborn) && isPresent(this.dataPath)) {
       throw new Error(
         `${this.dataPath} holds stores, but ${this.descriptorPath} is gone: put it back, or say ` +
           "--fresh to remove them and all that was chosen",
       );
     }
-    await writeFile(unborn, writeDescriptor(cluster));
+    await writeFile(unborn, writeDescriptor(cluster), ownFile);
     await rm(this.dataPath, { recursive: true, force: true });
-    await mkdir(this.dataPath, { recursive: true });
+    await mkdir(this.dataPath, { recursive: true, ...ownFolder });
     await format(this.dataPath);
     await rename(unborn, this.descriptorPath);
   }
@@ -130,7 +137,7 @@ export class ClusterFolder {
   /** Returns the path for a process's log; the log of its last life is kept beside it. */
   async logPath(name: string): Promise<string> {
     const logs = join(this.path, "logs");
-    await mkdir(logs, { recursive: true });
+    await mkdir(logs, { recursive: true, ...ownFolder });
     const path = join(logs, `${name.replaceAll(/[^a-z0-9_-]+/g, "-")}.log`);
     await rename(path, `${path}.old`).catch(() => {});
     return path;
@@ -155,7 +162,7 @@ export class ClusterFolder {
 
   /** The port of the server that was started here last. */
   async lastPort(): Promise<number | undefined> {
-    const text = await readFile(join(this.path, "server.json"), "utf8").catch(() => "{}");
+    const text = (await readIfPresent(join(this.path, "server.json"))) ?? "{}";
     try {
       const { port } = JSON.parse(text) as { port?: unknown };
       return typeof port === "number" && port > 0 && port < 65_536 ? port : undefined;
@@ -165,13 +172,14 @@ export class ClusterFolder {
   }
 
   async keepPort(port: number): Promise<void> {
-    await writeFile(join(this.path, "server.json"), `${JSON.stringify({ port })}\n`);
+    await writeFile(join(this.path, "server.json"), `${JSON.stringify({ port })}\n`, ownFile);
   }
 
   /** Says to other commands that this cluster is up. */
   async announce(record: UpRecord): Promise<void> {
     const path = join(this.path, "up.json");
-    await writeFile(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+    const named = { ...record, start: startOf(record.pid) };
+    await writeFile(`${path}.new`, `${JSON.stringify(named, null, 2)}\n`, ownFile);
     await rename(`${path}.new`, path);
   }
 
@@ -182,36 +190,37 @@ export class ClusterFolder {
   }
 }
 
-/** Reads who is up in a folder; undefined if nobody is. */
+/**
+ * Reads who is up in a folder; undefined if nobody is.
+ *
+ * @throws Error if the folder may say so and this user cannot read it
+ */
 export async function readUp(base: string): Promise<UpRecord | undefined> {
+  const text = await readIfPresent(join(base, folderName, "up.json"));
+  if (text === undefined) return undefined;
+  let record: UpRecord;
   try {
-    const text = await readFile(join(base, folderName, "up.json"), "utf8");
-    const record = JSON.parse(text) as UpRecord;
-    return isAlive(record.pid) ? record : undefined;
+    record = JSON.parse(text) as UpRecord;
   } catch {
     return undefined;
+  }
+  return isRunning({ pid: record.pid, start: record.start }) ? record : undefined;
+}
+
+/** Reads a file; undefined if it is absent. @throws Error that says who may read it */
+async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    throw new Error(`${path} cannot be read (${code}): ${ownership(path)}`, { cause: error });
   }
 }
 
 /** Makes a folder unless it is there. Not `recursive`, which says ENOENT on a read-only disk. */
 async function makeFolder(path: string): Promise<void> {
-  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+  await mkdir(path, ownFolder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Says whether a process of this id runs. */
-function isAlive(pid: number): boolean {
-  try {
-    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

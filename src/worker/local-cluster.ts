@@ -67,7 +67,7 @@ export function forkLogged(
   log: string,
   environment: NodeJS.ProcessEnv,
 ): ChildProcess {
-  const file = openSync(log, "a", 0o640);
+  const file = openSync(log, "a", 0o600);
   try {
     return fork(main, args, { stdio: ["ignore", "ignore", file, "ipc"], env: environment });
   } finally {

@@ -60,7 +60,7 @@ export async function planServer(options: ManagedServerOptions): Promise<Managed
   const config = join(options.folder, "nats.conf");
   // By its name we know it from another server that was faster to take the port.
   const name = `synod-up-${randomBytes(4).toString("hex")}`;
-  await writeFile(config, configOf(port, name));
+  await writeFile(config, configOf(port, name), { mode: 0o600 });
   const launch: Launch = {
     name: program,
     start: () => startServer(path, config, options.log),

@@ -27,7 +27,7 @@ import { formatDirectory, openDirectory } from "../../src/adapters/lmdb/format.j
 import { claimDirectory } from "../../src/adapters/lmdb/lock.js";
 import { commitNow, identity, promiseOf, slotsIn, voteOf } from "../actor/stores.js";
 import { commit } from "../ports/disk.suite.js";
-import { buildChildren, writeChild } from "./lmdb-child.js";
+import { buildChildren, lacking, run, writeChild } from "./lmdb-child.js";
 
 let root: string;
 let count = 0;
@@ -234,12 +234,39 @@ describe("the lock", () => {
     expect(await claim()).toEqual({ kind: "held", pid: process.pid });
     if (first.kind === "claimed") await first.release();
     expect(readdirSync(directory)).toEqual([]);
-    // What a process left that was killed, or that never got to write its pid.
-    for (const left of ["4194304999\n", ""]) {
+    // What a process left that was killed, or that never got to write its pid; and a lock of before
+    // a reboot, whose pid a living process has now.
+    for (const left of ["4194304999\n", "", `${process.ppid}\nstarted before the reboot\n`]) {
       writeFileSync(join(directory, "store.pid"), left);
       const next = await claim();
-      expect(next.kind).toBe("claimed");
+      expect([left, next.kind]).toEqual([left, "claimed"]);
       if (next.kind === "claimed") await next.release();
+    }
+    // One that names no start may be of an earlier version, and its process lives.
+    writeFileSync(join(directory, "store.pid"), `${process.ppid}\n`);
+    expect(await claim()).toEqual({ kind: "held", pid: process.ppid });
+  });
+
+  it("by file takes no later process of the same pid for the holder", (context) => {
+    const container = ["-rm", "--pid", "--fork", "--mount-proc"];
+    const noContainer = lacking("unshare", ...container, process.execPath, "-v");
+    if (noContainer !== undefined) return context.skip(noContainer);
+    const directory = fresh();
+    mkdirSync(directory);
+    const path = writeChild(
+      root,
+      "container",
+      `const { claimDirectory } = await import("./src/adapters/lmdb/lock.js");
+       const { kind } = await claimDirectory(${JSON.stringify(directory)}, { by: "file" });
+       say(process.pid + " " + kind);
+       process.kill(process.pid, "SIGKILL");
+       process.exit(0);`,
+    );
+    // A container that is killed and started again: node is process 1 each time.
+    for (let start = 0; start < 2; start++) {
+      const { out } = run("unshare", ...container, process.execPath, path);
+      expect(out).toBe("1 claimed\n");
+      expect(readdirSync(directory)).toContain("store.pid");
     }
   });
 });

@@ -7,15 +7,18 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { ClusterFolder } from "../../src/worker/cluster-folder.js";
+import { ClusterFolder, readUp } from "../../src/worker/cluster-folder.js";
 import { exampleCluster } from "../support/examples.js";
 
 let base: string;
@@ -64,5 +67,61 @@ it("keeps the end of a log that grows, and what came before it", async () => {
   closeSync(file);
   expect(read(path)).toBe("end");
   expect(read(`${path}.old`)).toBe("second ".repeat(20));
+  await folder.close();
+});
+
+const record = {
+  pid: process.pid,
+  server: "nats://127.0.0.1:4222",
+  cluster: "demo",
+  prefix: "synod",
+  control: "synod.demo.ctl",
+  processes: {},
+};
+
+it("is its owner's alone", async () => {
+  const before = process.umask(0o000);
+  try {
+    const folder = await ClusterFolder.open(base);
+    await folder.create(exampleCluster(), async () => undefined);
+    closeSync(openSync(await folder.logPath("a1"), "a", 0o600));
+    await folder.keepPort(4222);
+    await folder.announce(record);
+    const modes = readdirSync(folder.path, { recursive: true, encoding: "utf8" }).map((name) => {
+      const stats = statSync(join(folder.path, name));
+      return [name, stats.isDirectory() ? "folder" : "file", (stats.mode & 0o777).toString(8)];
+    });
+    expect(modes.length).toBeGreaterThanOrEqual(6);
+    expect((statSync(folder.path).mode & 0o777).toString(8)).toBe("700");
+    for (const [name, kind, mode] of modes) {
+      expect([name, mode]).toEqual([name, kind === "folder" ? "700" : "600"]);
+    }
+    await folder.close();
+  } finally {
+    process.umask(before);
+  }
+});
+
+it("says who is up, by pid and start, so that a pid that was given out again is not up", async () => {
+  const folder = await ClusterFolder.open(base);
+  await folder.announce(record);
+  expect(await readUp(base)).toMatchObject(record);
+  const path = join(folder.path, "up.json");
+  const written = JSON.parse(readFileSync(path, "utf8")) as object;
+  writeFileSync(path, JSON.stringify({ ...written, start: "before the reboot" }));
+  expect(await readUp(base)).toBeUndefined();
+  writeFileSync(path, JSON.stringify(record));
+  expect(await readUp(base)).toEqual(record);
+  await folder.close();
+  expect(await readUp(base)).toBeUndefined();
+});
+
+it("that cannot be read is not one where nobody is up, nor one without a cluster", async () => {
+  const folder = await ClusterFolder.open(base);
+  symlinkSync("up.json", join(folder.path, "up.json"));
+  await expect(readUp(base)).rejects.toThrow(/up\.json cannot be read \(ELOOP\): .*belongs to uid/);
+  symlinkSync("cluster.yaml", folder.descriptorPath);
+  await expect(folder.cluster()).rejects.toThrow(/cluster\.yaml cannot be read \(ELOOP\)/);
+  await expect(folder.create(exampleCluster(), format)).resolves.toBeUndefined();
   await folder.close();
 });

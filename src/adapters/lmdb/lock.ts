@@ -7,6 +7,7 @@
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { isRunning, type NamedProcess, startOf } from "./process.js";
 
 /** How long a holder has to say its pid; one that hangs says nothing. */
 const ANSWER_MS = 500;
@@ -29,7 +30,7 @@ export interface Held {
 
 /** Options of {@link claimDirectory}. */
 export interface ClaimOptions {
-  /** A socket without a file, or a file with a pid. Default: a socket on Linux, else a file. */
+  /** A socket without a file, or a file that names the process. Default: a socket on Linux, else a file. */
   readonly by?: "socket" | "file" | undefined;
 }
 
@@ -103,19 +104,19 @@ function askPid(path: string): Promise<number | undefined> {
   });
 }
 
-/** Claims by a file that holds a pid; one whose process is dead counts for nothing. */
+/** Claims by a file that names a process; one that names a dead process counts for nothing. */
 function claimByFile(path: string): Claim | Held {
   // Written beside and linked, so that nobody ever reads a lock file without its pid.
   const own = `${path}.${process.pid}`;
-  writeFileSync(own, `${process.pid}\n`);
+  writeFileSync(own, `${process.pid}\n${startOf(process.pid) ?? ""}\n`);
   try {
     for (let tries = 0; tries < STALE_MAX; tries++) {
       if (linked(own, path)) {
         return { kind: "claimed", release: async () => rmSync(path, { force: true }) };
       }
-      const pid = readPid(path);
-      if (pid !== undefined && isAlive(pid)) return { kind: "held", pid };
-      if (pid !== undefined || tries > 0) rmSync(path, { force: true });
+      const holder = readHolder(path);
+      if (holder !== undefined && isRunning(holder)) return { kind: "held", pid: holder.pid };
+      if (holder !== undefined || tries > 0) rmSync(path, { force: true });
     }
     return { kind: "held", pid: undefined };
   } finally {
@@ -133,20 +134,17 @@ function linked(from: string, to: string): boolean {
   }
 }
 
-function readPid(path: string): number | undefined {
+/** Reads who holds a lock; undefined if the file is gone, or its writer died before the pid. */
+function readHolder(path: string): NamedProcess | undefined {
+  let text: string;
   try {
-    const pid = Number.parseInt(readFileSync(path, "utf8"), 10);
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
+  const [first = "", second = ""] = text.split("\n");
+  const pid = Number.parseInt(first, 10);
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  return { pid, start: second === "" ? undefined : second };
 }
