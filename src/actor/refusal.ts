@@ -21,6 +21,14 @@ export type RefusalCode =
   | "wrong_store"
   | "wrong_epoch"
   | "copied"
+  /** The store left this place for another. */
+  | "moved"
+  /** The store that this place awaits has not arrived. */
+  | "awaiting"
+  /** What is to be taken in has not left its place. */
+  | "not_moved"
+  /** What is to be taken in left for another place. */
+  | "wrong_move"
   | "corrupt"
   | "fenced"
   | "in_use"
@@ -39,13 +47,8 @@ export class StoreRefused extends Error {
   }
 }
 
-/** Holds a meta record against the descriptor and the file it is in. @throws StoreRefused */
-export function checkIdentity(
-  meta: Meta,
-  wanted: StoreIdentity,
-  file: string,
-  folder: string,
-): void {
+/** Holds a meta record against the descriptor. @throws StoreRefused */
+export function checkOwner(meta: Meta, wanted: StoreIdentity, folder: string): void {
   const place = `${folder} holds the store of ${meta.role} ${meta.id}`;
   if (meta.clusterId !== wanted.clusterId) {
     throw new StoreRefused("wrong_cluster", `${place} of another cluster; ${OTHER_FOLDER}`);
@@ -65,12 +68,45 @@ export function checkIdentity(
         "role the descriptor that its store was formatted with",
     );
   }
+}
+
+/**
+ * Holds a meta record against the descriptor and the file it is in.
+ *
+ * @throws StoreRefused unless it is of this role's store, and this file is the store's home
+ */
+export function checkIdentity(
+  meta: Meta,
+  wanted: StoreIdentity,
+  file: string,
+  folder: string,
+): void {
+  checkOwner(meta, wanted, folder);
+  const { standing, role, id } = meta;
+  const move = `synod move ${role}:${id}`;
+  if (standing.kind === "moved") {
+    const where = standing.to === "" ? "another machine" : standing.to;
+    throw new StoreRefused(
+      "moved",
+      `the store of ${role} ${id} was moved from ${folder} to ${where}, and never opens here ` +
+        `again. Start the role there; if that move did not end, run \`${move}\` once more`,
+    );
+  }
   if (meta.file !== file) {
     throw new StoreRefused(
       "copied",
-      `${folder} holds a copy of the store of ${meta.role} ${meta.id}: two of them would promise ` +
-        "in one name. Start the original; if it is lost, replace this role by a new one with a " +
-        "new store",
+      `${folder} holds a copy of the store of ${role} ${id}: two of them would promise in one ` +
+        `name. Start the original, or move it with \`${move} --to FOLDER\` (to another machine: ` +
+        `\`${move} --help\`). If the original is lost, leave this copy off: it may lack the last ` +
+        "promises and votes, and nothing can show that it does not",
+    );
+  }
+  if (standing.kind === "awaiting") {
+    throw new StoreRefused(
+      "awaiting",
+      `${folder} awaits the store of ${role} ${id}, which has not arrived: end the move with ` +
+        `\`${move} --from FOLDER\`, or where both folders are on this machine run the same ` +
+        "`synod move` once more",
     );
   }
 }
@@ -82,9 +118,8 @@ export function notFormatted(folder: string): StoreRefused {
   return new StoreRefused(
     "not_formatted",
     `${folder} holds no store. If this role never ran, format it with the store id that the ` +
-      "descriptor lists. If it ran, its disk was wiped or is not mounted: bring it back, or " +
-      "replace " +
-      "this role by a new one with a new store; an empty one would have forgotten its promises",
+      "descriptor lists. If it ran, its disk was wiped or is not mounted: bring it back, or leave " +
+      "this role off; an empty store would have forgotten its promises",
   );
 }
 
@@ -105,7 +140,7 @@ export function corrupt(folder: string, what: string, cause?: unknown): StoreRef
   return new StoreRefused(
     "corrupt",
     `${folder} is corrupt: ${what}. It answers no more, since it may have forgotten a promise ` +
-      "or a vote: check the disk, and replace this role by a new one with a new store",
+      "or a vote: check the disk, and leave this role off if the store cannot be read again",
     { cause },
   );
 }

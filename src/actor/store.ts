@@ -77,7 +77,8 @@ export function formatStore(
   const { clusterId, role, id, storeId, epoch, safetyHash } = identity;
   const born = { file: disk.file, incarnation: 0, writeNumber: 1, openings: [] };
   const votes = { votes: 0, votesSum: [0, 0] as const };
-  const meta = { clusterId, role, id, storeId, epoch, safetyHash, ...born, ...votes };
+  const standing = { kind: "home", move: null } as const;
+  const meta = { clusterId, role, id, storeId, epoch, safetyHash, ...born, ...votes, standing };
   if (holdsAnything(disk)) {
     done(alreadyFormatted(folder));
     return;

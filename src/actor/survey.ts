@@ -40,13 +40,7 @@ export interface Survey extends State {
  * Why a count and a sum of votes: a record that vanished leaves no bad checksum behind.
  */
 export function survey(disk: Disk, folder: string, check: (meta: Meta) => void): Survey {
-  const lent = disk.get(META_KEY);
-  if (lent === undefined) {
-    if (holdsAnything(disk)) throw corrupt(folder, "it holds records but no meta record");
-    throw notFormatted(folder);
-  }
-  const bytes = new Uint8Array(lent);
-  const meta = orCorrupt(folder, () => decodeMeta(bytes));
+  const { meta, bytes } = readMeta(disk, folder);
   check(meta);
   const watermark = readMarks(disk, folder);
   const records: StoreRecord[] = [];
@@ -71,6 +65,17 @@ export function survey(disk: Disk, folder: string, check: (meta: Meta) => void):
     throw corrupt(folder, `it holds ${count} votes, which are not the ${meta.votes} it wrote last`);
   }
   return { meta, bytes, records, votesEnd };
+}
+
+/** Reads the meta record. @throws StoreRefused if there is no store, or a corrupt one */
+export function readMeta(disk: Disk, folder: string): State {
+  const lent = disk.get(META_KEY);
+  if (lent === undefined) {
+    if (holdsAnything(disk)) throw corrupt(folder, "it holds records but no meta record");
+    throw notFormatted(folder);
+  }
+  const bytes = new Uint8Array(lent);
+  return { meta: orCorrupt(folder, () => decodeMeta(bytes)), bytes };
 }
 
 function readMarks(disk: Disk, folder: string): number {

@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   sim: async () => (await import("./sim.js")).addSim,
   explore: async () => (await import("./explore.js")).addExplore,
   format: async () => (await import("./format.js")).addFormat,
+  move: async () => (await import("./move.js")).addMove,
   worker: async () => (await import("./worker.js")).addWorker,
   broker: async () => (await import("./broker.js")).addBroker,
 };

@@ -10,8 +10,13 @@ import { ByteReader, ByteWriter, MalformedBytes } from "./bytes.js";
 import { hash128 } from "./digest.js";
 import type { SlotVote, Vote } from "./messages.js";
 
-/** Version of the layout; a change of any layout below raises it. */
-export const RECORD_VERSION = 1;
+/**
+ * Version of the layout; a change of any layout below raises it.
+ *
+ * 2: the meta record ends with the standing. Records of version 1 are read as they are, and stay as
+ * they are until they are written again.
+ */
+export const RECORD_VERSION = 2;
 
 /** What a role remembers across a crash. */
 export type StoreRecord =
@@ -122,12 +127,12 @@ function writeBody(writer: ByteWriter, record: StoreRecord): void {
   }
 }
 
-/** Reads the text of a decide key. @throws MalformedBytes if it is not UTF-8 */
-function readKeyText(bytes: Uint8Array): string {
+/** Reads a text of any length. @throws MalformedBytes if it is not UTF-8 */
+function readText(bytes: Uint8Array, what: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new MalformedBytes("a key that is not UTF-8");
+    throw new MalformedBytes(`a ${what} that is not UTF-8`);
   }
 }
 
@@ -143,7 +148,7 @@ function readBody(kind: number, reader: ByteReader): StoreRecord {
       return { kind: "marks", chosenWatermark, trimmed, highestVoted: reader.u53() - 1 };
     }
     case KIND.key: {
-      const key = readKeyText(reader.blob());
+      const key = readText(reader.blob(), "key");
       const promised = readBallot(reader);
       return { kind: "key", key, promised, vote: reader.u8() === 0 ? null : readVote(reader) };
     }
@@ -217,6 +222,21 @@ export function decodeRecord(raw: RawRecord): StoreRecord {
   return record;
 }
 
+/**
+ * What a file is to its store (src/actor/move.ts). Of all files in which a store's id stands, at
+ * most one is `home`, and only that one opens.
+ * - `home`: the role runs on this file; `move` brought the store here, null if it was formatted here
+ * - `awaiting`: this file is empty and takes in the store that leaves under `move`
+ * - `moved`: the store left this file under `move`; `to` is the folder it went to, "" if it is on
+ *   another machine
+ *
+ * A move is named by 32 hexadecimal digits that are drawn for it.
+ */
+export type Standing =
+  | { readonly kind: "home"; readonly move: string | null }
+  | { readonly kind: "awaiting"; readonly move: string }
+  | { readonly kind: "moved"; readonly move: string; readonly to: string };
+
 /** What a store says of itself; written in every transaction. */
 export interface Meta {
   readonly clusterId: string;
@@ -226,7 +246,7 @@ export interface Meta {
   readonly epoch: number;
   /** Hash of the descriptor's safety part (32 hexadecimal digits). */
   readonly safetyHash: string;
-  /** Device and inode of the file it was formatted in, as text: a copied file is another inode. */
+  /** Inode and birth time of its file, as text: a copied file has another inode. */
   readonly file: string;
   /** Grows with each start. */
   readonly incarnation: number;
@@ -238,7 +258,10 @@ export interface Meta {
   readonly votesSum: readonly [number, number];
   /** The latest incarnations and the write number each began at, oldest first; at most 32. */
   readonly openings: readonly { readonly incarnation: number; readonly writeNumber: number }[];
+  readonly standing: Standing;
 }
+
+const STANDINGS: readonly Standing["kind"][] = ["home", "awaiting", "moved"];
 
 /** Writes the meta record. */
 export function encodeMeta(meta: Meta): Uint8Array {
@@ -259,7 +282,23 @@ export function encodeMeta(meta: Meta): Uint8Array {
     .u32(meta.votesSum[1])
     .u8(meta.openings.length);
   for (const opening of meta.openings) writer.u53(opening.incarnation).u53(opening.writeNumber);
+  writeStanding(writer, meta.standing);
   return seal(META_KEY, writer);
+}
+
+function writeStanding(writer: ByteWriter, standing: Standing): void {
+  const { kind, move } = standing;
+  writer.u8(STANDINGS.indexOf(kind)).u8(move === null ? 0 : 1);
+  if (move !== null) writer.hex(move);
+  if (kind === "moved") writer.blob(new TextEncoder().encode(standing.to));
+}
+
+function readStanding(reader: ByteReader): Standing {
+  const kind = STANDINGS[reader.u8()];
+  const move = reader.u8() === 0 ? null : reader.hex(16);
+  if (kind === "home") return { kind, move };
+  if (kind === undefined || move === null) throw new MalformedBytes("a standing that is unknown");
+  return kind === "awaiting" ? { kind, move } : { kind, move, to: readText(reader.blob(), "path") };
 }
 
 /** Reads the meta record. @throws MalformedBytes if it is corrupt or of an unknown version */
@@ -283,6 +322,7 @@ export function decodeMeta(bytes: Uint8Array): Meta {
     incarnation: reader.u53(),
     writeNumber: reader.u53(),
   }));
+  const standing: Standing = bytes[0] === 1 ? { kind: "home", move: null } : readStanding(reader);
   if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the meta record`);
-  return { ...head, openings };
+  return { ...head, openings, standing };
 }

@@ -2,9 +2,25 @@
  * The stores of a data folder: one folder `<role>-<id>` for each role that remembers.
  */
 import { join } from "node:path";
+import { readMoveCode, writeMoveCode } from "../actor/move.js";
 import { type StoreIdentity, StoreRefused } from "../actor/refusal.js";
 import { formatDirectory, type OpenDirectory, openDirectory } from "../adapters/lmdb/format.js";
+import {
+  leaveDirectory,
+  moveDirectory,
+  prepareDirectory,
+  takeInDirectory,
+} from "../adapters/lmdb/move.js";
 import { type Cluster, safetyHash, storeIdOf } from "../paxos/cluster.js";
+import { createRandom } from "./clock.js";
+
+/** A role's store in a data folder. */
+interface RoleStore {
+  readonly role: string;
+  readonly id: string;
+  /** The folder of the stores. */
+  readonly data: string;
+}
 
 /** Milliseconds a store may still be held by a process that is ending, and between two tries. */
 const heldMsMax = 3000;
@@ -60,4 +76,57 @@ export async function openRoleStore(
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
   }
+}
+
+/** Moves the store of a role to another data folder of this machine. @throws StoreRefused */
+export async function moveRoleStore(
+  cluster: Cluster,
+  { role, id, data, to }: RoleStore & { readonly to: string },
+): Promise<string> {
+  const identity = identityOf(cluster, role, id);
+  const folder = storeFolder(to, role, id);
+  await moveDirectory(storeFolder(data, role, id), folder, { identity, draw: drawMove });
+  return folder;
+}
+
+/** Makes the folder that awaits a role's store from another machine. @returns the move's code */
+export async function awaitRoleStore(
+  cluster: Cluster,
+  { role, id, data }: RoleStore,
+): Promise<string> {
+  const identity = identityOf(cluster, role, id);
+  const folder = storeFolder(data, role, id);
+  const move = await prepareDirectory(folder, { identity, draw: drawMove });
+  return writeMoveCode(move, identity.storeId);
+}
+
+/**
+ * Ends a role's store here, for the machine that printed the code.
+ *
+ * @returns the folder to carry there; undefined if it is no code for this store
+ */
+export async function sendRoleStore(
+  cluster: Cluster,
+  { role, id, data, code }: RoleStore & { readonly code: string },
+): Promise<string | undefined> {
+  const identity = identityOf(cluster, role, id);
+  const move = readMoveCode(code, identity.storeId);
+  if (move === undefined) return undefined;
+  const folder = storeFolder(data, role, id);
+  await leaveDirectory(folder, identity, move);
+  return folder;
+}
+
+/** Takes in a role's store that was carried here. @throws StoreRefused */
+export async function receiveRoleStore(
+  cluster: Cluster,
+  { role, id, data, from }: RoleStore & { readonly from: string },
+): Promise<string> {
+  const folder = storeFolder(data, role, id);
+  await takeInDirectory(from, folder, identityOf(cluster, role, id));
+  return folder;
+}
+
+function drawMove(): string {
+  return createRandom().hex(16);
 }

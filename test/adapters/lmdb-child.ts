@@ -23,7 +23,7 @@ export interface Ended {
  */
 export function buildChildren(root: string): void {
   const built = new Set<string>();
-  const waiting = ["src/adapters/lmdb/format.ts"];
+  const waiting = ["src/adapters/lmdb/format.ts", "src/adapters/lmdb/move.ts"];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (built.has(path)) continue;
     built.add(path);
@@ -48,6 +48,7 @@ export function buildChildren(root: string): void {
 const prelude = `
 import * as fs from "node:fs";
 import { formatDirectory, openDirectory } from "./src/adapters/lmdb/format.js";
+import { moveDirectory } from "./src/adapters/lmdb/move.js";
 import { digest } from "./src/paxos/digest.js";
 const identity = ${JSON.stringify(identity)};
 const say = (text) => fs.writeSync(1, text + "\\n");

@@ -4,7 +4,7 @@
  * Method: `worker` processes without a supervisor, on a nats-server and on the embedded broker;
  * kill -9, wiped and foreign stores; asked by the library under its own name and by `decide`.
  */
-import { rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "synod";
 import { afterEach, describe, expect, it } from "vitest";
@@ -139,13 +139,60 @@ describe("a worker process", () => {
     const wiped = await town.run(worker);
     expect(wiped.code).toBe(4);
     expect(wiped.stderr).toContain("data/acceptor-a1 holds no store. If this role never ran");
-    expect(wiped.stderr).toContain("an empty one would have forgotten its promises");
+    expect(wiped.stderr).toContain("an empty store would have forgotten its promises");
 
     const other = await Town.found(town.url);
     const foreign = await other.run(["worker", "acceptor:a1", "--data", `${town.folder}/data`]);
     expect(foreign.code).toBe(4);
     const a2 = await other.run(["worker", "acceptor:a3", "--data", `${town.folder}/data`]);
     expect(a2.stderr).toContain("holds the store of acceptor a3 of another cluster");
+  });
+
+  it("goes on where its store was moved, to another disk and to another machine", async () => {
+    const town = await Town.found(await embedded());
+    await town.start(...everybody);
+    await town.decide("colour", "blue");
+    await town.kill("acceptor:a3");
+    const move = (...args: string[]) => town.run(["move", "acceptor:a1", "--data", ...args]);
+    const inUse = await move("data", "--to", "disk");
+    expect(inUse).toMatchObject({ code: 1, stdout: "" });
+    expect(inUse.stderr).toMatch(/data\/acceptor-a1 is in use by process \d+/);
+
+    // A plain copy is refused, and the refusal says what to do instead.
+    await town.kill("acceptor:a1");
+    const copied = join(town.folder, "copied");
+    await cp(join(town.folder, "data", "acceptor-a1"), join(copied, "acceptor-a1"), {
+      recursive: true,
+    });
+    const refused = await town.run(["worker", "acceptor:a1", "--data", "copied"]);
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toContain("move it with `synod move acceptor:a1 --to FOLDER`");
+
+    expect(await move("data", "--to", "disk")).toMatchObject({
+      code: 0,
+      stdout: "disk/acceptor-a1\n",
+    });
+    const old = await town.run(["worker", "acceptor:a1", "--data", "data"]);
+    expect(old.code).toBe(4);
+    expect(old.stderr).toMatch(/was moved from data\/acceptor-a1 to \S+\/disk\/acceptor-a1/);
+
+    // To another machine: what is there is a folder of its own here.
+    const awaited = await move("there", "--await", "--json");
+    const { code } = JSON.parse(awaited.stdout) as { code: string };
+    expect(awaited.stderr).toContain(`--for ${code}`);
+    const mistyped = code.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+    expect(await move("disk", "--for", mistyped)).toMatchObject({ code: 2, stdout: "" });
+    expect((await move("disk", "--for", code)).stdout).toBe("disk/acceptor-a1\n");
+    await cp(join(town.folder, "disk", "acceptor-a1"), join(copied, "carried"), {
+      recursive: true,
+    });
+    expect((await move("there", "--from", "copied/carried")).stdout).toBe("there/acceptor-a1\n");
+    const { folder: cwd, environment: env } = town;
+    const there = processes.start(["worker", "acceptor:a1", "--data", "there"], { cwd, env });
+    await there.says('"msg":"serving"');
+    // Two of three acceptors are a quorum: the moved one has its vote, and gives new ones.
+    expect(await town.decide("colour", "red")).toMatchObject({ code: 0, stdout: "blue\n" });
+    expect(await town.decide("shape", "round")).toMatchObject({ code: 0, stdout: "round\n" });
   });
 
   it("ends in good order when it is told, with code 0", async () => {

@@ -27,7 +27,7 @@ describe("the command line", () => {
     expect(code).toBe(0);
     const listed = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<|[A-Z ])/gm)].map(([, name]) => name);
     const commands = ["up", "propose", "chosen", "decide", "status", "why", "prove", "chart"];
-    commands.push("sim", "explore", "format", "worker");
+    commands.push("sim", "explore", "format", "move", "worker");
     expect(listed).toEqual([...commands, "help"]);
     const pages = await Promise.all(commands.map((name) => run(name, "--help")));
     for (const page of pages) {
@@ -50,6 +50,7 @@ describe("the command line", () => {
       ["explore", "--broken", "nothing"],
       ["explore", "--states-max", "0"],
       ["format"],
+      ["move", "acceptor:a1", "--data", "data"],
       ["format", "--new", "demo", "--acceptors", "0"],
       ["up", "--acceptors", "many"],
       ["up", "--acceptors", "3", "extra"],

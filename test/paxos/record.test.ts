@@ -18,6 +18,7 @@ import {
   type Meta,
   RECORD_VERSION,
   recordKey,
+  type Standing,
   type StoreRecord,
   voteKey,
 } from "../../src/paxos/record.js";
@@ -55,6 +56,11 @@ const meta: Meta = {
     { incarnation: 1, writeNumber: 1 },
     { incarnation: 2, writeNumber: 300 },
   ],
+  standing: {
+    kind: "moved",
+    move: "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    to: "/mnt/größer/acceptor-a1",
+  },
 };
 
 describe("the layout", () => {
@@ -70,6 +76,21 @@ describe("the layout", () => {
     }
     // A difference here is a new layout: raise RECORD_VERSION, and keep reading this one.
     expect(lines).toEqual(JSON.parse(readFileSync(path, "utf8")));
+  });
+
+  it("of version 1 is read as what it was written for", () => {
+    const path = new URL("../golden/records.v1.json", import.meta.url);
+    const lines = JSON.parse(readFileSync(path, "utf8")) as string[];
+    const bytesOf = (digits = "") => Uint8Array.from(Buffer.from(digits, "hex"));
+    const found = lines.map((line) => {
+      const [kind, key, body] = line.split(" ");
+      const bytes = bytesOf(body);
+      expect(bytes[0]).toBe(1);
+      return kind === "meta" ? decodeMeta(bytes) : decodeRecord({ key: bytesOf(key), bytes });
+    });
+    // Before a store could be moved, each stood in the file it was formatted in.
+    const standing = { kind: "home", move: null };
+    expect(found).toEqual([...examples, { ...meta, standing }]);
   });
 
   it("names the version first", () => {
@@ -163,6 +184,20 @@ describe("the meta record", () => {
     }));
     for (const one of [meta, { ...meta, openings: [] }, { ...meta, openings }]) {
       expect(decodeMeta(encodeMeta(one))).toEqual(one);
+    }
+  });
+
+  it("comes back with each standing", () => {
+    const move = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    const standings: Standing[] = [
+      { kind: "home", move: null },
+      { kind: "home", move },
+      { kind: "awaiting", move },
+      { kind: "moved", move, to: "" },
+      { kind: "moved", move, to: `/${"deep/".repeat(800)}` },
+    ];
+    for (const standing of standings) {
+      expect(decodeMeta(encodeMeta({ ...meta, standing }))).toEqual({ ...meta, standing });
     }
   });
 

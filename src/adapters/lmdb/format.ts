@@ -54,9 +54,7 @@ export async function formatDirectory(
     } finally {
       disk.close();
     }
-    // The file is synced; that it is there is a fact of the directories above it.
-    syncDirectory(directory);
-    syncDirectory(dirname(resolve(directory)));
+    syncPlace(directory);
   } finally {
     await claim.release();
   }
@@ -92,13 +90,18 @@ export async function openDirectory(
   } catch (error) {
     disk?.close();
     await claim.release();
-    // LMDB numbers its errors: one of its pages is not what it should be.
-    const isOfLmdb = typeof (error as { code?: unknown }).code === "number";
-    throw isOfLmdb ? corrupt(directory, (error as Error).message, error) : error;
+    throw explained(directory, error);
   }
 }
 
-async function claimed(directory: string): Promise<Claim> {
+/** Turns an error of LMDB, which numbers its own, into what it means: a page that is bad. */
+export function explained(directory: string, error: unknown): unknown {
+  const isOfLmdb = typeof (error as { code?: unknown }).code === "number";
+  return isOfLmdb ? corrupt(directory, (error as Error).message, error) : error;
+}
+
+/** Claims a directory for this process. @throws StoreRefused if another one has it */
+export async function claimed(directory: string): Promise<Claim> {
   let claim: Awaited<ReturnType<typeof claimDirectory>>;
   try {
     claim = await claimDirectory(directory);
@@ -111,7 +114,8 @@ async function claimed(directory: string): Promise<Claim> {
   throw new StoreRefused("in_use", `${directory} is in use by ${who}; ${what}`);
 }
 
-function openDisk(directory: string, options: LmdbDiskOptions): Disk {
+/** Opens the disk of a directory. @throws StoreRefused */
+export function openDisk(directory: string, options: LmdbDiskOptions): Disk {
   try {
     return openLmdbDisk(directory, options);
   } catch (error) {
@@ -124,7 +128,7 @@ function openDisk(directory: string, options: LmdbDiskOptions): Disk {
 }
 
 /** Makes a directory and those above it; each is durable before anything is put in it. */
-function makeDirectory(directory: string): void {
+export function makeDirectory(directory: string): void {
   if (isThere(directory)) return;
   // One by one: `recursive` reports a read-only file system as "no such file".
   const above = dirname(resolve(directory));
@@ -140,7 +144,7 @@ function makeDirectory(directory: string): void {
 }
 
 /** Says whether there is something at a path. @throws StoreRefused if it cannot be told */
-function isThere(path: string): boolean {
+export function isThere(path: string): boolean {
   try {
     return isPresent(path);
   } catch (error) {
@@ -157,6 +161,12 @@ function unwritable(directory: string, cause: unknown): StoreRefused {
       "on its disk, or choose another folder",
     { cause },
   );
+}
+
+/** Makes a file durable that is synced: that it is there is a fact of the directories above it. */
+export function syncPlace(directory: string): void {
+  syncDirectory(directory);
+  syncDirectory(dirname(resolve(directory)));
 }
 
 /** Makes the names in a directory durable. Windows has no such thing, and needs none. */
