@@ -134,6 +134,7 @@ const gateway: RoleDefinition = {
     { verb: "not-leading" },
     { verb: "open-session", queue: true },
     { verb: "request" },
+    { verb: "end-session" },
   ],
   doors: [{ subject: "propose", queue: "gateway", isStructured: false, toEvent: readProposal }],
   status: (snapshot) => gatewayStatus(snapshot.context),

@@ -14,6 +14,7 @@ import {
   clientOf,
   type DoorProposal,
   forgetIdle,
+  holdEnd,
   holdProposal,
   holdRequests,
   openOwnSession,
@@ -30,6 +31,7 @@ import {
 import type {
   Beacon,
   ClientRequests,
+  EndSession,
   NotLeading,
   OpenSession,
   Outcomes,
@@ -41,7 +43,7 @@ import { type GatewayContext, gatewayContext } from "./context.js";
 export type ProposeEvent = { readonly type: "door.propose"; readonly nowMs: number } & DoorProposal;
 
 type GatewayEvent =
-  | InboundOf<Beacon | Outcomes | NotLeading | OpenSession | ClientRequests>
+  | InboundOf<Beacon | Outcomes | NotLeading | OpenSession | ClientRequests | EndSession>
   | ProposeEvent
   | HostEvent;
 type Args = { context: GatewayContext; event: GatewayEvent };
@@ -189,6 +191,14 @@ export const gatewayMachine = setup({
       }
       return { answers, proposals: proposals(context, event) };
     }),
+    holdEnd: assign(({ context, event }) => {
+      assertEvent(event, "end-session");
+      const { data, id, cluster } = context;
+      for (const { from, message } of event.received) {
+        holdEnd(data, from.id, message, id, cluster.limits);
+      }
+      return { proposals: proposals(context, event) };
+    }),
     holdProposal: assign(({ context, event }) => {
       assertEvent(event, "door.propose");
       const { data, id, cluster } = context;
@@ -264,6 +274,7 @@ export const gatewayMachine = setup({
     request: { actions: ["holdRequests", "sendAnswers", "sendProposals"] },
     "door.propose": { actions: ["holdProposal", "sendAnswers", "sendProposals"] },
     "open-session": { actions: ["openSession", "sendAnswers", "sendProposals"] },
+    "end-session": { actions: ["holdEnd", "sendProposals"] },
     "not-leading": {},
     stop: ".draining",
   },

@@ -12,6 +12,7 @@ import { drawBackoff } from "../../src/paxos/backoff.js";
 import {
   addSubmissions,
   complete,
+  endOf,
   giveUp,
   noteRefusal,
   rewind,
@@ -211,6 +212,10 @@ export const sessionMachine = setup({
       if (gateway === null) return NOTHING;
       return context.outgoing.map((message) => send("gateway", gateway, message));
     }),
+    sendEnd: effects(({ context: { gateway, data } }: Args) => {
+      const message = endOf(data);
+      return gateway === null || message === null ? NOTHING : [send("gateway", gateway, message)];
+    }),
     settle: effects(({ context }: Args) =>
       context.settlements.length === 0
         ? NOTHING
@@ -364,8 +369,8 @@ export const sessionMachine = setup({
       },
     },
     closed: {
-      description: "The client is closed. Never left.",
-      entry: ["failStopped", "settle"],
+      description: "The client is closed, and the log may forget the session. Never left.",
+      entry: ["sendEnd", "failStopped", "settle"],
       on: {
         submit: { actions: ["turnAwayStopped", "settle"] },
         refused: {},

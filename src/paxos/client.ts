@@ -10,7 +10,7 @@
 import type { Ballot } from "./ballot.js";
 import type { BodyType } from "./command.js";
 import type { Limits } from "./limits.js";
-import type { ClientRequests, Results } from "./messages.js";
+import type { ClientRequests, EndSession, Results } from "./messages.js";
 
 /** What a client asks the log to hold. */
 export interface Submission {
@@ -219,6 +219,13 @@ class Batches {
       openedIn: this.#state.openedIn,
     });
   }
+}
+
+/** Says what ends the session in the log; null if the log has not opened it, as far as is known. */
+export function endOf(state: ClientState): EndSession | null {
+  const { session, openedIn, nextNumber: number } = state;
+  if (openedIn === null) return null;
+  return { type: "end-session", session, answeredBelow: answeredBelow(state), number, openedIn };
 }
 
 /** Closes the requests whose results came; a repeat of one that is closed is passed over. */

@@ -11,11 +11,24 @@ export type BodyType = (typeof BODY_TYPES)[number];
 
 /**
  * - `open`: begins a session; again for one that is open, it changes nothing;
- * - `request`: the session's request of that number.
+ * - `request`: the session's request of that number;
+ * - `end`: the session asks nothing more, and leaves the table.
  */
 export type Command =
   | { readonly kind: "open"; readonly session: string; readonly gateway: string }
-  | Request;
+  | Request
+  | End;
+
+/** The end of a session; it takes effect after the session's last request, like a request. */
+export interface End {
+  readonly kind: "end";
+  readonly session: string;
+  /** The slot in which the session was opened. */
+  readonly openedIn: number;
+  /** The number after that of the session's last request. */
+  readonly number: number;
+  readonly gateway: string;
+}
 
 /** A client's request, as it stands in the log. */
 export interface Request {
@@ -48,13 +61,23 @@ export interface Request {
  * Gotcha: a learner passes over a kind that it does not know, and counts other positions than those
  * that do: every learner must know a kind before anybody writes it.
  */
-const KIND = { requestOfAnyOpening: 1, open: 2, request: 3 } as const;
+const KIND = { requestOfAnyOpening: 1, open: 2, request: 3, end: 4 } as const;
 
 /** Writes a command as the opaque blob that batches carry. */
 export function encodeCommand(command: Command): Uint8Array {
   if (command.kind === "open") {
     const writer = new ByteWriter(64).u8(KIND.open);
     return writer.hex(command.session).text(command.gateway).finish();
+  }
+  if (command.kind === "end") {
+    const { session, openedIn, number, gateway } = command;
+    return new ByteWriter(64)
+      .u8(KIND.end)
+      .u53(openedIn)
+      .hex(session)
+      .u53(number)
+      .text(gateway)
+      .finish();
   }
   const { openedIn } = command;
   const writer = new ByteWriter(command.body.length + 88);
@@ -86,6 +109,7 @@ export function decodeCommand(blob: Uint8Array): Command {
     if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
     return { kind: "open", session, gateway };
   }
+  if (kind === KIND.end) return decodeEnd(reader);
   if (kind !== KIND.request && kind !== KIND.requestOfAnyOpening) {
     throw new MalformedBytes(`a command of unknown kind ${kind}`);
   }
@@ -112,6 +136,16 @@ export function decodeCommand(blob: Uint8Array): Command {
     type,
     body,
   };
+}
+
+function decodeEnd(reader: ByteReader): End {
+  const openedIn = reader.u53();
+  const session = reader.hex(16);
+  const number = reader.u53();
+  const gateway = reader.text();
+  if (number < 1) throw new MalformedBytes("request numbers begin at 1");
+  if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
+  return { kind: "end", session, openedIn, number, gateway };
 }
 
 /** Writes a single-decree value: the type of the client's bytes, then the bytes. */

@@ -9,7 +9,7 @@ import { decodeCommand, encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
 import { resendFrom } from "./gateway-sending.js";
 import type { Limits } from "./limits.js";
-import type { ClientRequests, Outcome } from "./messages.js";
+import type { ClientRequests, EndSession, Outcome } from "./messages.js";
 
 /** Askers that are told of one request; of more only the latest, who still wait. */
 const TOKENS_MAX = 8;
@@ -209,6 +209,26 @@ export function holdRequests(
   return refused;
 }
 
+/**
+ * Holds the end of a session behind what is held of it. One that comes behind a gap, or for which
+ * there is no room, is dropped: then the session stays in the log's table until it is evicted.
+ */
+export function holdEnd(
+  state: GatewayState,
+  client: string,
+  { session: id, openedIn, number, answeredBelow }: EndSession,
+  gateway: string,
+  limits: Limits,
+): void {
+  if (!state.sessions.has(id)) attachSession(state, client, id);
+  const session = state.sessions.get(id) as ClientSession;
+  const isBehindGap = number > Math.max(answeredBelow, session.highest + 1);
+  if (isBehindGap || session.pending.has(number)) return;
+  const blob = encodeCommand({ kind: "end", session: id, openedIn, number, gateway });
+  if (state.heldBytes + blob.length > limits.holdBytesMax) return;
+  add(state, session, { session: id, number, blob, tokens: [], id: "" });
+}
+
 /** A proposal that came through the public door. */
 export interface DoorProposal {
   readonly token: string;
@@ -311,6 +331,11 @@ export function settle(
       }
       state.sessions.delete(outcome.session);
       expired.push({ session: outcome.session, client: session.client });
+      continue;
+    }
+    if (outcome.kind === "ended") {
+      for (const pending of [...session.pending.values()]) forget(state, session, pending);
+      state.sessions.delete(outcome.session);
       continue;
     }
     const pending = session.pending.get(outcome.kind === "opened" ? 0 : outcome.number);

@@ -64,6 +64,12 @@ export function applyEntry(state: LogState, entry: ChosenEntry): Applied {
       outcomes.push({ gateway, outcome: { kind: "opened", session, openedIn } });
       continue;
     }
+    if (command.kind === "end") {
+      const { session, number, gateway } = command;
+      const outcome = { ...state.sessions.end(command), session, number };
+      outcomes.push({ gateway, outcome });
+      continue;
+    }
     const outcome = applyRequest(state, command, entry, entries);
     outcomes.push({ gateway: command.gateway, outcome });
   }

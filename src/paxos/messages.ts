@@ -395,7 +395,9 @@ export type Outcome =
     }
   | { readonly kind: "expired"; readonly session: string; readonly number: number }
   /** A repeat of a request whose result the client has: whoever still holds it may let go. */
-  | { readonly kind: "answered"; readonly session: string; readonly number: number };
+  | { readonly kind: "answered"; readonly session: string; readonly number: number }
+  /** The client ended the session: the table holds it no more. `number` is that of the end. */
+  | { readonly kind: "ended"; readonly session: string; readonly number: number };
 
 /** Outcomes of a gateway's commands, in log order. learner → gateway. */
 export interface Outcomes {
@@ -435,6 +437,17 @@ export interface ClientRequests {
   }[];
   /** The slot in which the session was opened, as it was told first. */
   readonly openedIn: number | null;
+}
+
+/** The client closes: nothing more is asked. session → its gateway, once; nobody answers. */
+export interface EndSession {
+  readonly type: "end-session";
+  readonly session: string;
+  /** The client has the result of every request of a lower number, or waits for it no more. */
+  readonly answeredBelow: number;
+  /** The number after that of the session's last request. */
+  readonly number: number;
+  readonly openedIn: number;
 }
 
 /** Results, and refusals of single requests. gateway → session. */
@@ -513,6 +526,7 @@ export type Message =
   | SessionOpened
   | ClientRequests
   | Results
+  | EndSession
   | Refused
   | Hello
   | Objection;

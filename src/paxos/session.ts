@@ -12,7 +12,7 @@
  * lower one is a repeat, a higher one is early and has no effect.
  */
 import type { Ballot } from "./ballot.js";
-import type { Request } from "./command.js";
+import type { End, Request } from "./command.js";
 import type { Limits } from "./limits.js";
 
 /** What a request that took effect was told. */
@@ -30,6 +30,11 @@ export type Verdict =
   | { readonly kind: "repeat"; readonly result: Result | null }
   | { readonly kind: "early"; readonly expected: number }
   | { readonly kind: "expired" };
+
+/** What the table says of the end of a session. */
+export type EndVerdict =
+  | { readonly kind: "ended" }
+  | Extract<Verdict, { readonly kind: "early" | "expired" }>;
 
 interface Session {
   /** The slot in which it was opened. */
@@ -81,6 +86,18 @@ export class SessionTable {
       this.#sessions.delete(oldest);
     }
     return session.openedIn;
+  }
+
+  /**
+   * Ends a session, after all of its requests. A later copy of one of them finds it expired, as it
+   * does when the session was evicted.
+   */
+  end({ session: id, openedIn, number }: End): EndVerdict {
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.openedIn !== openedIn) return { kind: "expired" };
+    if (number > session.last + 1) return { kind: "early", expected: session.last + 1 };
+    this.#sessions.delete(id);
+    return { kind: "ended" };
   }
 
   #use(id: string, session: Session): void {

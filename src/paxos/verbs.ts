@@ -47,6 +47,7 @@ export const SENDERS: Readonly<Record<Verb, readonly RoleName[]>> = {
   "open-session": ["session"],
   "session-opened": ["gateway"],
   request: ["session"],
+  "end-session": ["session"],
   results: ["gateway"],
   refused: ["gateway"],
   hello: ["acceptor"],

@@ -45,11 +45,14 @@ interface SessionClient {
   process: SimProcess | null;
   sessions: number;
   numbers: number;
+  isClosed: boolean;
   readonly waiting: Map<number, Call>;
 }
 
 /** Makes requests. */
 export class Clients {
+  /** Sessions are closed as soon as nothing is asked through them. */
+  closesSessions = false;
   /** Looks on beside the recorder. */
   onlooker: CallRecorder | null = null;
   readonly #world: World;
@@ -142,11 +145,19 @@ export class Clients {
   #client(name: string): SessionClient {
     let client = this.#sessions.get(name);
     if (client === undefined) {
-      client = { name, process: null, sessions: 0, numbers: 0, waiting: new Map() };
+      client = {
+        name,
+        process: null,
+        sessions: 0,
+        numbers: 0,
+        isClosed: false,
+        waiting: new Map(),
+      };
       this.#sessions.set(name, client);
     }
     const runner = client.process?.host?.runners[0];
-    if (runner === undefined || runner.halted !== null) this.#openSession(client);
+    if (client.isClosed || runner === undefined || runner.halted !== null)
+      this.#openSession(client);
     return client;
   }
 
@@ -154,9 +165,16 @@ export class Clients {
   #openSession(client: SessionClient): void {
     const id = this.#world.random.fork(`${client.name} ${++client.sessions}`).hex(16);
     client.numbers = 0;
+    client.isClosed = false;
     client.process = this.#world.start(client.name, [["session", id]], {
       onSettle: (settlements) => this.#settled(client, settlements),
     });
+  }
+
+  /** Closes a session as the library does; the next request opens another. */
+  #closeSession(client: SessionClient): void {
+    client.process?.host?.runners[0]?.tell({ type: "stop" });
+    client.isClosed = true;
   }
 
   #settled(client: SessionClient, settlements: readonly Settlement[]): void {
@@ -175,6 +193,7 @@ export class Clients {
         this.#end(call, { kind, code: settlement.code });
       }
     }
+    if (this.closesSessions && client.waiting.size === 0) this.#closeSession(client);
   }
 
   // --- the door --------------------------------------------------------------------------------

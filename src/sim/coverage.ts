@@ -40,6 +40,7 @@ const EXPECTED: readonly string[] = [
   "repeats dropped",
   "early requests",
   "requests of expired sessions",
+  "sessions ended",
   "messages lost",
   "messages repeated",
   "messages late",

@@ -70,6 +70,7 @@ export class FeedBook {
       const repeats = times("done") + times("answered") - applied.entries.length;
       if (repeats > 0) this.#coverage.count("repeats dropped", repeats);
       if (times("early") > 0) this.#coverage.count("early requests", times("early"));
+      if (times("ended") > 0) this.#coverage.count("sessions ended", times("ended"));
       if (times("expired") > 0) this.#coverage.count("requests of expired sessions");
     }
   }

@@ -139,6 +139,8 @@ export interface Plan {
   /** When faults end. */
   readonly calmMs: number;
   readonly ending: Ending;
+  /** Clients close their sessions when all is answered, and open another for the next request. */
+  readonly closesSessions?: boolean;
   /** How long the run goes on when all is answered, to see that it comes to rest; 0 if left out. */
   readonly restMs?: number;
 }
@@ -153,6 +155,8 @@ const BEGIN_MS = 600;
 const QUIET_RUNS = 0.02;
 /** Runs in which bits of messages are flipped. */
 const FLIPPING_RUNS = 0.15;
+/** Runs in which clients close their sessions. */
+const CLOSING_RUNS = 0.2;
 /** Runs in which clients die, and that go on until they are at rest. */
 const MORTAL_RUNS = 0.1;
 const REST_RUNS = 0.1;
@@ -162,7 +166,8 @@ const REST_MS = 40_000;
 export function drawPlan(seed: number): Plan {
   const troubled = withFlips(drawTroubled(seed));
   const restMs = chance(createSeededRandom(`rest ${seed}`), REST_RUNS) ? REST_MS : 0;
-  const plan = { ...troubled, restMs };
+  const closesSessions = chance(createSeededRandom(`closes ${seed}`), CLOSING_RUNS);
+  const plan = { ...troubled, restMs, closesSessions };
   if (!chance(createSeededRandom(`quiet ${seed}`), QUIET_RUNS)) return withDeaths(plan);
   return { ...plan, setup: { ...plan.setup, rates: {} }, weather: CALM, faults: [] };
 }

@@ -108,6 +108,7 @@ export class Run {
     });
     this.histories = new Histories(() => this.world.clock.nowMs(), coverage);
     this.clients = new Clients(this.world, this.monitor, coverage, codec, this.histories);
+    this.clients.closesSessions = plan.closesSessions ?? false;
   }
 
   /** The first violation, if there is one by now. */

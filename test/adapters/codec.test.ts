@@ -160,10 +160,14 @@ describe("the bytes of a wire version", () => {
       new URL(`../golden/messages.v${wireVersion - 1}.json`, import.meta.url),
     );
     const recorded = JSON.parse(readFileSync(before, "utf8")) as Record<string, string>;
-    expect(Object.keys(recorded)).toEqual([...VERBS]);
-    for (const verb of VERBS) {
+    const { outcomes } = examples;
+    const before3 = outcomes.outcomes.filter(({ kind }) => kind !== "ended");
+    const said = { ...examples, outcomes: { ...outcomes, outcomes: before3 } };
+    const verbs = VERBS.filter((verb) => verb !== "end-session");
+    expect(Object.keys(recorded)).toEqual(verbs);
+    for (const verb of verbs) {
       const read = codec.decode(verb, Buffer.from(recorded[verb] ?? "", "hex"));
-      expect(read).toMatchObject({ lc: 2 ** 35, message: examples[verb] });
+      expect(read).toMatchObject({ lc: 2 ** 35, message: said[verb] });
     }
   });
 

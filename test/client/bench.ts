@@ -167,7 +167,7 @@ export class FakeGateway {
     this.#log = log;
     this.transport = bench.bus.connect(`gateway ${id}`);
     const hear = (incoming: Incoming) => this.#hear(incoming);
-    for (const verb of ["open-session", "request"] as const) {
+    for (const verb of ["open-session", "request", "end-session"] as const) {
       this.transport.subscribe(subjectOf(space, "gateway", verb, id, "*"), hear);
     }
     const all = subjectOf(space, "gateway", "open-session", "all", "*");
@@ -182,6 +182,9 @@ export class FakeGateway {
     if (decoded.sender.id !== route.fromId) throw new Error("the client lies about its name");
     if (message.type === "open-session") this.#open(route.fromId, message);
     if (message.type === "request") this.#serve(route.fromId, message);
+    if (message.type === "end-session") {
+      this.#log.table.end({ ...message, kind: "end", gateway: this.id });
+    }
   }
 
   #open(client: string, { session, fresh }: OpenSession): void {

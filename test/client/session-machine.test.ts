@@ -265,7 +265,11 @@ describe("refusals of the gateway", () => {
     const bench = serving(1, 2);
     bench.take(heard(refused("overloaded", 2), g1));
     bench.take(at("stop"));
-    expect(said(bench)).toEqual([settle(failed(1, "stopped", true), failed(2, "stopped", false))]);
+    const numbers = { answeredBelow: 1, number: 3, openedIn: OPENED_IN };
+    expect(said(bench)).toEqual([
+      send("gateway", "g1", { type: "end-session", session: SESSION, ...numbers }),
+      settle(failed(1, "stopped", true), failed(2, "stopped", false)),
+    ]);
   });
 });
 

@@ -31,7 +31,7 @@ const columnsMax = 100;
 const allowances: readonly Allowance[] = [
   {
     of: "src/paxos/messages.ts",
-    lines: 520,
+    lines: 560,
     reason: "every flow and every message on one page is what this file is for",
   },
 ];

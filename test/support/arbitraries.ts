@@ -103,6 +103,7 @@ const outcome: Arbitrary<Outcome> = fc.oneof(
   record({ kind: fc.constant("opened" as const), session, openedIn: orNull(slot) }),
   record({ kind: fc.constant("early" as const), session, number, expected: number }),
   record({ kind: fc.constant("expired" as const), session, number }),
+  record({ kind: fc.constant("ended" as const), session, number }),
 );
 
 const requests = fc
@@ -237,6 +238,7 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     appliedWatermark: slot,
     outcomes: fc.array(outcome, { maxLength: 5 }),
   }),
+  "end-session": record({ session, answeredBelow: number, number, openedIn: slot }),
   "open-session": record({ session, fresh: fc.boolean() }),
   "session-opened": record({ session, openedIn: orNull(slot) }),
   request: fc

@@ -147,6 +147,7 @@ function clientExamples() {
         { kind: "early", session: ours, number: 9, expected: 7 },
         { kind: "expired", session: ours, number: 10 },
         { kind: "answered", session: ours, number: 2 },
+        { kind: "ended", session: ours, number: 11 },
       ],
     },
     "open-session": { type: "open-session", session: ours, fresh: true },
@@ -159,6 +160,13 @@ function clientExamples() {
         { number: 6, id: "order-1", ...body },
         { number: 7, id: "", ...body },
       ],
+      openedIn: 299,
+    },
+    "end-session": {
+      type: "end-session",
+      session: ours,
+      answeredBelow: 6,
+      number: 8,
       openedIn: 299,
     },
     results: { type: "results", session: ours, results: [done] },
@@ -211,6 +219,7 @@ const senderRole: { readonly [V in Verb]?: RoleName } = {
   refused: "gateway",
   "session-opened": "gateway",
   "open-session": "session",
+  "end-session": "session",
   request: "session",
 };
 

@@ -50,6 +50,7 @@ const outcome = Type.Union([
   }),
   Type.Object({ kind: Type.Literal("expired"), session, number: ordinal }),
   Type.Object({ kind: Type.Literal("answered"), session, number: ordinal }),
+  Type.Object({ kind: Type.Literal("ended"), session, number: ordinal }),
 ]);
 
 /** The verbs of clients and their gateways. */
@@ -79,6 +80,13 @@ export const clientSchemas = {
     answeredBelow: whole(0),
     requests: list(request, 1),
     openedIn: orNull(slot),
+  }),
+  "end-session": Type.Object({
+    type: Type.Literal("end-session"),
+    session,
+    answeredBelow: ordinal,
+    number: ordinal,
+    openedIn: slot,
   }),
   results: Type.Object({
     type: Type.Literal("results"),

@@ -232,6 +232,8 @@ export class Phrases {
         );
         return plain(`request ${list(told)}`);
       }
+      case "end-session":
+        return plain("I ask nothing more: forget my session");
       case "results": {
         const told = message.results.map(
           ({ number, position }) => `request ${number} is at position ${position}`,
@@ -251,6 +253,7 @@ export class Phrases {
     const what = `${session} request ${outcome.number}`;
     if (outcome.kind === "done") return `${what} is at position ${outcome.position}`;
     if (outcome.kind === "early") return `${what} is early, ${outcome.expected} is awaited`;
+    if (outcome.kind === "ended") return `${session} is ended`;
     return `${what} is ${outcome.kind === "expired" ? "of no session" : "answered already"}`;
   }
 
