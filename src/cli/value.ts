@@ -22,13 +22,26 @@ export function valueText(value: Value): string | Uint8Array {
   return JSON.stringify(toJson(value));
 }
 
-/** A value for JSON: bytes as `{ "base64": … }`, a bigint as its digits. */
+/**
+ * A value for JSON: bytes as `{ "base64": … }`, a bigint as its digits, a number that JSON has no
+ * word for (NaN, the infinities, −0) as `{ "number": "NaN" }`.
+ */
 export function toJson(value: Value): unknown {
+  if (typeof value === "number") return isJsonNumber(value) ? value : { number: numberText(value) };
   if (typeof value === "bigint") return String(value);
   if (value instanceof Uint8Array) return { base64: Buffer.from(value).toString("base64") };
   if (Array.isArray(value)) return value.map(toJson);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, toJson(one)]));
+}
+
+function isJsonNumber(value: number): boolean {
+  return Number.isFinite(value) && !Object.is(value, -0);
+}
+
+/** The number as JavaScript reads it back: `String` loses the sign of −0. */
+function numberText(value: number): string {
+  return Object.is(value, -0) ? "-0" : String(value);
 }
 
 /** How chosen values are printed. `lines`: the values alone, one a line. */

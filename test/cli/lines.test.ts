@@ -67,4 +67,17 @@ describe("values", () => {
     expect(valueText({ a: [1n, new Uint8Array([1])] })).toBe('{"a":["1",{"base64":"AQ=="}]}');
     expect(toJson(null)).toBeNull();
   });
+
+  it.each([
+    [Number.NaN, "NaN"],
+    [Number.POSITIVE_INFINITY, "Infinity"],
+    [Number.NEGATIVE_INFINITY, "-Infinity"],
+    [-0, "-0"],
+  ])("say a number for which JSON has no word beside it: %s", (value, word) => {
+    expect(valueText(value)).toBe(`{"number":"${word}"}`);
+    expect(valueText({ a: [value, 0, -1.5] })).toBe(`{"a":[{"number":"${word}"},0,-1.5]}`);
+    const ballot = { round: 1, owner: "p1.0123456789abcdef" };
+    const entry = { position: 3, slot: 2, ballot, by: ["a1"], value };
+    expect(chosenText(entry, "json")).toBe(`{"position":3,"slot":2,"value":{"number":"${word}"}}`);
+  });
 });
