@@ -36,6 +36,17 @@ export interface Supervised {
   readonly restarts: number;
   /** Why it will not be started again, if it said so. */
   readonly why: string | undefined;
+  /** The code with which it ended, if it will not be started again for that. */
+  readonly refusedWith: number | undefined;
+  /** Roles of it that stopped for good while others go on. */
+  readonly halted: readonly HaltedRole[];
+}
+
+/** A role that stopped for good. */
+export interface HaltedRole {
+  readonly role: string;
+  readonly id: string;
+  readonly why: string;
 }
 
 /** What a supervisor is built from. */
@@ -43,6 +54,8 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  /** Called when a process has died, and when a role of one has stopped for good. */
+  readonly onLoss?: (() => void) | undefined;
   /** Milliseconds before the first restart; doubled with each death that follows soon. */
   readonly restartMinMs?: number | undefined;
   readonly restartMaxMs?: number | undefined;
@@ -63,6 +76,8 @@ interface Child {
   deaths: number;
   startedMs: number;
   why: string | undefined;
+  refusedWith: number | undefined;
+  halted: HaltedRole[];
   cancelRestart: () => void;
   /** Called once, when it serves or never will. */
   settle: ((error: Error | null) => void) | undefined;
@@ -83,8 +98,9 @@ export class Supervisor {
 
   /** The processes, in the order in which they were added. */
   list(): readonly Supervised[] {
-    return this.#children.map(({ launch, process: child, state, restarts, why }) => {
-      return { name: launch.name, pid: child?.pid, state, restarts, why };
+    return this.#children.map((child) => {
+      const { launch, process: running, state, restarts, why, refusedWith, halted } = child;
+      return { name: launch.name, pid: running?.pid, state, restarts, why, refusedWith, halted };
     });
   }
 
@@ -104,6 +120,8 @@ export class Supervisor {
         deaths: 0,
         startedMs: 0,
         why: undefined,
+        refusedWith: undefined,
+        halted: [],
         cancelRestart: () => {},
         settle: (error) => (error === null ? resolve() : reject(error)),
       };
@@ -153,6 +171,7 @@ export class Supervisor {
     child.state = "starting";
     child.startedMs = clock.nowMs();
     child.why = undefined;
+    child.halted = [];
     let started: ChildProcess;
     try {
       started = launch.start();
@@ -187,7 +206,9 @@ export class Supervisor {
     if (word?.kind === "ending") child.why = word.why;
     if (word?.kind === "halted") {
       const { role, id, why } = word;
+      child.halted.push({ role, id, why });
       this.#options.logger.error({ role, id }, `${role} ${id} has halted: ${why}`);
+      this.#options.onLoss?.();
     }
   }
 
@@ -202,10 +223,12 @@ export class Supervisor {
     const neverServed = child.settle !== undefined;
     if (code === EXIT.refused || (code === EXIT.noRoom && neverServed)) {
       child.state = "refused";
+      child.refusedWith = code;
       const why = child.why ?? how;
       logger.error({ name: launch.name }, `${who} is not started again: ${why}`);
       child.settle?.(new Error(`${launch.name}: ${why}`));
       child.settle = undefined;
+      this.#options.onLoss?.();
       return;
     }
     const { steadyMs = steadyDefaultMs } = this.#options;
@@ -214,6 +237,7 @@ export class Supervisor {
     const delayMs = this.#delayMs(child.deaths);
     const because = child.why === undefined ? "" : ` (${child.why})`;
     const fields = { name: launch.name, deaths: child.deaths };
+    this.#options.onLoss?.();
     const soon = `starting it again in ${Math.round(delayMs)} ms`;
     logger.warn(fields, `${who} ${how}${because}: ${soon}`);
     child.cancelRestart = clock.setTimer(delayMs, () => {
