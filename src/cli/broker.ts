@@ -1,8 +1,9 @@
 /** `synod broker`: the embedded broker as a process of its own; started by `up`, not by people. */
 import type { Command } from "commander";
 import { startBroker } from "../broker/broker.js";
-import { onSupervisorStop, tellSupervisor } from "../worker/parent.js";
+import { hasSupervisor, onSupervisorStop, tellSupervisor } from "../worker/parent.js";
 import { wholeNumber } from "./format.js";
+import { onStopSignal } from "./interruption.js";
 import { say } from "./terminal.js";
 
 /** Adds the command; it is not shown in the help. */
@@ -15,9 +16,8 @@ export function addBroker(program: Command): void {
       const broker = await startBroker({ port: wholeNumber(port, "--port", 0, 65_535) });
       say(`synod: broker on ${broker.url}`);
       const stop = () => void broker.close().then(() => process.exit(0));
-      process.on("SIGTERM", stop);
-      process.on("SIGINT", () => {
-        if (process.send === undefined) stop();
+      onStopSignal((signal) => {
+        if (signal === "SIGTERM" || !hasSupervisor()) stop();
       });
       onSupervisorStop(stop);
       await tellSupervisor({ kind: "ready" });

@@ -8,9 +8,16 @@ import { chartMermaid } from "../charts/mermaid.js";
 import { chartModule } from "../charts/xstate.js";
 import { closest } from "../worker/closest.js";
 import { usage } from "./failure.js";
+import { output } from "./output.js";
+import { result } from "./terminal.js";
 
 const formats = ["mermaid", "json", "xstate"] as const;
 type Format = (typeof formats)[number];
+
+interface ChartFlags {
+  readonly format?: string;
+  readonly json?: boolean;
+}
 
 const definitions: readonly RoleDefinition[] = Object.values(roles);
 const names = definitions.map(({ name }) => name);
@@ -21,7 +28,8 @@ Roles: ${names.join(", ")}
 Examples:
   synod chart acceptor > acceptor.mmd         a Mermaid picture; GitHub draws it
   synod chart proposer --format xstate        paste it into https://sketch.stately.ai and play
-  synod chart --format json | jq 'keys'`;
+  synod chart --format json | jq 'keys'
+  synod chart --json | jq .id                 an object a line`;
 
 /** Adds the command. */
 export function addChart(program: Command): void {
@@ -29,16 +37,24 @@ export function addChart(program: Command): void {
     .command("chart")
     .description("the statechart of a role, or of all")
     .argument("[role]", "all roles if left out")
-    .option("--format <format>", formats.join(", "), "mermaid")
-    .option("--json", "the same as --format json")
+    .option("--format <format>", `${formats.join(", ")} (default: mermaid)`)
+    .option("--json", "print one JSON object a line: the chart of a role")
     .addHelpText("after", examples)
-    .action((role: string | undefined, flags: { format: string; json?: boolean }) => {
-      const format = flags.json === true ? "json" : flags.format;
-      if (!isFormat(format)) {
-        throw usage(`--format must be one of ${formats.join(", ")}, not ${JSON.stringify(format)}`);
-      }
-      process.stdout.write(role === undefined ? allCharts(format) : oneChart(find(role), format));
-    });
+    .action(printCharts);
+}
+
+async function printCharts(role: string | undefined, flags: ChartFlags): Promise<void> {
+  const { format = "mermaid", json } = flags;
+  if (json === true) {
+    if (flags.format !== undefined) throw usage("--json is a format: leave --format out");
+    const found = role === undefined ? definitions : [find(role)];
+    for (const { machine } of found) result(JSON.stringify(chartConfig(machine)));
+    return;
+  }
+  if (!isFormat(format)) {
+    throw usage(`--format must be one of ${formats.join(", ")}, not ${JSON.stringify(format)}`);
+  }
+  await output.write(role === undefined ? allCharts(format) : oneChart(find(role), format));
 }
 
 function isFormat(word: string): word is Format {

@@ -1,8 +1,11 @@
 /** `synod chosen`: the feed of chosen values. */
 import type { Command } from "commander";
+import { TrimmedError } from "../client/errors.js";
+import { EXIT } from "../worker/exit.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
-import { usage } from "./failure.js";
+import { Failure, usage } from "./failure.js";
+import { aborted, stopSignal } from "./interruption.js";
 import { writeLine } from "./lines.js";
 import { askTail } from "./tail.js";
 import { chosenText, printingOf } from "./value.js";
@@ -37,11 +40,28 @@ async function printChosen(flags: ChosenFlags): Promise<void> {
     const last = flags.follow === true ? Number.POSITIVE_INFINITY : await askTail(client);
     if (typeof after === "number" && after >= last) return;
     if (last === 0 || (after === "now" && flags.follow !== true)) return;
-    for await (const entry of client.synod.chosen({ after })) {
-      await writeLine(chosenText(entry, printing));
-      if (entry.position >= last) return;
-    }
+    const signal = stopSignal();
+    let printed: number | undefined;
+    const print = async () => {
+      for await (const entry of client.synod.chosen({ after, signal })) {
+        await writeLine(chosenText(entry, printing));
+        printed = entry.position;
+        if (printed >= last) return;
+      }
+    };
+    await Promise.race([print(), aborted(signal)]).catch((error: unknown) => {
+      throw error instanceof TrimmedError ? trimmedFailure(error) : error;
+    });
+    if (!signal.aborted) return;
+    const howFar = printed === undefined ? "nothing was printed" : `go on with --after ${printed}`;
+    throw new Failure(EXIT.interrupted, "interrupted", `interrupted: ${howFar}`);
   });
+}
+
+/** Says with which command the feed begins at what is kept. */
+function trimmedFailure({ code, message, firstPosition }: TrimmedError): Failure {
+  const wayOut = `begin with --after ${firstPosition - 1}, which leaves out what came before`;
+  return new Failure(EXIT.failed, code, `${message}: ${wayOut}`);
 }
 
 function readAfter(word: string): number | "start" | "now" {

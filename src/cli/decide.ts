@@ -1,7 +1,10 @@
 /** `synod decide`: a key whose first value wins, for ever. */
 import type { Command } from "commander";
+import { EXIT } from "../worker/exit.js";
 import { readTimeout, withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
+import { Failure } from "./failure.js";
+import { stopSignal } from "./interruption.js";
 import { writeLine } from "./lines.js";
 import { say } from "./terminal.js";
 import { toJson, valueText } from "./value.js";
@@ -32,11 +35,15 @@ export function addDecide(program: Command): void {
 
 async function decide(key: string, wish: string | undefined, flags: DecideFlags): Promise<void> {
   const timeoutMs = readTimeout(flags.timeout);
-  const value = await withClient(flags, ({ synod }) =>
-    wish === undefined
-      ? synod.decide(key, undefined, { timeoutMs })
-      : synod.decide(key, wish, { timeoutMs }),
-  );
+  const value = await withClient(flags, async ({ synod }) => {
+    const signal = stopSignal();
+    const call = { timeoutMs, signal };
+    const answer =
+      wish === undefined ? synod.decide(key, undefined, call) : synod.decide(key, wish, call);
+    return answer.catch((error: unknown) => {
+      throw signal.aborted ? interrupted(key, wish !== undefined) : error;
+    });
+  });
   if (flags.json === true) {
     await writeLine(JSON.stringify({ key, value: toJson(value) }));
   } else if (value === null) {
@@ -44,4 +51,11 @@ async function decide(key: string, wish: string | undefined, flags: DecideFlags)
   } else {
     await writeLine(valueText(value));
   }
+}
+
+function interrupted(key: string, mayHaveHappened: boolean): Failure {
+  const outcome = mayHaveHappened
+    ? `${key} may be decided all the same`
+    : `nothing is known of ${key}`;
+  return new Failure(EXIT.interrupted, "interrupted", `interrupted: ${outcome}`, mayHaveHappened);
 }

@@ -14,8 +14,9 @@ import { closest } from "../worker/closest.js";
 import { EXIT } from "../worker/exit.js";
 import { usage } from "./failure.js";
 import { wholeNumber } from "./format.js";
+import { output } from "./output.js";
 import { Bar } from "./progress.js";
-import { duration, result, styled, table } from "./terminal.js";
+import { duration, result, resultRows, styled, table } from "./terminal.js";
 
 interface ExploreFlags {
   readonly world?: string;
@@ -62,14 +63,20 @@ export function addExplore(program: Command): void {
     .action(explore);
 }
 
-function explore(flags: ExploreFlags): void {
-  if (flags.world === "list") list(WORLDS);
-  else if (flags.broken === "list") list(BROKEN.filter(({ world }) => world !== undefined));
-  else if (flags.property === "list") for (const name of PROPERTIES) result(name);
-  else search(flags);
+async function explore(flags: ExploreFlags): Promise<void> {
+  const { json } = flags;
+  if (flags.world === "list") resultRows(WORLDS, json);
+  else if (flags.broken === "list") {
+    resultRows(
+      BROKEN.filter(({ world }) => world !== undefined),
+      json,
+    );
+  } else if (flags.property === "list") {
+    for (const name of PROPERTIES) result(json === true ? JSON.stringify({ name }) : name);
+  } else await search(flags);
 }
 
-function search(flags: ExploreFlags): void {
+async function search(flags: ExploreFlags): Promise<void> {
   const broken = flags.broken === undefined ? null : findBroken(flags.broken);
   const properties = flags.property === undefined ? PROPERTIES : [findProperty(flags.property)];
   const worlds = findWorlds(flags.world ?? broken?.world ?? "decide-2");
@@ -85,6 +92,7 @@ function search(flags: ExploreFlags): void {
     const isVacuous = broken === null && exploration.missed.length > 0;
     if (exploration.found !== null || isVacuous) process.exitCode = EXIT.failed;
     if (exploration.found !== null) return;
+    await output.flush();
   }
 }
 
@@ -183,10 +191,6 @@ function toJson({ exploration, ms }: Outcome, broken: Broken | null): unknown {
         ? null
         : { property: found.property, sentence: story.sentence, steps: story.lines },
   };
-}
-
-function list(things: readonly { readonly name: string; readonly what: string }[]): void {
-  for (const line of table(things.map(({ name, what }) => [name, what]))) result(line);
 }
 
 function findWorlds(name: string): readonly World[] {

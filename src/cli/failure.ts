@@ -16,6 +16,17 @@ export class Failure extends Error {
     this.code = code;
     this.mayHaveHappened = mayHaveHappened;
   }
+
+  /** The same failure with its place in front: `line 7: …` */
+  at(place: string): Failure {
+    const message = `${place}: ${this.message}`;
+    return new Failure(this.exitCode, this.code, message, this.mayHaveHappened);
+  }
+
+  /** The same failure with more to say behind it; what was asked for may have happened in part. */
+  inPart(howFar: string): Failure {
+    return new Failure(this.exitCode, this.code, `${this.message}: ${howFar}`, true);
+  }
 }
 
 /** Wrong usage: a person typed something that cannot be meant. */
@@ -49,12 +60,20 @@ const words: Readonly<Record<string, string>> = {
   FolderInUseError: "in_use",
 };
 
-/** Turns whatever was thrown into a failure. */
+/** What to do about a lack of this process or machine, by the code of the system's error. */
+const lacks: Readonly<Record<string, string>> = {
+  EMFILE: "this process may not open so many files: raise its limit (`ulimit -n 1024`)",
+  ENFILE: "this machine has too many files open: end some other program, or raise its limit",
+};
+
+/** Turns what was thrown into a failure. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (!(error instanceof Error)) return new Failure(EXIT.failed, "failed", String(error));
   const { code, mayHaveHappened } = error as Error & { code?: unknown; mayHaveHappened?: unknown };
   const word = typeof code === "string" ? code : (words[error.name] ?? "failed");
+  const lack = lacks[word];
+  if (lack !== undefined) return new Failure(EXIT.failed, word, `${lack}: ${error.message}`);
   const exitCode = unreached.includes(word)
     ? EXIT.unreached
     : misused.includes(word)
@@ -63,12 +82,8 @@ export function toFailure(error: unknown): Failure {
   return new Failure(exitCode, word, error.message, mayHaveHappened === true);
 }
 
-/** Writes a failure: a sentence on standard error, or one object a line on standard output. */
-export function sayFailure(failure: Failure, isJson: boolean): void {
-  const { code, message, mayHaveHappened } = failure;
-  if (isJson) {
-    process.stdout.write(`${JSON.stringify({ error: { code, message, mayHaveHappened } })}\n`);
-  } else {
-    process.stderr.write(`synod: ${message}\n`);
-  }
+/** Says whether an error is the system's (a file, a socket, a limit), and no bug of ours. */
+export function isSystemError(error: unknown): boolean {
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  return error instanceof Error && typeof code === "string" && typeof syscall === "string";
 }

@@ -1,11 +1,17 @@
 /** `synod format`: draws the ids of a cluster, and makes the stores of its roles. */
 import type { Command } from "commander";
-import { storeIdOf } from "../paxos/cluster.js";
+import { type Cluster, storeIdOf } from "../paxos/cluster.js";
 import { createRandom } from "../worker/clock.js";
-import { drawCluster, readDescriptor, writeDescriptor } from "../worker/descriptor.js";
+import {
+  descriptorJson,
+  drawCluster,
+  readDescriptor,
+  writeDescriptor,
+} from "../worker/descriptor.js";
 import { readRoles } from "../worker/roles.js";
 import { formatRoleStore } from "../worker/stores.js";
 import { usage } from "./failure.js";
+import { output } from "./output.js";
 import { result, say } from "./terminal.js";
 
 interface FormatFlags {
@@ -49,11 +55,14 @@ export function addFormat(program: Command): void {
 
 async function format(roles: readonly string[], flags: FormatFlags): Promise<void> {
   if (flags.draw === true) {
-    result(createRandom().hex(16));
+    const store = createRandom().hex(16);
+    result(flags.json === true ? JSON.stringify({ store }) : store);
     return;
   }
   if (flags.new !== undefined) {
-    process.stdout.write(newDescriptor(flags.new, flags));
+    const cluster = newCluster(flags.new, flags);
+    if (flags.json === true) result(descriptorJson(cluster));
+    else await output.write(writeDescriptor(cluster));
     return;
   }
   if (roles.length === 0)
@@ -71,16 +80,17 @@ async function format(roles: readonly string[], flags: FormatFlags): Promise<voi
     const store = storeIdOf(cluster, name, id);
     const line = { role: name, id, store, data: folder };
     result(flags.json === true ? JSON.stringify(line) : `${name} ${id} ${store} ${folder}`);
+    await output.flush();
   }
 }
 
-function newDescriptor(name: string, flags: FormatFlags): string {
+function newCluster(name: string, flags: FormatFlags): Cluster {
   if (!/^[a-z0-9_-]{1,32}$/.test(name)) {
     throw usage(`--new ${JSON.stringify(name)}: use 1 to 32 characters out of a-z, 0-9, _ and -`);
   }
   const acceptors = wholeNumber(flags.acceptors, "--acceptors", 1, 64);
   const proposers = wholeNumber(flags.proposers, "--proposers", 1, 64);
-  return writeDescriptor(drawCluster({ name, acceptors, proposers, random: createRandom() }));
+  return drawCluster({ name, acceptors, proposers, random: createRandom() });
 }
 
 /** Reads a number of the command line. @throws Failure */

@@ -1,57 +1,28 @@
 #!/usr/bin/env node
-/** The command line: one file per command; this one puts them together and says how they ended. */
-import { Command, CommanderError } from "commander";
+/**
+ * The command line: loads and runs the command that is called, and says how it ended.
+ *
+ * Why it imports so little: where few files may be opened (`ulimit -n`), the rest does not load,
+ * and this must be able to say so.
+ */
 import { EXIT } from "../worker/exit.js";
-import { version } from "./connection.js";
-import { sayFailure, toFailure } from "./failure.js";
+import { isSystemError, toFailure } from "./failure.js";
+import { OUTPUT_CLOSED, output, sayFailure } from "./output.js";
 
-const description =
-  "Paxos roles as statecharts in worker processes, talking over NATS.\n" +
-  "Begin with `synod up` in an empty folder.";
+/** Milliseconds that a reader has for the last words of a command that failed. */
+const lastWordsMs = 1000;
+/**
+ * Commands whose work is not done, or whose verdict is not told, before all is printed. Of the
+ * others a reader may have enough: `synod chosen | head`.
+ */
+const finishers: readonly string[] = [
+  ...["up", "propose", "decide", "format", "move", "sim", "explore"],
+];
 
-type Add = (program: Command) => void;
-
-/** The commands in the order of the help. Only the one that is called is loaded. */
-const commands: Readonly<Record<string, () => Promise<Add>>> = {
-  up: async () => (await import("./up.js")).addUp,
-  propose: async () => (await import("./propose.js")).addPropose,
-  chosen: async () => (await import("./chosen.js")).addChosen,
-  decide: async () => (await import("./decide.js")).addDecide,
-  status: async () => (await import("./status.js")).addStatus,
-  why: async () => (await import("./why.js")).addWhy,
-  prove: async () => (await import("./prove.js")).addProve,
-  chart: async () => (await import("./chart.js")).addChart,
-  sim: async () => (await import("./sim.js")).addSim,
-  explore: async () => (await import("./explore.js")).addExplore,
-  format: async () => (await import("./format.js")).addFormat,
-  move: async () => (await import("./move.js")).addMove,
-  worker: async () => (await import("./worker.js")).addWorker,
-  broker: async () => (await import("./broker.js")).addBroker,
-};
-
-async function addCommands(program: Command): Promise<void> {
-  const [, , called = ""] = process.argv;
-  const load = Object.hasOwn(commands, called) ? commands[called] : undefined;
-  const loads = load === undefined ? Object.values(commands) : [load];
-  for (const add of await Promise.all(loads.map((one) => one()))) add(program);
-}
-
-async function buildProgram(): Promise<Command> {
-  const program = new Command("synod");
-  program
-    .description(description)
-    .version(await version(), "--version", "print the version")
-    .helpOption("-h, --help", "how to use it")
-    .helpCommand("help [command]", "how to use a command")
-    .configureHelp({ showGlobalOptions: false })
-    .showHelpAfterError("(add --help for how to use it)")
-    .showSuggestionAfterError();
-  await addCommands(program);
-  for (const command of program.commands) {
-    command.helpOption("-h, --help", "how to use it").exitOverride();
-  }
-  return program.exitOverride();
-}
+const words = process.argv.slice(2);
+const [command = ""] = words;
+const endOfOptions = words.indexOf("--");
+const isJson = (endOfOptions < 0 ? words : words.slice(0, endOfOptions)).includes("--json");
 
 async function main(): Promise<void> {
   if (process.platform === "win32") {
@@ -59,24 +30,32 @@ async function main(): Promise<void> {
     process.exitCode = EXIT.failed;
     return;
   }
-  // Whoever reads us may stop reading: `synod chosen | head`.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed);
+  // What cannot be said on standard error is lost; it must not end a command.
+  process.stderr.on("error", () => {});
+  process.on("uncaughtException", (error) => {
+    // A mistake of ours: its mending needs the place.
+    if (!isSystemError(error)) process.stderr.write(`${error.stack ?? ""}\n`);
+    void leave(error);
   });
   try {
-    const program = await buildProgram();
-    await program.parseAsync();
+    const { runProgram } = await import("./program.js");
+    await runProgram(isJson);
+    await output.flush();
   } catch (error) {
-    if (error instanceof CommanderError) {
-      // Commander has said what is wrong.
-      process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-      return;
-    }
-    const failure = toFailure(error);
-    sayFailure(failure, process.argv.includes("--json"));
-    // Not by itself: an input that is open, or a connection that will not close, must not hold us.
-    process.exit(failure.exitCode);
+    await leave(error);
   }
+}
+
+/** Says what failed and ends this process. */
+async function leave(error: unknown): Promise<void> {
+  const failure = toFailure(error);
+  const hasEnough = failure.code === OUTPUT_CLOSED && !finishers.includes(command);
+  if (hasEnough) process.exit();
+  sayFailure(failure, isJson);
+  const late = new Promise((resolve) => setTimeout(resolve, lastWordsMs));
+  await Promise.race([output.flush().catch(() => {}), late]);
+  // Not by itself: an input that is open, or a connection that will not close, must not hold us.
+  process.exit(failure.exitCode);
 }
 
 void main();

@@ -22,7 +22,7 @@ import { EXIT } from "../worker/exit.js";
 import { usage } from "./failure.js";
 import { wholeNumber } from "./format.js";
 import type { Errand } from "./sim-hunter.js";
-import { duration, result, say, styled, table } from "./terminal.js";
+import { duration, result, resultRows, say, styled, table } from "./terminal.js";
 
 interface SimFlags {
   readonly seeds?: string;
@@ -82,7 +82,7 @@ export function addSim(program: Command): void {
 }
 
 async function sim(flags: SimFlags): Promise<void> {
-  if (flags.check !== undefined) check(flags.check);
+  if (flags.check !== undefined) check(flags.check, flags);
   else if (flags.broken !== undefined) control(flags.broken, flags);
   else if (flags.seed !== undefined) one(wholeNumber(flags.seed, "--seed", 0, 2 ** 31), flags);
   else if ((flags.history ?? flags.trace) !== undefined) {
@@ -91,53 +91,58 @@ async function sim(flags: SimFlags): Promise<void> {
 }
 
 /** Judges a file. */
-function check(file: string): void {
+function check(file: string, { json }: SimFlags): void {
   const verdict = checkHistory(readFileSync(file, "utf8"));
-  if (verdict.kind === "malformed") throw usage(`${file}: ${explainVerdict(verdict)}`);
-  result(explainVerdict(verdict));
+  const sentence = explainVerdict(verdict);
+  if (verdict.kind === "malformed") throw usage(`${file}: ${sentence}`);
+  result(json === true ? JSON.stringify({ file, verdict: verdict.kind, sentence }) : sentence);
   if (verdict.kind !== "linearizable") process.exitCode = EXIT.failed;
 }
 
 /** Hunts what is broken on purpose, and tells how it was found. */
 function control(name: string, flags: SimFlags): void {
+  const { json, seeds } = flags;
   if (name === "list") {
-    for (const line of table(BROKEN.map((one) => [one.name, one.what]))) result(line);
+    resultRows(BROKEN, json);
     return;
   }
-  const broken = BROKEN.find((one) => one.name === name);
-  if (broken === undefined) {
-    const near = closest(
-      name,
-      BROKEN.map((one) => one.name),
-    );
-    const hint = near === undefined ? "" : `; did you mean ${near}?`;
-    throw usage(`nothing called ${JSON.stringify(name)} can be broken${hint} (--broken list)`);
-  }
-  const seedsMax =
-    flags.seeds === undefined ? undefined : wholeNumber(flags.seeds, "--seeds", 1, 2 ** 31);
+  const broken = findBroken(name);
+  const seedsMax = seeds === undefined ? undefined : wholeNumber(seeds, "--seeds", 1, 2 ** 31);
   const caught = huntBroken(broken, seedsMax);
-  if (caught === null) {
+  if (caught !== null) process.exitCode = EXIT.failed;
+  if (json === true) result(JSON.stringify({ broken: name, found: caught }));
+  else if (caught === null) {
     say(`${name} was not found in ${seedsMax ?? broken.hunt.seedsMax} seeds`);
-    return;
+  } else {
+    result(`${name}: ${broken.what}; found after ${caught.seeds} seeds`);
+    const violation = { invariant: caught.invariant, sentence: caught.sentence };
+    tellViolation(planOf(broken, caught.seed), violation, flags, brokenOptions(broken));
   }
-  const { seed, seeds } = caught;
-  result(`${name}: ${broken.what}; found after ${seeds} seeds`);
-  const violation = { invariant: caught.invariant, sentence: caught.sentence };
-  tellViolation(planOf(broken, seed), violation, flags, brokenOptions(broken));
-  process.exitCode = EXIT.failed;
+}
+
+function findBroken(name: string): (typeof BROKEN)[number] {
+  const broken = BROKEN.find((one) => one.name === name);
+  if (broken !== undefined) return broken;
+  const near = closest(
+    name,
+    BROKEN.map((one) => one.name),
+  );
+  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  throw usage(`nothing called ${JSON.stringify(name)} can be broken${hint} (--broken list)`);
 }
 
 /** Runs one seed. */
 function one(seed: number, flags: SimFlags): void {
   const plan = drawPlan(seed);
   const { history, trace, json, steps } = flags;
+  const onLine = (step: string) => result(json === true ? JSON.stringify({ step }) : step);
   if (json !== true) describe(plan);
   let traces: ReadonlyMap<string, readonly string[]> = new Map();
   const onReady = (run: Run) => {
     if (trace !== undefined) traces = traceRun(run);
   };
   const { violation, coverage, virtualMs, histories } =
-    steps === true ? runInSteps(plan, { onReady }, { onLine: result }) : runPlan(plan, { onReady });
+    steps === true ? runInSteps(plan, { onReady }, { onLine }) : runPlan(plan, { onReady });
   if (history !== undefined) writeHistories(history, histories.lines);
   if (trace !== undefined) writeTraces(trace, traces);
   if (json === true) {

@@ -4,6 +4,7 @@ import type { RoleReport, Status } from "../client/control.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
+import { output } from "./output.js";
 import { result, styled, table } from "./terminal.js";
 import { shortBallot } from "./value.js";
 
@@ -37,6 +38,7 @@ async function showStatus(flags: ConnectionFlags & { watch?: boolean }): Promise
       if (flags.json === true) result(JSON.stringify(plainStatus(status, rows, server)));
       else for (const line of draw(status, rows, server)) result(line);
       if (flags.watch !== true) return;
+      await output.flush();
       await new Promise((resolve) => setTimeout(resolve, watchMs));
       if (flags.json !== true) result("");
     }

@@ -2,6 +2,7 @@
 import { basename, relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
 import type { LogFields, Logger } from "../actor/ports.js";
+import { output } from "./output.js";
 
 type Style = "bold" | "dim" | "red" | "yellow" | "green";
 
@@ -54,9 +55,19 @@ export function commandName(): string {
   return basename(path) === "synod" ? "synod" : `node ${relative(process.cwd(), path)}`;
 }
 
-/** Writes one result: a line, or with `--json` one object a line. */
+/** Writes one result: a line, or with `--json` one object a line. What fails, `main.ts` says. */
 export function result(line: string): void {
-  process.stdout.write(`${line}\n`);
+  output.write(`${line}\n`).catch(() => {});
+}
+
+/** Writes what there is by name: a table, or with `--json` one object a line. */
+export function resultRows(
+  rows: readonly { readonly name: string; readonly what: string }[],
+  isJson: boolean | undefined,
+): void {
+  const named = rows.map(({ name, what }) => ({ name, what }));
+  if (isJson === true) for (const row of named) result(JSON.stringify(row));
+  else for (const line of table(named.map((row) => [row.name, row.what]))) result(line);
 }
 
 /** `1.2 s`, `340 ms`, `3 min` */

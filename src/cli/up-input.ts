@@ -7,8 +7,12 @@
 import type { Receipt } from "../client/session.js";
 import type { ChosenEvent } from "../client/synod.js";
 import type { OpenClient } from "./client.js";
-import { type Line, readLines, writeLine } from "./lines.js";
+import { toFailure } from "./failure.js";
+import { aborted } from "./interruption.js";
+import { type Line, readInput, tooLong, writeLine } from "./lines.js";
+import { sayFailure } from "./output.js";
 import { Progress } from "./progress.js";
+import type { Tally } from "./tally.js";
 import { say } from "./terminal.js";
 import { chosenText, type Printing, readValue } from "./value.js";
 
@@ -24,14 +28,22 @@ interface Open {
   readonly receipt: Promise<Receipt | undefined>;
 }
 
-/** Proposes every line, prints whatever is chosen after a position, until `signal`. */
-export async function shareInput(
-  client: OpenClient,
-  after: number,
-  printing: Printing,
-  signal: AbortSignal,
-): Promise<void> {
-  const proposals = new Proposals(client);
+/** What both ways to read the input need. */
+export interface InputOptions {
+  readonly client: OpenClient;
+  /** The position behind which what is chosen is printed. */
+  readonly after: number;
+  readonly printing: Printing;
+  /** Ends the input and what is printed. */
+  readonly signal: AbortSignal;
+  /** Counts the lines; to be read at any time. */
+  readonly tally: Tally;
+}
+
+/** Proposes every line, prints what is chosen after a position, until `signal`. */
+export async function shareInput(options: InputOptions): Promise<void> {
+  const { client, after, printing, signal } = options;
+  const proposals = new Proposals(options);
   const feed = async () => {
     for await (const entry of client.synod.chosen({ after, signal })) {
       await writeLine(chosenText(entry, printing));
@@ -39,55 +51,48 @@ export async function shareInput(
   };
   const propose = async () => {
     await proposals.run();
-    say("synod: the input has ended; the cluster goes on until Ctrl-C");
+    if (!signal.aborted) say("synod: the input has ended; the cluster goes on until Ctrl-C");
   };
   await Promise.all([feed(), Promise.race([propose(), aborted(signal)])]);
 }
 
 /** How `up --exit` went. */
 export interface InputSummary {
-  readonly lines: number;
-  readonly failed: number;
   readonly first: number | undefined;
   readonly last: number | undefined;
   readonly ms: number;
 }
 
 /** Proposes every line and prints each once it is chosen; ends with the input. */
-export async function runInput(
-  client: OpenClient,
-  after: number,
-  printing: Printing,
-): Promise<InputSummary> {
+export async function runInput(options: InputOptions): Promise<InputSummary> {
+  const { client, after, printing, signal, tally } = options;
   const startMs = performance.now();
-  const proposals = new Proposals(client);
+  const proposals = new Proposals(options);
   const progress = new Progress();
-  const feed = client.synod.chosen({ after });
-  let [lines, failed] = [0, 0];
+  const feed = client.synod.chosen({ after, signal });
   let first: number | undefined;
   let last: number | undefined;
   const reading = proposals.run();
+  reading.catch(() => {}); // thrown below, behind the lines that came before
   for (;;) {
     const open = await proposals.next();
     if (open === undefined) break;
     const receipt = await open.receipt;
-    if (receipt === undefined) {
-      failed += 1;
-      continue;
-    }
-    const entry = await entryAt(feed, receipt.position, last);
+    if (receipt === undefined) continue;
+    const { number, hasBreak, end } = open.line;
+    const entry = await entryAt(feed, receipt.position, last).catch((error: unknown) => {
+      const at = `is chosen at position ${receipt.position}, and cannot be printed`;
+      throw toFailure(error).at(`line ${number} ${at}`);
+    });
     first ??= receipt.position;
-    last = Math.max(last ?? 0, receipt.position);
-    if (entry !== undefined) {
-      await writeLine(chosenText(entry, printing), printing !== "lines" || open.line.hasBreak);
-      lines += 1;
-    }
-    progress.show(lines, open.line.end);
+    last = receipt.position;
+    await writeLine(chosenText(entry, printing), printing !== "lines" || hasBreak);
+    progress.show(tally.chosen, end);
   }
   progress.clear();
   await reading;
   await feed.return?.();
-  return { lines, failed, first, last, ms: performance.now() - startMs };
+  return { first, last, ms: performance.now() - startMs };
 }
 
 /** Goes on in the feed to a position; entries before it are of others. */
@@ -95,45 +100,46 @@ async function entryAt(
   feed: AsyncIterator<ChosenEvent, undefined>,
   position: number,
   last: number | undefined,
-): Promise<ChosenEvent | undefined> {
-  if (last !== undefined && position <= last) return undefined;
+): Promise<ChosenEvent> {
+  if (last !== undefined && position <= last) throw new Error(`the feed is at ${last} already`);
   for (;;) {
     const { done, value } = await feed.next();
-    if (done === true) return undefined;
+    if (done === true) throw new Error("the feed has ended");
     if (value.position >= position) return value;
   }
 }
 
 /** Proposes lines in order, a bounded number at once, and hands them on in that order. */
 class Proposals {
-  readonly #client: OpenClient;
+  readonly #options: InputOptions;
   readonly #open: Open[] = [];
   #openBytes = 0;
   #isOver = false;
   #wakeReader = () => {};
   #wakeProposer = () => {};
-  #count = 0;
   #isTaken = false;
 
-  constructor(client: OpenClient) {
-    this.#client = client;
+  constructor(options: InputOptions) {
+    this.#options = options;
   }
 
-  /** Proposes until the input ends. */
+  /** Proposes until the input ends. @throws Failure if it cannot be read */
   async run(): Promise<void> {
-    const { synod } = this.#client;
-    const lines = readLines(process.stdin, synod.cluster.limits.valueBytesMax);
-    for await (const line of lines) {
-      this.#count += 1;
-      while (this.#isFull()) {
-        await new Promise<void>((resolve) => {
-          this.#wakeProposer = resolve;
-        });
+    const { client, signal, tally } = this.#options;
+    try {
+      for await (const line of readInput(client.synod.cluster.limits.valueBytesMax, signal)) {
+        while (this.#isFull()) {
+          await new Promise<void>((resolve) => {
+            this.#wakeProposer = resolve;
+          });
+        }
+        tally.begin(line.number);
+        this.#propose(line);
       }
-      this.#propose(line, this.#count);
+    } finally {
+      this.#isOver = true;
+      this.#wakeReader();
     }
-    this.#isOver = true;
-    this.#wakeReader();
   }
 
   /** Returns the next line in order; undefined after the last. */
@@ -154,26 +160,35 @@ class Proposals {
     return this.#open.length >= openLinesMax || this.#openBytes > openBytesMax;
   }
 
-  #propose(line: Line, number: number): void {
-    const receipt = this.#receiptOf(line).catch((error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
-      say(`synod: line ${number} was not chosen: ${why}`);
-      return undefined;
-    });
+  #propose(line: Line): void {
+    const { tally, printing, signal } = this.#options;
+    const { number } = line;
+    const receipt = this.#receiptOf(line).then(
+      (got) => {
+        tally.end(number, true);
+        return got;
+      },
+      (error: unknown) => {
+        // The client closes: what it has open stays open, and the tally says so.
+        if (signal.aborted) return undefined;
+        tally.end(number, false);
+        const failure = toFailure(error);
+        const outcome = failure.mayHaveHappened ? "may be chosen all the same" : "was not chosen";
+        sayFailure(failure.at(`line ${number} ${outcome}`), printing === "json");
+        return undefined;
+      },
+    );
     const open = { line, receipt };
     this.#open.push(open);
-    this.#openBytes += line.bytes.length;
+    this.#openBytes += bytesOf(line);
     this.#wakeReader();
     if (!this.#isTaken) void receipt.then(() => this.#drop(open));
   }
 
-  async #receiptOf({ bytes, isTooLong }: Line): Promise<Receipt> {
-    const { synod } = this.#client;
-    if (isTooLong) {
-      const { valueBytesMax } = synod.cluster.limits;
-      throw new Error(`it is longer than ${valueBytesMax} bytes, the limit of the cluster`);
-    }
-    return synod.propose(readValue(bytes), patience);
+  async #receiptOf(line: Line): Promise<Receipt> {
+    const { synod } = this.#options.client;
+    if (line.kind === "tooLong") throw tooLong(line.length, synod.cluster.limits.valueBytesMax);
+    return synod.propose(readValue(line.bytes), patience);
   }
 
   /** Forgets a line that nobody takes. */
@@ -185,14 +200,12 @@ class Proposals {
   }
 
   #settle(open: Open | undefined): void {
-    this.#openBytes -= open?.line.bytes.length ?? 0;
+    if (open !== undefined) this.#openBytes -= bytesOf(open.line);
     this.#wakeProposer();
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+/** Bytes that a line under way holds. */
+function bytesOf(line: Line): number {
+  return line.kind === "line" ? line.bytes.length : 0;
 }

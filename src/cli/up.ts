@@ -7,16 +7,20 @@ import { createClock, createRandom } from "../worker/clock.js";
 import { ClusterFolder } from "../worker/cluster-folder.js";
 import { drawCluster } from "../worker/descriptor.js";
 import { EXIT } from "../worker/exit.js";
-import { formatStores, startWorkers } from "../worker/local-cluster.js";
+import { findLoss, formatStores, startWorkers } from "../worker/local-cluster.js";
 import { PLACEMENTS, type Placement, proposersFor } from "../worker/placement.js";
 import { Supervisor } from "../worker/supervisor.js";
 import { useClient } from "./client.js";
 import { type ConnectionFlags, type Place, withConnection } from "./connection.js";
-import { usage } from "./failure.js";
+import { Failure, toFailure, usage } from "./failure.js";
 import { wholeNumber } from "./format.js";
+import { onStopSignal } from "./interruption.js";
+import { checkInput } from "./lines.js";
+import { output, sayFailure } from "./output.js";
 import { askChosenSlot, positionBelow } from "./tail.js";
+import { count, Tally } from "./tally.js";
 import { commandName, duration, say, styled, table, terminalLogger } from "./terminal.js";
-import { runInput, shareInput } from "./up-input.js";
+import { type InputOptions, runInput, shareInput } from "./up-input.js";
 import { findServer, refuseTwins, type UpServer } from "./up-server.js";
 import { printingOf } from "./value.js";
 
@@ -68,16 +72,29 @@ export function addUp(program: Command): void {
 async function up(flags: UpFlags): Promise<void> {
   const placement = readPlacement(flags.placement);
   const port = flags.port === undefined ? undefined : wholeNumber(flags.port, "--port", 1, 65_535);
+  checkInput();
   const folder = await ClusterFolder.open(process.cwd());
+  const tally = new Tally("line");
+  let onLoss = () => {};
   const supervisor = new Supervisor({
     logger: terminalLogger,
     clock: createClock(),
     random: createRandom(),
+    onLoss: () => onLoss(),
   });
-  const interrupted = interruption();
+  const interrupted = interruption(tally, flags);
   const looking = setInterval(() => void folder.boundLogs(), logLookMs);
   try {
     const cluster = await continueOrCreate(folder, flags, placement);
+    const lost = new Promise<never>((_, reject) => {
+      onLoss = () => {
+        const processes = supervisor.list();
+        // At first each may say how it is, so that all that do not run are counted.
+        if (processes.some(({ state, restarts }) => state === "starting" && restarts === 0)) return;
+        const loss = findLoss({ cluster, placement }, processes);
+        if (loss !== null) reject(new Failure(loss.exitCode, "refused", `not up: ${loss.message}`));
+      };
+    });
     const main = fileURLToPath(new URL("./main.js", import.meta.url));
     const isEmbedded = flags.embedded === true;
     const request = { flags, port, isEmbedded, folder, supervisor, main };
@@ -89,6 +106,7 @@ async function up(flags: UpFlags): Promise<void> {
       const workers = { folder, cluster, placement, supervisor, main, environment };
       const own = flags.prefix === undefined ? [] : ["--prefix", flags.prefix];
       await startWorkers({ ...workers, connection: [...connection, ...own] });
+      onLoss();
       return { server, space };
     };
     const announce = async ({ server, space }: Started) => {
@@ -104,9 +122,9 @@ async function up(flags: UpFlags): Promise<void> {
     };
     const work = async () => {
       const started = await start();
-      return runLines(started, () => announce(started), flags, interrupted);
+      return runLines({ started, announce: () => announce(started), flags, interrupted, tally });
     };
-    process.exitCode = await Promise.race([work(), interrupted]);
+    process.exitCode = await Promise.race([work(), lost, interrupted]);
   } finally {
     clearInterval(looking);
     await supervisor.stop(stopMsMax);
@@ -156,6 +174,14 @@ async function continueOrCreate(
   return cluster;
 }
 
+interface LinesOptions {
+  readonly started: Started;
+  readonly announce: () => Promise<void>;
+  readonly flags: UpFlags;
+  readonly interrupted: Promise<number>;
+  readonly tally: Tally;
+}
+
 /**
  * Announces the cluster, proposes the lines of the input and prints what is chosen.
  *
@@ -164,14 +190,12 @@ async function continueOrCreate(
  *
  * @returns the exit code
  */
-async function runLines(
-  { server, space }: Started,
-  announce: () => Promise<void>,
-  flags: UpFlags,
-  interrupted: Promise<number>,
-): Promise<number> {
+async function runLines(options: LinesOptions): Promise<number> {
+  const { started, announce, flags, interrupted, tally } = options;
+  const { server, space } = started;
   const printing = printingOf(flags.json);
   const ending = new AbortController();
+  const { signal } = ending;
   void interrupted.then(() => ending.abort());
   return useClient({ nats: server.nats, space }, async (client) => {
     const known = await askChosenSlot(client);
@@ -179,26 +203,53 @@ async function runLines(
     await announce();
     const slot = known ?? (await askChosenSlot(client, Number.POSITIVE_INFINITY)) ?? 0;
     const after = await positionBelow(client, slot);
-    if (flags.exit !== true) {
-      await shareInput(client, after, printing, ending.signal);
-      return interrupted;
+    const input = { client, after, printing, signal, tally };
+    try {
+      if (flags.exit === true) return await proposeAll(input);
+      await shareInput(input);
+      return await interrupted;
+    } catch (error) {
+      throw tally.read === 0 ? error : toFailure(error).inPart(tally.sentence());
+    } finally {
+      ending.abort();
     }
-    const { lines, failed, first, last, ms } = await runInput(client, after, printing);
-    const rate = Math.round(lines / Math.max(ms / 1000, 0.001)).toLocaleString("en");
-    const where = first === undefined ? "" : `, positions ${first} to ${last}`;
-    const missed = failed === 0 ? "" : `; ${failed} were not`;
-    const count = `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}`;
-    say(`synod: ${count} chosen in ${duration(ms)}${where} (${rate} a second)${missed}`);
-    return failed === 0 ? EXIT.done : EXIT.failed;
   });
 }
 
-/** Resolves with the exit code when a person or another program ends us. */
-function interruption(): Promise<number> {
+/** Proposes the whole input and says how that went. @returns the exit code */
+async function proposeAll(input: InputOptions): Promise<number> {
+  const { tally } = input;
+  const { first, last, ms } = await runInput(input);
+  await output.flush();
+  const { chosen, failed } = tally;
+  const rate = Math.round(chosen / Math.max(ms / 1000, 0.001)).toLocaleString("en");
+  const where = first === undefined ? "" : `, positions ${first} to ${last}`;
+  const missed = failed === 0 ? "" : `; ${failed} were not`;
+  if (input.signal.aborted) return EXIT.interrupted; // how far it came has been said
+  const took = `chosen in ${duration(ms)}${where} (${rate} a second)${missed}`;
+  say(`synod: ${count(chosen, "line")} ${took}`);
+  return failed === 0 ? EXIT.done : EXIT.failed;
+}
+
+/**
+ * Resolves with the exit code when a person or another program ends us, and says how far the lines
+ * came. SIGTERM is how a service is ended, so it is no failure unless lines are left.
+ */
+function interruption(tally: Tally, { exit, json }: UpFlags): Promise<number> {
   return new Promise((resolve) => {
-    process.on("SIGINT", () => resolve(EXIT.interrupted));
-    process.on("SIGTERM", () => resolve(EXIT.done));
-    process.on("SIGHUP", () => resolve(EXIT.interrupted));
+    let isOver = false;
+    onStopSignal((signal) => {
+      if (isOver) return;
+      isOver = true;
+      const isHalf = exit === true || tally.open > 0;
+      if (isHalf) {
+        const message = `interrupted: ${tally.sentence()}`;
+        const mayHaveHappened = tally.open > 0;
+        const code = "interrupted";
+        sayFailure(new Failure(EXIT.interrupted, code, message, mayHaveHappened), json === true);
+      }
+      resolve(signal === "SIGTERM" && !isHalf ? EXIT.done : EXIT.interrupted);
+    });
   });
 }
 

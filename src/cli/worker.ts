@@ -6,7 +6,9 @@ import { hasSupervisor, onSupervisorStop, tellSupervisor } from "../worker/paren
 import { RUNNABLE_ROLES } from "../worker/roles.js";
 import { startWorker, type Worker, WorkerRefused } from "../worker/worker.js";
 import { type ConnectionFlags, findPlace, withConnection } from "./connection.js";
-import { usage } from "./failure.js";
+import { Failure, usage } from "./failure.js";
+import { onStopSignal } from "./interruption.js";
+import { output, sayFailure } from "./output.js";
 
 interface WorkerFlags extends ConnectionFlags {
   readonly id?: string;
@@ -82,22 +84,33 @@ async function work(roles: readonly string[], flags: WorkerFlags): Promise<void>
   } catch (error) {
     if (stop.aborted) return;
     if (error instanceof WorkerRefused) {
-      await leave(error.mayPass ? EXIT.noRoom : EXIT.refused, error.message);
+      await leave(error.mayPass ? EXIT.noRoom : EXIT.refused, error.message, flags.json === true);
     }
     throw error;
   }
   logger.info({ roles: worker.roles, cluster: worker.cluster.name }, "serving");
+  for (const { role, id, state, why } of worker.status().roles) {
+    if (state === "halted") await tellSupervisor({ kind: "halted", role, id, why: why ?? "" });
+  }
   await tellSupervisor({ kind: "ready" });
   const ending = await worker.ended;
   await worker.stop();
   logger.flush();
-  await leave(ending.exitCode, ending.why);
+  await leave(ending.exitCode, ending.why, flags.json === true);
 }
 
+/** The word for an exit code in `--json`. */
+const words: Readonly<Record<number, string>> = {
+  [EXIT.refused]: "refused",
+  [EXIT.noRoom]: "no_room",
+};
+
 /** Ends this process and tells the supervisor why. */
-async function leave(exitCode: number, why: string): Promise<void> {
+async function leave(exitCode: number, why: string, isJson: boolean): Promise<void> {
   if (exitCode !== EXIT.done) {
-    if (!hasSupervisor()) process.stderr.write(`synod: ${why}\n`);
+    const code = words[exitCode] ?? "failed";
+    if (!hasSupervisor()) sayFailure(new Failure(exitCode, code, why), isJson);
+    await output.flush();
     await tellSupervisor({ kind: "ending", why });
   }
   process.exit(exitCode);
@@ -111,10 +124,9 @@ function stopSignal(): AbortSignal {
     controller.abort();
     setTimeout(() => process.exit(EXIT.failed), stopMsMax).unref();
   };
-  process.on("SIGTERM", stop);
-  // In a terminal Ctrl-C reaches the whole group; under a supervisor that one decides.
-  process.on("SIGINT", () => {
-    if (!hasSupervisor()) stop();
+  // Ctrl-C and the end of a terminal reach the whole group; under a supervisor that one decides.
+  onStopSignal((signal) => {
+    if (signal === "SIGTERM" || !hasSupervisor()) stop();
   });
   onSupervisorStop(stop);
   return controller.signal;

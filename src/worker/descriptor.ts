@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import type { TSchema } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
+import { parse } from "yaml";
 import type { Random } from "../actor/ports.js";
 import type { Cluster, LearnMode, Member } from "../paxos/cluster.js";
 import { DEFAULT_LIMITS, type Limits } from "../paxos/limits.js";
@@ -291,6 +292,11 @@ export function writeDescriptor(cluster: Cluster): string {
     ...limitLines(cluster.limits),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** The same descriptor as one line of JSON, which is YAML too: a worker reads it as it is. */
+export function descriptorJson(cluster: Cluster): string {
+  return JSON.stringify(parse(writeDescriptor(cluster)));
 }
 
 function memberLine({ id, storeId }: Member): string {

@@ -20,6 +20,11 @@ async function collect(lines: AsyncIterable<Line>): Promise<Line[]> {
   return all;
 }
 
+function bytesOf(line: Line): Buffer {
+  if (line.kind === "line") return line.bytes;
+  throw new Error(`line ${line.number} is too long`);
+}
+
 /** Bytes with many line breaks. */
 const bytes = fc.uint8Array({ maxLength: 40 }).map((some) => some.map((b) => (b < 64 ? 0x0a : b)));
 
@@ -30,10 +35,11 @@ describe("lines", () => {
         const lines = await read(chunks);
         const whole = Buffer.concat(chunks);
         const joined = lines.map((line) =>
-          Buffer.concat([line.bytes, Buffer.from(line.hasBreak ? "\n" : "")]),
+          Buffer.concat([bytesOf(line), Buffer.from(line.hasBreak ? "\n" : "")]),
         );
         expect(Buffer.concat(joined).equals(whole)).toBe(true);
-        expect(lines.every((line) => !line.bytes.includes(0x0a))).toBe(true);
+        expect(lines.every((line) => !bytesOf(line).includes(0x0a))).toBe(true);
+        expect(lines.map(({ number }) => number)).toEqual(lines.map((_, i) => i + 1));
         expect(lines.at(-1)?.end ?? 0).toBe(whole.length);
         expect(lines.slice(0, -1).every((line) => line.hasBreak)).toBe(true);
       }),
@@ -43,11 +49,12 @@ describe("lines", () => {
   it("that are too long are told, not held", async () => {
     const chunks = [..."aaaa", "b\ncc\n", "ddddd"].map((text) => Buffer.from(text));
     const lines = await read(chunks, 4);
-    expect(lines.map(({ bytes: b, isTooLong }) => [b.toString(), isTooLong])).toEqual([
-      ["", true],
-      ["cc", false],
-      ["", true],
+    expect(lines).toMatchObject([
+      { kind: "tooLong", number: 1, length: 5, end: 6 },
+      { kind: "line", number: 2, bytes: Buffer.from("cc") },
+      { kind: "tooLong", number: 3, length: 5, hasBreak: false },
     ]);
+    expect(lines.map((line) => "bytes" in line)).toEqual([false, true, false]);
   });
 });
 

@@ -195,15 +195,18 @@ describe("a worker process", () => {
     expect(await town.decide("shape", "round")).toMatchObject({ code: 0, stdout: "round\n" });
   });
 
-  it("ends in good order when it is told, with code 0", async () => {
-    const town = await Town.found(await embedded());
-    await town.start("acceptor:a1", "acceptor:a2", "acceptor:a3");
-    const ended = await town.workers.get("acceptor:a1")?.end("SIGTERM");
-    expect(ended).toMatchObject({ code: 0, signal: null, stdout: "" });
-    const silent = await town.run(["status", "--json"]);
-    const { roles } = JSON.parse(silent.stdout) as { roles: { id: string; state: string }[] };
-    expect(roles.find(({ id }) => id === "a1")).toMatchObject({ state: "silent", pid: null });
-  });
+  it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "ends in good order when it is told, with code 0 (%s)",
+    async (signal) => {
+      const town = await Town.found(await embedded());
+      await town.start("acceptor:a1", "acceptor:a2", "acceptor:a3");
+      const ended = await town.workers.get("acceptor:a1")?.end(signal);
+      expect(ended).toMatchObject({ code: 0, signal: null, stdout: "" });
+      const silent = await town.run(["status", "--json"]);
+      const { roles } = JSON.parse(silent.stdout) as { roles: { id: string; state: string }[] };
+      expect(roles.find(({ id }) => id === "a1")).toMatchObject({ state: "silent", pid: null });
+    },
+  );
 
   it("waits for a server that is not there, and says so once", async () => {
     const town = await Town.found("nats://127.0.0.1:9");

@@ -2,7 +2,7 @@
  * Goal: one command brings up a whole cluster, continues it, and leaves nothing behind.
  * Method: `up` from dist in temporary folders, with a nats-server and without, killed in all ways.
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { connect } from "synod";
@@ -16,7 +16,11 @@ afterEach(() => processes.clear());
 
 const found = await findNatsServer();
 const here = "path" in found ? found.path : undefined;
-const servers = { "nats-server": environment(here), broker: environment() };
+/** With a nats-server on PATH (`up` looks in /usr/sbin too) the broker must be asked for. */
+const servers = {
+  "nats-server": { env: environment(here), args: [] },
+  broker: { env: environment(), args: ["--embedded"] },
+};
 /** Starting up to ten processes on a busy machine of two cores. */
 const slowMs = 60_000;
 
@@ -38,7 +42,7 @@ async function type(up: Running, ...lines: readonly string[]): Promise<void> {
 describe("up", () => {
   it.each(Object.entries(servers))(
     "proposes a file, prints it byte for byte, and ends (%s)",
-    async (name, env) => {
+    async (name, { env, args }) => {
       const cwd = await processes.folder();
       const lines = Array.from({ length: 500 }, (_, i) => `line ${i} äöü ${"x".repeat(i)}`);
       const bytes = Buffer.concat([
@@ -46,7 +50,7 @@ describe("up", () => {
         Buffer.from([0xff, 0x00, 0x0d, 0x0a]),
         Buffer.from("no line break at the end"),
       ]);
-      const up = processes.start(["up", "--exit"], { cwd, env });
+      const up = processes.start(["up", "--exit", ...args], { cwd, env });
       const printed: Buffer[] = [];
       up.child.stdout?.removeAllListeners("data").setEncoding("latin1");
       up.child.stdout?.on("data", (text: string) => printed.push(Buffer.from(text, "latin1")));
@@ -125,6 +129,109 @@ describe("up", () => {
       process.kill(broker, "SIGKILL");
       await up.says("broker is back");
       await type(up, "two");
+    },
+    slowMs,
+  );
+
+  it.each(["separated", "colocated", "single"])(
+    "ends where no quorum can be formed, with the code of the refusal (%s)",
+    async (placement) => {
+      const cwd = await processes.folder();
+      const args = ["up", "--exit", "--embedded", "--placement", placement];
+      await processes.run(args, { cwd });
+      const remove = (...ids: readonly string[]) => {
+        for (const id of ids) rmSync(join(cwd, ".synod", "data", id), { recursive: true });
+      };
+      remove("acceptor-a1", "acceptor-a3");
+      const two = await processes.run(args, { cwd, input: "one\n" });
+      expect(two).toMatchObject({ code: 4, stdout: "" });
+      expect(two.stderr).toMatch(/\nsynod: not up: 1 of 3 acceptors run: .*a1 holds no store\./);
+      expect(two.stderr).not.toContain("is up on");
+      remove("acceptor-a2");
+      const none = await processes.run([...args.filter((one) => one !== "--exit"), "--json"], {
+        cwd,
+        input: "one\n",
+      });
+      expect(none.code).toBe(4);
+      expect(JSON.parse(none.stdout)).toEqual({
+        error: {
+          code: "refused",
+          message: expect.stringMatching(/^not up: 0 of 3 acceptors run: .*a1 holds no store\./),
+          mayHaveHappened: false,
+        },
+      });
+    },
+    slowMs,
+  );
+
+  it(
+    "ends when the roles that run form no quorum any more, and says how far it came",
+    async () => {
+      const cwd = await processes.folder();
+      const { up, record } = await bringUp(cwd, []);
+      await type(up, "one");
+      for (const id of ["a1", "a2"]) {
+        rmSync(join(cwd, ".synod", "data", `acceptor-${id}`), { recursive: true });
+        process.kill(record.processes[`acceptor ${id}`] ?? 0, "SIGKILL");
+      }
+      const ended = await up.ended;
+      expect(ended.code).toBe(4);
+      expect(ended.stderr).toMatch(/\nsynod: not up: 1 of 3 acceptors run: .* holds no store\./);
+    },
+    slowMs,
+  );
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "--exit says how far it came, and takes its processes along (%s)",
+    async (signal) => {
+      const cwd = await processes.folder();
+      const { up, record } = await bringUp(cwd, ["--exit", "--placement", "single"]);
+      up.child.stdin?.write("one\ntwo\n");
+      await until(() => up.stdout === "one\ntwo\n", slowMs);
+      const ended = await up.end(signal);
+      expect(ended.code).toBe(130);
+      expect(ended.stderr).toMatch(
+        /\nsynod: interrupted: 2 lines chosen; 2 lines were read, and none behind\n$/,
+      );
+      await until(() => Object.values(record.processes).every((one) => !isAlive(one)), 5000);
+    },
+    slowMs,
+  );
+
+  it(
+    "prints all it has before it ends, however slow its reader is",
+    async () => {
+      const cwd = await processes.folder();
+      const input = Array.from({ length: 300 }, (_, i) => `${i} ${"x".repeat(1000)}\n`).join("");
+      const up = processes.start(["up", "--exit", "--embedded", "--placement", "single"], { cwd });
+      up.child.stdout?.pause();
+      up.child.stdin?.end(input);
+      await up.says("stores and logs in", slowMs);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      up.child.stdout?.resume();
+      expect((await up.ended).stdout === input).toBe(true);
+    },
+    slowMs,
+  );
+
+  it(
+    "names what is left out of a feed whose beginning is not kept",
+    async () => {
+      const cwd = await processes.folder();
+      const args = ["--embedded", "--placement", "single"];
+      await processes.run(["up", "--exit", ...args], { cwd });
+      const path = join(cwd, ".synod", "cluster.yaml");
+      const text = readFileSync(path, "utf8");
+      writeFileSync(path, text.replace("limits:\n", "limits:\n  historyBytesMax: 65536\n"));
+      const { up } = await bringUp(cwd, ["--placement", "single"]);
+      // One a slot: a learner forgets whole slots.
+      for (let i = 0; i < 30; i++) await type(up, `${i} ${"x".repeat(5000)}`);
+      const ended = await processes.run(["chosen"], { cwd });
+      expect([ended.code, ended.stdout.length]).toEqual([1, 0]);
+      const [, after = ""] = /begin with --after (\d+), which leaves/.exec(ended.stderr) ?? [];
+      const rest = await processes.run(["chosen", "--after", after], { cwd });
+      expect(rest.code).toBe(0);
+      expect(rest.stdout).toMatch(/\n29 x+\n$/);
     },
     slowMs,
   );

@@ -6,6 +6,8 @@ import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { Processes } from "./processes.js";
 
+/** Many processes at once, on a busy machine of two cores. */
+const slowMs = 120_000;
 const processes = new Processes();
 afterEach(() => processes.clear());
 
@@ -21,50 +23,152 @@ describe("the command line", () => {
     expect(await run("--version")).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: "" });
   });
 
-  it("has help with examples for each command, and lists no others", async () => {
-    const { code, stdout } = await run("--help");
-    expect(await run("-h")).toMatchObject({ code, stdout });
-    expect(code).toBe(0);
-    const listed = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<|[A-Z ])/gm)].map(([, name]) => name);
-    const commands = ["up", "propose", "chosen", "decide", "status", "why", "prove", "chart"];
-    commands.push("sim", "explore", "format", "move", "worker");
-    expect(listed).toEqual([...commands, "help"]);
-    const pages = await Promise.all(commands.map((name) => run(name, "--help")));
-    for (const page of pages) {
-      expect(page.code).toBe(0);
-      expect(page.stdout).toMatch(/\nExamples:\n {2}synod /);
-    }
-  });
+  it(
+    "has help with examples for each command, and lists no others",
+    async () => {
+      const { code, stdout } = await run("--help");
+      expect(await run("-h")).toMatchObject({ code, stdout });
+      expect(code).toBe(0);
+      const listed = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<|[A-Z ])/gm)].map(
+        ([, name]) => name,
+      );
+      const commands = ["up", "propose", "chosen", "decide", "status", "why", "prove", "chart"];
+      commands.push("sim", "explore", "format", "move", "worker");
+      expect(listed).toEqual([...commands, "help"]);
+      const pages = await Promise.all(commands.map((name) => run(name, "--help")));
+      for (const page of pages) {
+        expect(page.code).toBe(0);
+        expect(page.stdout).toMatch(/\nExamples:\n {2}synod /);
+      }
+    },
+    slowMs,
+  );
 
-  it("ends with code 2 when it is used wrongly", async () => {
-    const wrong = [
-      ["stauts"],
-      ["decide"],
-      ["chart", "aceptor"],
-      ["chart", "--format", "svg"],
-      ["status", "--cluster", "No Name"],
-      ["status", "--nats", "http://127.0.0.1"],
-      ["decide", "k", "--timeout", "soon"],
-      ["chosen", "--after", "-1"],
-      ["explore", "--world", "decide-9"],
-      ["explore", "--broken", "nothing"],
-      ["explore", "--states-max", "0"],
-      ["format"],
-      ["move", "acceptor:a1", "--data", "data"],
-      ["format", "--new", "demo", "--acceptors", "0"],
-      ["up", "--acceptors", "many"],
-      ["up", "--acceptors", "3", "extra"],
-    ];
-    const ended = await Promise.all(wrong.map((args) => run(...args)));
-    expect(ended.map(({ code }, i) => [...(wrong[i] ?? []), code])).toEqual(
-      wrong.map((args) => [...args, 2]),
-    );
-    for (const { stdout, stderr } of ended) {
-      expect(stdout).toBe("");
-      expect(stderr).not.toBe("");
-      expect(stderr).not.toMatch(/^ +at /m);
-    }
-  });
+  it(
+    "ends with code 2 when it is used wrongly",
+    async () => {
+      const wrong = [
+        ["stauts"],
+        ["decide"],
+        ["chart", "aceptor"],
+        ["chart", "--format", "svg"],
+        ["status", "--cluster", "No Name"],
+        ["status", "--nats", "http://127.0.0.1"],
+        ["decide", "k", "--timeout", "soon"],
+        ["chosen", "--after", "-1"],
+        ["explore", "--world", "decide-9"],
+        ["explore", "--broken", "nothing"],
+        ["explore", "--states-max", "0"],
+        ["format"],
+        ["move", "acceptor:a1", "--data", "data"],
+        ["format", "--new", "demo", "--acceptors", "0"],
+        ["up", "--acceptors", "many"],
+        ["up", "--acceptors", "3", "extra"],
+      ];
+      const ended = await Promise.all(wrong.map((args) => run(...args)));
+      expect(ended.map(({ code }, i) => [...(wrong[i] ?? []), code])).toEqual(
+        wrong.map((args) => [...args, 2]),
+      );
+      for (const { stdout, stderr } of ended) {
+        expect(stdout).toBe("");
+        expect(stderr).not.toBe("");
+        expect(stderr).not.toMatch(/^ +at /m);
+      }
+    },
+    slowMs,
+  );
+
+  it(
+    "says with --json what is wrong as an object, and nothing else",
+    async () => {
+      const wrong = [
+        ...[["stauts"], ["status", "--bogus"], ["decide"], ["chosen", "--after", "-1"]],
+        ...[
+          ["chart", "aceptor"],
+          ["chart", "--format", "json"],
+          ["up", "3", "extra"],
+        ],
+        ...[
+          ["propose", "--id", "x", "a", "b"],
+          ["sim", "--seed", "x"],
+          ["explore", "--world", "x"],
+        ],
+        ...[
+          ["format"],
+          ["move", "acceptor:a1"],
+          ["worker"],
+          ["why", "a", "b"],
+          ["prove"],
+          ["prove", "0"],
+        ],
+      ];
+      const ended = await Promise.all(wrong.map((args) => run(...args, "--json")));
+      for (const [i, { code, stdout, stderr }] of ended.entries()) {
+        expect([...(wrong[i] ?? []), code, stderr]).toEqual([...(wrong[i] ?? []), 2, ""]);
+        expect(JSON.parse(stdout)).toEqual({
+          error: { code: "usage", message: expect.any(String), mayHaveHappened: false },
+        });
+      }
+      const value = await run("decide", "k", "--bogus", "--", "--json");
+      expect(value).toMatchObject({ code: 2, stdout: "" });
+    },
+    slowMs,
+  );
+
+  it(
+    "prints one object a line with --json, and nothing else",
+    async () => {
+      const commands = [
+        ["chart"],
+        ["chart", "acceptor"],
+        ["format", "--new", "demo"],
+        ["format", "--draw"],
+        ["sim", "--seed", "3"],
+        ["sim", "--seed", "3", "--steps"],
+        ["sim", "--seeds", "2"],
+        ["sim", "--broken", "list"],
+        ["sim", "--broken", "highest-vote-ignored"],
+        ["explore"],
+        ["explore", "--world", "list"],
+        ["explore", "--broken", "list"],
+        ["explore", "--property", "list"],
+      ];
+      for (const args of commands) {
+        const { stdout, stderr } = await run(...args, "--json");
+        expect([...args, stderr]).toEqual([...args, ""]);
+        const lines = stdout.trimEnd().split("\n");
+        for (const line of lines) expect(JSON.parse(line)).toEqual(expect.any(Object));
+        expect(lines.length).toBeGreaterThan(0);
+      }
+    },
+    slowMs,
+  );
+
+  it(
+    "before there is a cluster is the error object, and nothing else",
+    async () => {
+      const server = ["--nats", "nats://127.0.0.1:9"];
+      const broker = processes.start(["broker"]);
+      await broker.says("broker on nats://");
+      const empty = ["--nats", /nats:\/\/\S+/.exec(broker.stderr)?.[0] ?? ""];
+      for (const [code, ...args] of [
+        ["unreachable", "status", ...server],
+        ["unreachable", "up", ...server],
+        ["unreachable", "up", "--exit", ...server],
+        ["unavailable", "status", ...empty],
+        ["unavailable", "propose", "a", ...empty],
+        ["unavailable", "chosen", ...empty],
+        ["unavailable", "why", ...empty],
+      ]) {
+        const told = await run(...args, "--json");
+        expect(told).toMatchObject({ code: 3, stderr: "" });
+        expect(JSON.parse(told.stdout)).toEqual({
+          error: { code, message: expect.any(String), mayHaveHappened: false },
+        });
+      }
+    },
+    slowMs,
+  );
 
   it("ends with code 3 when nobody is reached, in words and in JSON", async () => {
     const server = ["--nats", "nats://127.0.0.1:9"];
@@ -113,6 +217,10 @@ describe("format", () => {
     const again = await processes.run(store, { cwd });
     expect(again.code).toBe(1);
     expect(again.stdout).toContain("d/acceptor-a2 already holds a store");
+    const json = await processes.run(["format", "--new", "demo", "--json"], { cwd });
+    await writeFile(`${cwd}/json.yaml`, json.stdout);
+    const fromJson = ["format", "acceptor:a1", "--data", "e", "--descriptor", "json.yaml"];
+    expect((await processes.run(fromJson, { cwd })).code).toBe(0);
     expect((await run("format", "--draw")).stdout).toMatch(/^[0-9a-f]{32}\n$/);
   });
 });
@@ -129,5 +237,9 @@ describe("chart", () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ id: "acceptor", initial: "recovering" });
     expect(module.stdout).toContain("createMachine(");
     expect(Object.keys(JSON.parse(all.stdout) as object)).toContain("synod-proposer");
+    const lines = (await run("chart", "--json")).stdout.trimEnd().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(
+      Object.keys(JSON.parse(all.stdout) as object),
+    );
   });
 });
