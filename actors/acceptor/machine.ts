@@ -6,7 +6,12 @@
  */
 import { assertEvent, assign, setup } from "xstate";
 import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
-import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import {
+  type HostEvent,
+  type InboundOf,
+  payloadBytesMaxOf,
+  type RoleInput,
+} from "../../src/actor/role.js";
 import {
   castVotes,
   judgeBallot,
@@ -31,6 +36,7 @@ import type {
   Prepare,
   Repair,
 } from "../../src/paxos/messages.js";
+import { limitsUnder } from "../../src/paxos/payload.js";
 import { type AcceptorContext, acceptorContext, type Reply } from "./context.js";
 
 type AcceptorEvent =
@@ -101,7 +107,8 @@ export const acceptorMachine = setup({
   actions: {
     recordPromise: assign(({ context, event }) => {
       const { from, message } = first(event, "prepare");
-      const outcome = promise(context.data, message, context.cluster.limits);
+      const limits = limitsUnder(context.cluster.limits, payloadBytesMaxOf(event));
+      const outcome = promise(context.data, message, limits);
       const replies = outcome.answers.map((answer) => ({ to: from, message: answer }));
       return { records: outcome.records, replies };
     }),
@@ -195,6 +202,7 @@ export const acceptorMachine = setup({
     ]),
     sendVotes: effects(({ context, event }: Args) => {
       const { from, message } = first(event, "repair");
+      const { partBytesMax } = limitsUnder(context.cluster.limits, payloadBytesMaxOf(event));
       return [
         {
           kind: "readVotes",
@@ -202,7 +210,7 @@ export const acceptorMachine = setup({
           from: Math.max(message.from, context.data.trimmed),
           below: message.to,
           trimmed: context.data.trimmed,
-          bytesMax: Math.min(message.bytesMax, context.cluster.limits.partBytesMax),
+          bytesMax: Math.min(message.bytesMax, partBytesMax),
         },
       ];
     }),

@@ -17,10 +17,14 @@ export interface GatewayContext {
     readonly id: string;
     readonly ballot: Ballot;
     readonly heardMs: number;
+    /** The limit of the leader's server on a message; null if it did not say. */
+    readonly payloadBytesMax: number | null;
   } | null;
   /** The learner that tells outcomes, and when it was heard last. */
   readonly learner: { readonly id: string; readonly heardMs: number } | null;
   readonly proposals: readonly Propose[];
+  /** Refusals of what no message can carry now; they go out with the proposals. */
+  readonly tooLarge: readonly Effect[];
   /** Answers that the last rule made. */
   readonly answers: readonly Effect[];
   /** Since when no leader or no learner is known, if so. */
@@ -39,6 +43,7 @@ export function gatewayContext(input: RoleInput): GatewayContext {
     leader: null,
     learner: null,
     proposals: [],
+    tooLarge: [],
     answers: [],
     sinceMs: input.nowMs,
   };

@@ -6,8 +6,13 @@
  * `src/paxos/gateway.ts`.
  */
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
-import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
+import {
+  type HostEvent,
+  type InboundOf,
+  payloadBytesMaxOf,
+  type RoleInput,
+} from "../../src/actor/role.js";
 import { isLower, sameBallot } from "../../src/paxos/ballot.js";
 import {
   attachSession,
@@ -22,12 +27,14 @@ import {
   type Settled,
   settle,
 } from "../../src/paxos/gateway.js";
+import type { TooLarge } from "../../src/paxos/gateway-gaps.js";
 import {
   isOverdue,
   sendAllAgain,
   sendOverdueAgain,
   takeProposals,
 } from "../../src/paxos/gateway-sending.js";
+import type { Limits } from "../../src/paxos/limits.js";
 import type {
   Beacon,
   ClientRequests,
@@ -37,6 +44,7 @@ import type {
   Outcomes,
   Refused,
 } from "../../src/paxos/messages.js";
+import { limitsUnder } from "../../src/paxos/payload.js";
 import { type GatewayContext, gatewayContext } from "./context.js";
 
 /** A request through the door `propose`, as the host brings it. */
@@ -54,7 +62,8 @@ const nowOf = (event: GatewayEvent, otherwise: number) =>
   "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
 
 function refusal(code: Refused["code"], session: string, fromNumber: number): Refused {
-  return { type: "refused", session, fromNumber, code, retryAfterMs: 100 };
+  const nothingWasSent = { bytesMax: null, mayHaveHappened: false };
+  return { type: "refused", session, fromNumber, code, retryAfterMs: 100, ...nothingWasSent };
 }
 
 /** Turns what is settled into answers to clients and to those who came through the door. */
@@ -92,11 +101,44 @@ function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
   return told;
 }
 
+/** The limits of this moment: what the leader cannot pass on is refused here. */
+function limitsNow({ cluster, leader }: GatewayContext, event: GatewayEvent): Limits {
+  const leaderBytesMax = leader?.payloadBytesMax ?? Number.POSITIVE_INFINITY;
+  return limitsUnder(cluster.limits, Math.min(payloadBytesMaxOf(event), leaderBytesMax));
+}
+
 /** What of the held commands may go now; nothing while nobody leads, or would tell the outcome. */
-function proposals(context: GatewayContext, event: GatewayEvent) {
-  if (context.leader === null || context.learner === null) return [];
-  const nowMs = nowOf(event, context.sinceMs);
-  return takeProposals(context.data, context.cluster.limits, nowMs);
+function proposals(
+  context: GatewayContext,
+  event: GatewayEvent,
+): Pick<GatewayContext, "proposals" | "tooLarge"> {
+  if (context.leader === null || context.learner === null) return { proposals: [], tooLarge: [] };
+  const limits = limitsNow(context, event);
+  const taken = takeProposals(context.data, limits, nowOf(event, context.sinceMs));
+  const refusals = taken.tooLarge.flatMap((one) => refuseTooLarge(one, limits));
+  return { proposals: taken.messages, tooLarge: refusals };
+}
+
+/** Tells whoever waits for a command that it was given up. */
+function refuseTooLarge({ session, client, number, tokens, wasSent }: TooLarge, limits: Limits) {
+  const bytesMax = limits.valueBytesMax;
+  const told: Effect[] = tokens.map((token) => {
+    const message = `the value is too large for the server now: ${bytesMax} bytes at most`;
+    return refuseProposal(token, "too_large", message, wasSent);
+  });
+  if (client !== null) told.push(sendTooLarge(client, session, number, bytesMax, wasSent));
+  return [...told, count("refused_too_large"), { kind: "checkPayload" } satisfies Effect];
+}
+
+function sendTooLarge(
+  client: string,
+  session: string,
+  number: number,
+  bytesMax: number,
+  mayHaveHappened: boolean,
+): Effect {
+  const refused = refusal("too_large", session, number);
+  return send("session", client, { ...refused, bytesMax, mayHaveHappened });
 }
 
 export const gatewayMachine = setup({
@@ -128,9 +170,10 @@ export const gatewayMachine = setup({
       assertEvent(event, "beacon");
       const received = event.received[event.received.length - 1];
       if (received === undefined) return {};
-      const { ballot, creditBytes } = received.message;
+      const { ballot, creditBytes, payloadBytesMax } = received.message;
       context.data.creditBytes = creditBytes;
-      return { leader: { id: received.from.id, ballot, heardMs: event.nowMs } };
+      const { id } = received.from;
+      return { leader: { id, ballot, heardMs: event.nowMs, payloadBytesMax } };
     }),
     sendAgain: assign(({ context }) => {
       sendAllAgain(context.data);
@@ -140,7 +183,7 @@ export const gatewayMachine = setup({
       sendOverdueAgain(context.data, nowOf(event, context.sinceMs), overdueMs(context));
       return {};
     }),
-    takeProposals: assign(({ context, event }) => ({ proposals: proposals(context, event) })),
+    takeProposals: assign(({ context, event }) => proposals(context, event)),
     noteLearner: assign(({ context, event }) => {
       assertEvent(event, "outcomes");
       const { learner, nonce } = context;
@@ -178,18 +221,24 @@ export const gatewayMachine = setup({
           told.push(send("session", client, refusal("session_expired", session, 1)));
         }
       }
-      return { answers: told, proposals: proposals(context, event) };
+      return { answers: told, ...proposals(context, event) };
     }),
     holdRequests: assign(({ context, event }) => {
       assertEvent(event, "request");
-      const { data, id, cluster } = context;
+      const { data, id } = context;
+      const limits = limitsNow(context, event);
       const answers: Effect[] = [];
       for (const { from, message } of event.received) {
-        const refused = holdRequests(data, from.id, message, id, cluster.limits);
-        if (refused === null) continue;
-        answers.push(send("session", from.id, refusal("overloaded", message.session, refused)));
+        const { session } = message;
+        const { overloaded, tooLarge } = holdRequests(data, from.id, message, id, limits);
+        for (const number of tooLarge) {
+          answers.push(sendTooLarge(from.id, session, number, limits.valueBytesMax, false));
+          answers.push(count("refused_too_large"), { kind: "checkPayload" });
+        }
+        if (overloaded === null) continue;
+        answers.push(send("session", from.id, refusal("overloaded", session, overloaded)));
       }
-      return { answers, proposals: proposals(context, event) };
+      return { answers, ...proposals(context, event) };
     }),
     holdEnd: assign(({ context, event }) => {
       assertEvent(event, "end-session");
@@ -197,7 +246,7 @@ export const gatewayMachine = setup({
       for (const { from, message } of event.received) {
         holdEnd(data, from.id, message, id, cluster.limits);
       }
-      return { proposals: proposals(context, event) };
+      return proposals(context, event);
     }),
     holdProposal: assign(({ context, event }) => {
       assertEvent(event, "door.propose");
@@ -211,7 +260,7 @@ export const gatewayMachine = setup({
               "the gateway holds all it may: ask again later",
             ),
           ];
-      return { answers, proposals: proposals(context, event) };
+      return { answers, ...proposals(context, event) };
     }),
     openSession: assign(({ context, event }) => {
       assertEvent(event, "open-session");
@@ -227,7 +276,7 @@ export const gatewayMachine = setup({
         }
       }
       forgetIdle(data, context.cluster.limits);
-      return { answers, proposals: proposals(context, event) };
+      return { answers, ...proposals(context, event) };
     }),
     refuseNewWork: assign(({ event }) => {
       assertEvent(event, ["request", "door.propose"]);
@@ -245,7 +294,8 @@ export const gatewayMachine = setup({
     sendProposals: effects(({ context }: Args) => {
       const { leader } = context;
       if (leader === null) return NOTHING;
-      return context.proposals.map((message) => send("proposer", leader.id, message));
+      const sends = context.proposals.map((message) => send("proposer", leader.id, message));
+      return [...context.tooLarge, ...sends];
     }),
     sendAnswers: effects(({ context }: Args) => context.answers),
     followLearner: effects(({ context }: Args) => {
@@ -329,7 +379,12 @@ function overdueMs({ cluster }: GatewayContext): number {
   return 4 * cluster.limits.retryDelayMs;
 }
 
-function refuseProposal(token: string, code: string, message: string): Effect {
-  const answer = { kind: "refused" as const, code, message, mayHaveHappened: false };
+function refuseProposal(
+  token: string,
+  code: string,
+  message: string,
+  mayHaveHappened = false,
+): Effect {
+  const answer = { kind: "refused" as const, code, message, mayHaveHappened };
   return { kind: "reply", token, answer: { ...answer, retryAfterMs: 100 } };
 }

@@ -46,17 +46,13 @@ import type {
   Repair,
   Votes,
 } from "../../src/paxos/messages.js";
-import { feedStart, type HistoryAsk, type LearnerContext, learnerContext } from "./context.js";
+import { feedStart, type LearnerContext, learnerContext } from "./context.js";
+import { type HistoryEvent, historyAnswer, partBytesMax } from "./history.js";
 
-/** Most entries of one answer to `history`. */
-const HISTORY_ENTRIES_MAX = 4096;
-/** Most outcomes of one message: it stays far below a server's limit. */
+/** Most outcomes of one message; the kernel cuts it further where the server's limit is small. */
 const OUTCOMES_MAX = 2048;
 /** Gateways that may follow one learner. */
 const FOLLOWERS_MAX = 1024;
-
-/** A request through the door `history`, as the host brings it. */
-export type HistoryEvent = { readonly type: "history"; readonly nowMs: number } & HistoryAsk;
 
 type LearnerEvent =
   | InboundOf<Accept | Chosen | Accepted | Beacon | Basis | Votes | Entries | Repair | Follow>
@@ -106,34 +102,6 @@ function forgetOld({ data }: LearnerContext, bytesMax: number): void {
   while ((data.history[entries]?.slot ?? data.firstSlot) < data.firstSlot) entries++;
   data.history.splice(0, entries);
   data.firstPosition += entries;
-}
-
-function historyAnswer(context: LearnerContext, event: HistoryEvent): Effect {
-  const { data, cluster } = context;
-  const tail = data.log.position;
-  const { token } = event;
-  if (event.after + 1 < data.firstPosition) {
-    const answer = {
-      kind: "refused" as const,
-      code: "trimmed",
-      message: `positions below ${data.firstPosition} are not kept here any more`,
-      mayHaveHappened: false,
-      firstPosition: data.firstPosition,
-    };
-    return { kind: "reply", token, answer };
-  }
-  const entries: FeedEntry[] = [];
-  const most = Math.min(event.max, HISTORY_ENTRIES_MAX);
-  let bytes = 0;
-  for (let at = event.after + 1 - data.firstPosition; entries.length < most; at++) {
-    const entry = data.history[at];
-    if (entry === undefined) break;
-    bytes += entry.body.length * 1.4 + 200;
-    if (entries.length > 0 && bytes > cluster.limits.partBytesMax) break;
-    entries.push(entry);
-  }
-  const last = entries[entries.length - 1]?.position ?? Math.min(event.after, tail);
-  return { kind: "reply", token, answer: { kind: "history", entries, last, tail } };
 }
 
 export const learnerMachine = setup({
@@ -271,10 +239,10 @@ export const learnerMachine = setup({
     countOddKey: effects(({ context }: Args) =>
       context.keyNews.flatMap(({ odd }) => (odd === null ? [] : count(odd))),
     ),
-    askForRepair: effects(({ context }: Args) => {
+    askForRepair: effects(({ context, event }: Args) => {
       const range = missingRange(context.data.chosen, context.cluster);
       if (range === null) return NOTHING;
-      const bytesMax = context.cluster.limits.partBytesMax;
+      const bytesMax = partBytesMax(context, event);
       // Acceptors first; every other try asks the learners, who know more than votes.
       const asked = context.attempts % 2 === 1 ? "acceptor" : "learner";
       return [broadcast(asked, { type: "repair", ...range, bytesMax })];
@@ -290,7 +258,9 @@ export const learnerMachine = setup({
     sendEntries: effects(({ context, event }: Args) => {
       assertEvent(event, "repair");
       const { data, id } = context;
+      const ownBytesMax = partBytesMax(context, event);
       return event.received.flatMap(({ from, message }) => {
+        const bytesMax = Math.min(message.bytesMax, ownBytesMax);
         if (from.id === id || message.from >= data.chosen.watermark) return [];
         const entries: ChosenEntry[] = [];
         let bytes = 0;
@@ -298,7 +268,7 @@ export const learnerMachine = setup({
           const entry = data.values[at - data.firstSlot];
           if (entry === undefined) break;
           bytes += entry.value.length + VOTE_OVERHEAD_BYTES;
-          if (entries.length > 0 && bytes > message.bytesMax) break;
+          if (entries.length > 0 && bytes > bytesMax) break;
           entries.push(entry);
         }
         const to =

@@ -34,6 +34,8 @@ export interface ProposerContext {
   /** Gateways that proposed to one who does not lead. */
   readonly turnedAway: readonly Sender[];
   readonly overloaded: number;
+  /** Commands that the last rule dropped: no message that the server takes now can carry them. */
+  readonly tooLarge: number;
   readonly elections: number;
   readonly nacks: number;
   readonly haltReason: string | null;
@@ -61,6 +63,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     outgoing: [],
     turnedAway: [],
     overloaded: 0,
+    tooLarge: 0,
     elections: 0,
     nacks: 0,
     haltReason: null,

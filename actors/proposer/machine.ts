@@ -6,7 +6,7 @@
  * nothing that protects safety reads it.
  */
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
+import { broadcast, count, effects, NOTHING, send } from "../../src/actor/effect.js";
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
 import { isLower, sameBallot } from "../../src/paxos/ballot.js";
@@ -17,7 +17,6 @@ import type {
   Beacon,
   Hint,
   LastHeard,
-  Message,
   Nack,
   Promise1b,
   Propose,
@@ -35,13 +34,13 @@ import {
   noteWatermark,
   promisesSuffice,
   takeAccepts,
-  takeAnnouncements,
   takeLateAccepts,
   windowIsFull,
 } from "../../src/paxos/proposer.js";
 import { enqueue } from "../../src/paxos/queue.js";
 import { isPhase1Quorum } from "../../src/paxos/quorum.js";
 import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
+import { announcements, beacon, clusterNow, toAudience } from "./leading.js";
 
 type ProposerEvent =
   | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose | AskBasis>
@@ -50,30 +49,6 @@ type Args = { context: ProposerContext; event: ProposerEvent };
 
 const nowOf = (event: ProposerEvent, otherwise: number) =>
   "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
-
-/** What the leader announces at once when no `accept` goes out to carry it. */
-function announcements(context: ProposerContext): readonly Message[] {
-  const ranges = takeAnnouncements(context.data, context.cluster);
-  return ranges.length === 0 ? [] : [{ type: "chosen", ranges }];
-}
-
-/** Every message has one audience. */
-function toAudience(message: Message): Effect {
-  return broadcast(message.type === "chosen" ? "learner" : "acceptor", message);
-}
-
-function beacon(context: ProposerContext): Effect[] {
-  const { data, cluster } = context;
-  if (data.ballot === null) return [];
-  const message: Message = {
-    type: "beacon",
-    ballot: data.ballot,
-    nextSlot: data.nextSlot,
-    chosenWatermark: data.chosenWatermark,
-    creditBytes: Math.max(0, cluster.limits.queueBytesMax - data.queueBytes),
-  };
-  return [broadcast("learner", message)];
-}
 
 export const proposerMachine = setup({
   types: {
@@ -163,32 +138,36 @@ export const proposerMachine = setup({
     adoptVotes: assign(({ context, event }) => {
       const nowMs = nowOf(event, context.sinceMs);
       adopt(context.data, nowMs);
-      return { outgoing: takeAccepts(context.data, context.cluster, nowMs), attempts: 0 };
+      const cluster = clusterNow(context, event);
+      return { outgoing: takeAccepts(context.data, cluster, nowMs), attempts: 0 };
     }),
     countVotesAndFill: assign(({ context, event }) => {
       assertEvent(event, "accepted");
-      const { data, cluster } = context;
+      const { data } = context;
+      const cluster = clusterNow(context, event);
       for (const { from, message } of event.received) countVotes(data, from.id, message, cluster);
-      fillWindow(data, cluster.limits, event.nowMs);
+      const tooLarge = fillWindow(data, cluster.limits, event.nowMs);
       const accepts = takeAccepts(data, cluster, event.nowMs);
-      return { outgoing: [...accepts, ...announcements(context)] };
+      return { outgoing: [...accepts, ...announcements(context)], tooLarge };
     }),
     queueCommands: assign(({ context, event }) => {
       assertEvent(event, "propose");
-      const { data, cluster } = context;
+      const { data } = context;
+      const cluster = clusterNow(context, event);
       let overloaded = 0;
       for (const { message } of event.received) {
         overloaded += enqueue(data, message.commands, cluster.limits);
       }
-      fillWindow(data, cluster.limits, event.nowMs);
-      return { outgoing: takeAccepts(data, cluster, event.nowMs), overloaded };
+      const tooLarge = fillWindow(data, cluster.limits, event.nowMs);
+      return { outgoing: takeAccepts(data, cluster, event.nowMs), overloaded, tooLarge };
     }),
     takeLate: assign(({ context, event }) => {
-      const { data, cluster } = context;
+      const { data } = context;
+      const cluster = clusterNow(context, event);
       const nowMs = nowOf(event, context.sinceMs);
-      fillWindow(data, cluster.limits, nowMs);
+      const tooLarge = fillWindow(data, cluster.limits, nowMs);
       const fresh = takeAccepts(data, cluster, nowMs);
-      return { outgoing: [...fresh, ...takeLateAccepts(data, cluster, nowMs)] };
+      return { outgoing: [...fresh, ...takeLateAccepts(data, cluster, nowMs)], tooLarge };
     }),
     noteRefusal: assign(({ context, event }) => {
       assertEvent(event, "nack");
@@ -226,8 +205,11 @@ export const proposerMachine = setup({
       if (ballot === null) return NOTHING;
       return [broadcast("acceptor", { type: "prepare", ballot, fromSlot })];
     }),
-    sendOutgoing: effects(({ context }: Args) => context.outgoing.map(toAudience)),
-    sendBeacon: effects(({ context }: Args) => beacon(context)),
+    sendOutgoing: effects(({ context }: Args) => {
+      const sends = context.outgoing.map(toAudience);
+      return context.tooLarge === 0 ? sends : [...sends, count("too_large", context.tooLarge)];
+    }),
+    sendBeacon: effects(beacon),
     announceBasis: effects(({ context }: Args) => {
       const { basis } = context.data;
       return basis === null ? NOTHING : [broadcast("learner", basis)];

@@ -16,6 +16,8 @@ export interface SessionContext {
   /** What the last rule wants sent, and told. */
   readonly outgoing: readonly ClientRequests[];
   readonly settlements: readonly Settlement[];
+  /** What the last rule could not send: it is over the server's limit of that moment. */
+  readonly tooLarge: readonly Settlement[];
   /** Seeds the jitter of delays. */
   readonly seed: number;
   /** Times in a row that nothing was got out of the cluster. */
@@ -41,6 +43,7 @@ export function sessionContext(input: RoleInput): SessionContext {
     gateway: null,
     outgoing: [],
     settlements: [],
+    tooLarge: [],
     seed: input.seed,
     attempts: 0,
     delayMs: input.cluster.limits.retryDelayMs,

@@ -7,13 +7,18 @@
  */
 import { assertEvent, assign, setup } from "xstate";
 import { broadcast, effects, NOTHING, type Settlement, send } from "../../src/actor/effect.js";
-import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import {
+  type HostEvent,
+  type InboundOf,
+  payloadBytesMaxOf,
+  type RoleInput,
+} from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
 import {
   addSubmissions,
   complete,
   endOf,
-  giveUp,
+  giveUpOne,
   noteRefusal,
   rewind,
   type Submission,
@@ -21,7 +26,9 @@ import {
   withdraw,
 } from "../../src/paxos/client.js";
 import type { Refused, Results, SessionOpened } from "../../src/paxos/messages.js";
+import { limitsUnder } from "../../src/paxos/payload.js";
 import { type SessionContext, sessionContext } from "./context.js";
+import { endAll, failTooLarge, refuseAll } from "./settling.js";
 
 /** Attempts in a row before delays grow, and the longest they get, in retry delays. */
 const STEADY_ATTEMPTS = 4;
@@ -66,27 +73,9 @@ function refusalOf({ context, event }: Args, code: Refused["code"]): Refused | u
   return code === "session_expired" || from.id === context.gateway ? message : undefined;
 }
 
-/** Turns submissions away that were not sent. */
-function refuseAll(
-  submissions: readonly Submission[],
-  code: "overloaded" | "session_expired" | "stopped",
-): Settlement[] {
-  return submissions.map(({ token }) => ({ kind: "failed", token, code, mayHaveHappened: false }));
-}
-
 function turnAway(event: SessionEvent, code: "session_expired" | "stopped") {
   assertEvent(event, "submit");
   return { settlements: refuseAll(event.requests, code) };
-}
-
-/** Ends the session with everything it holds. */
-function endAll(context: SessionContext, code: "session_expired" | "stopped"): Settlement[] {
-  return giveUp(context.data).map(({ token, mayHaveHappened }) => ({
-    kind: "failed",
-    token,
-    code,
-    mayHaveHappened,
-  }));
 }
 
 export const sessionMachine = setup({
@@ -153,9 +142,14 @@ export const sessionMachine = setup({
       return { gateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
     }),
     beginWait: assign((args) => ({ heardMs: nowOf(args), progressMs: nowOf(args), attempts: 0 })),
-    numberRequests: assign(({ context }) => ({
-      outgoing: takeRequests(context.data, context.limits),
-    })),
+    numberRequests: assign(({ context, event }) => {
+      const limits = limitsUnder(context.limits, payloadBytesMaxOf(event));
+      const { messages, tooLarge } = takeRequests(context.data, limits);
+      const tooLargeNow = tooLarge.map(({ token, mayHaveHappened }) => {
+        return failTooLarge(token, mayHaveHappened, limits.valueBytesMax);
+      });
+      return { outgoing: messages, tooLarge: tooLargeNow };
+    }),
     rewindAll: assign(({ context }) => {
       rewind(context.data, 1);
       return {};
@@ -185,18 +179,19 @@ export const sessionMachine = setup({
       const refusals = context.refusals + 1;
       return { seed: drawn.seed, retryAfterMs: drawn.delayMs, heardMs: event.nowMs, refusals };
     }),
-    failTooLarge: assign((args) => {
-      const { context } = args;
-      const fromNumber = refusalOf(args, "too_large")?.fromNumber ?? 0;
-      noteRefusal(context.data, fromNumber);
-      // Its number is spent: what follows can only be asked in another session.
-      const settlements = giveUp(context.data).map(({ token, number, mayHaveHappened }) => ({
-        kind: "failed" as const,
-        token,
-        code: number === fromNumber ? ("too_large" as const) : ("session_expired" as const),
-        mayHaveHappened,
-      }));
-      return { settlements };
+    giveUpTooLarge: assign((args) => {
+      const { data, heardMs } = args.context;
+      const refused = refusalOf(args, "too_large");
+      if (refused === undefined) return {};
+      const { fromNumber, mayHaveHappened, bytesMax } = refused;
+      const copies = data.open.get(fromNumber)?.copies ?? 0;
+      const givenUp = giveUpOne(data, fromNumber);
+      if (givenUp === null) return { settlements: [], heardMs: nowOf(args) };
+      // Of several copies an earlier one may have been passed on.
+      const isUnsure = mayHaveHappened || copies > 1;
+      const most = bytesMax ?? undefined;
+      const settlements = [failTooLarge(givenUp.token, isUnsure, most)];
+      return { settlements, heardMs: Math.max(heardMs, nowOf(args)) };
     }),
     failExpired: assign(({ context }) => ({ settlements: endAll(context, "session_expired") })),
     failStopped: assign(({ context }) => ({ settlements: endAll(context, "stopped") })),
@@ -208,9 +203,11 @@ export const sessionMachine = setup({
       broadcast("gateway", { type: "open-session", session: context.session, fresh: false }),
     ]),
     sendRequests: effects(({ context }: Args) => {
-      const { gateway } = context;
+      const { gateway, tooLarge } = context;
       if (gateway === null) return NOTHING;
-      return context.outgoing.map((message) => send("gateway", gateway, message));
+      const sends = context.outgoing.map((message) => send("gateway", gateway, message));
+      if (tooLarge.length === 0) return sends;
+      return [{ kind: "settle", settlements: tooLarge }, { kind: "checkPayload" }, ...sends];
     }),
     sendEnd: effects(({ context: { gateway, data } }: Args) => {
       const message = endOf(data);
@@ -265,7 +262,11 @@ export const sessionMachine = setup({
       on: {
         refused: [
           { guard: "sessionIsUnknown", target: "expired" },
-          { guard: "requestIsTooLarge", target: "expired", actions: ["failTooLarge", "settle"] },
+          {
+            guard: "requestIsTooLarge",
+            target: ".awaiting",
+            actions: ["giveUpTooLarge", "settle", "numberRequests", "sendRequests"],
+          },
           { guard: "gatewayStops", target: "reattaching", actions: "noteRefusal" },
           { guard: "gatewayIsOverloaded", target: ".backingOff", actions: "noteRefusal" },
         ],

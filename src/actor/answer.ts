@@ -81,6 +81,56 @@ function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
 
+/** Counts the bytes of a message as a server does, its headers with it. */
+export function messageBytes(headers: Headers, payload: Uint8Array): number {
+  let bytes = "NATS/1.0\r\n\r\n".length + payload.length;
+  for (const [name, value] of Object.entries(headers)) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + ": \r\n".length;
+  }
+  return bytes;
+}
+
+/** The refusal of a value that is too large for the cluster, or for the server's limit now. */
+export function tooLarge(bytes: number, valueBytesMax: number, payloadBytesMax: number) {
+  return {
+    kind: "refused" as const,
+    code: "too_large",
+    message:
+      `the value has ${bytes} bytes, ${valueBytesMax} at most ` +
+      `(the server takes messages of ${payloadBytesMax} bytes)`,
+    mayHaveHappened: false,
+  };
+}
+
+/**
+ * Writes an answer under the server's limit: a history with fewer entries, and a refusal in place
+ * of what cannot pass at all.
+ */
+export function encodeAnswerUnder(
+  payloadBytesMax: number,
+  answer: DoorAnswer,
+  pack?: Pack,
+): PublicMessage {
+  const message = encodeAnswer(answer, pack);
+  const bytes = messageBytes(message.headers, message.payload);
+  if (bytes <= payloadBytesMax || answer.kind === "refused") return message;
+  if (answer.kind === "history" && answer.entries.length > 1) {
+    const entries = answer.entries.slice(0, Math.ceil(answer.entries.length / 2));
+    const last = entries[entries.length - 1]?.position ?? answer.last;
+    return encodeAnswerUnder(payloadBytesMax, { ...answer, entries, last }, pack);
+  }
+  const hint = pack === undefined && answer.kind === "history" ? " or ask in MessagePack," : "";
+  const refusal = {
+    kind: "refused" as const,
+    code: "too_large",
+    message:
+      `the answer has ${bytes} bytes, over the server's limit of ${payloadBytesMax}: raise ` +
+      `max_payload of the server or of the account,${hint} and ask again`,
+    mayHaveHappened: answer.kind === "decided" || answer.kind === "receipt",
+  };
+  return encodeAnswer(refusal, pack);
+}
+
 /** The answer to a request that found no room. */
 export const OVERLOADED: DoorAnswer = {
   kind: "refused",

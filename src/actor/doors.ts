@@ -6,7 +6,8 @@
  */
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message } from "../paxos/messages.js";
-import { encodeAnswer, OVERLOADED, type Pack } from "./answer.js";
+import { limitsUnder } from "../paxos/payload.js";
+import { encodeAnswerUnder, OVERLOADED, type Pack, tooLarge } from "./answer.js";
 import type { DoorAnswer } from "./effect.js";
 import type { Clock, Incoming, StructuredCodec, Transport } from "./ports.js";
 import type { Door } from "./role.js";
@@ -71,6 +72,18 @@ export class Doors {
     return token === undefined ? undefined : { ...message, reply: token };
   }
 
+  /** A value that no message of phase 2 could carry is refused before it begins an instance. */
+  refusesDecision(message: Message): boolean {
+    if (message.type !== "decide" || message.value === null) return false;
+    const { cluster, transport } = this.#options;
+    const { payloadBytesMax } = transport;
+    const { valueBytesMax } = limitsUnder(cluster.limits, payloadBytesMax);
+    const bytes = message.value.length;
+    if (bytes <= valueBytesMax) return false;
+    this.reply(message.reply, tooLarge(bytes, valueBytesMax, payloadBytesMax));
+    return true;
+  }
+
   /** Answers a waiting request; one that is not waiting any more is counted. */
   reply(token: string, answer: DoorAnswer): void {
     const waiting = this.#waiting.get(token);
@@ -83,7 +96,8 @@ export class Doors {
   }
 
   #enter(runner: Runner, door: Door, incoming: Incoming): void {
-    const { limits } = this.#options.cluster;
+    const { cluster, transport } = this.#options;
+    const limits = limitsUnder(cluster.limits, transport.payloadBytesMax);
     const isPacked = door.isStructured && !looksLikeJson(incoming.payload);
     const pack = isPacked ? this.#options.structured?.encode : undefined;
     const body = door.isStructured ? this.#read(incoming.payload, isPacked) : undefined;
@@ -130,8 +144,13 @@ export class Doors {
   }
 
   #say(reply: string, answer: DoorAnswer, pack: Pack | undefined): void {
-    const { headers, payload } = encodeAnswer(answer, pack);
-    this.#options.transport.publish(reply, payload, { headers });
+    const { transport, count } = this.#options;
+    const { headers, payload } = encodeAnswerUnder(transport.payloadBytesMax, answer, pack);
+    if (headers["Synod-Code"] === "too_large") {
+      count("answer_too_large");
+      transport.checkPayloadBytesMax();
+    }
+    transport.publish(reply, payload, { headers });
   }
 }
 

@@ -77,6 +77,8 @@ export type Settlement =
       readonly token: number;
       readonly code: "overloaded" | "session_expired" | "too_large" | "stopped";
       readonly mayHaveHappened: boolean;
+      /** Of `too_large`: the bytes that a value may have where it was refused. */
+      readonly bytesMax?: number | undefined;
     }
   /** Answers a `withdraw`. True: it was sent, and goes on until it is settled. */
   | { readonly kind: "withdrawn"; readonly token: number; readonly mayHaveHappened: boolean };
@@ -108,6 +110,8 @@ export type Effect =
       readonly trimmed: number;
       readonly bytesMax: number;
     }
+  /** Something was refused for the server's limit on a message: look whether it was raised. */
+  | { readonly kind: "checkPayload" }
   /** Look whether the disk has room again; comes back as event `disk.room` if it has. */
   | { readonly kind: "checkDisk" }
   | {

@@ -5,7 +5,7 @@
  * (503). After such an answer the feed pauses and probes again every `PROBE_MS`. What falls into a
  * pause nobody missed: a subscriber that comes then asks `history`.
  */
-import { feedHeaders } from "./answer.js";
+import { feedHeaders, messageBytes } from "./answer.js";
 import type { FeedEntry } from "./effect.js";
 import type { Clock, Transport } from "./ports.js";
 
@@ -18,6 +18,8 @@ export interface FeedOptions {
   readonly subject: string;
   readonly nonce: string;
   readonly count: (reason: string, by?: number) => void;
+  /** An entry of so many bytes is over the server's limit: nobody gets it by this feed. */
+  readonly tooLarge: (bytes: number) => void;
 }
 
 /** Publishes chosen values while somebody listens. */
@@ -39,7 +41,7 @@ export class Feed {
 
   /** Publishes entries in order, or skips them while nobody listens. */
   publish(entries: readonly FeedEntry[]): void {
-    const { transport, clock, subject, count } = this.#options;
+    const { transport, clock, subject, count, tooLarge } = this.#options;
     if (this.#pausedUntilMs !== null && clock.nowMs() < this.#pausedUntilMs) {
       count("feed_unheard", entries.length);
       return;
@@ -48,6 +50,11 @@ export class Feed {
     entries.forEach((entry, index) => {
       const headers = feedHeaders(entry);
       const last = index === entries.length - 1;
+      const bytes = messageBytes(headers, entry.body);
+      if (bytes > transport.payloadBytesMax) {
+        tooLarge(bytes);
+        return;
+      }
       transport.publish(subject, entry.body, last ? { headers, reply: this.#inbox } : { headers });
     });
   }

@@ -2,8 +2,7 @@
  * The host of one process: gives the roles that run here ears, mouths and alarms.
  *
  * It knows no protocol. It checks who speaks (subject, descriptor, store), hands messages to
- * inboxes,
- * carries effects out, and counts whatever it drops.
+ * inboxes, carries effects out, and counts what it drops.
  */
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message, RoleName } from "../paxos/messages.js";
@@ -15,6 +14,7 @@ import { Intake } from "./intake.js";
 import type { LamportClock } from "./lamport.js";
 import type { Observer } from "./observer.js";
 import type { Outbox } from "./outbox.js";
+import { OverLimit } from "./over-limit.js";
 import type {
   Clock,
   Codec,
@@ -65,6 +65,8 @@ export class Host {
   readonly space: Space;
   readonly nonce: string;
   readonly runners: Runner[] = [];
+  /** Messages that could not pass under the server's limit, for `why` and `status`. */
+  readonly overLimit: OverLimit;
   /** What was dropped or refused, by reason. */
   readonly dropped = new Map<string, number>();
   readonly #options: HostOptions;
@@ -83,6 +85,7 @@ export class Host {
     this.nonce = options.random.hex(8);
     const count = (reason: string, by?: number) => this.count(reason, by);
     const { space, nonce } = this;
+    this.overLimit = new OverLimit({ ...options, count });
     this.#intake = new Intake({ ...options, space, nonce, count: (reason) => this.count(reason) });
     this.#doors = new Doors({ ...options, space: this.space, count });
     this.#overheard = new Set(
@@ -120,6 +123,7 @@ export class Host {
       nonce: this.nonce,
       carryOut: (from, effect) => this.#carryOut(from, effect),
       count: (reason, by) => this.count(reason, by),
+      payloadBytesMax: () => this.#options.transport.payloadBytesMax,
       onHalt: (halted, why, cause) => {
         this.#hush(halted);
         this.#options.onHalt(halted.definition.name, halted.id, why, cause);
@@ -221,7 +225,7 @@ export class Host {
     const { sender, message } = envelope;
     const carried =
       incoming.reply === undefined ? message : this.#doors.withToken(message, incoming);
-    if (carried === undefined) return;
+    if (carried === undefined || this.#doors.refusesDecision(carried)) return;
     const bytes = incoming.payload.length;
     for (const runner of listeners) {
       const isIn = runner.deliver({ from: sender, message: carried, bytes });
@@ -258,7 +262,9 @@ export class Host {
     const { transport, clock } = this.#options;
     const subject = doorSubject(this.space, `chosen.${runner.id}`);
     const count = (reason: string, by?: number) => this.count(reason, by);
-    this.#feeds.set(runner, new Feed({ transport, clock, subject, nonce: this.nonce, count }));
+    const tooLarge = (bytes: number) => this.overLimit.note(runner, "the feed", bytes);
+    const said = { subject, nonce: this.nonce };
+    this.#feeds.set(runner, new Feed({ transport, clock, ...said, count, tooLarge }));
   }
 
   /** Ends what a halted role listens to, so that a ping or request for it finds nobody. */
@@ -295,6 +301,9 @@ export class Host {
         break;
       case "readVotes":
         this.#readVotes(from, effect);
+        break;
+      case "checkPayload":
+        this.#options.transport.checkPayloadBytesMax();
         break;
       case "checkDisk":
         if (from.store?.hasRoom() === true) from.answers()({ type: "disk.room" });
@@ -340,19 +349,12 @@ export class Host {
   }
 
   #publish(from: Runner, role: RoleName, toId: string, message: Message): void {
+    const { transport, codec } = this.#options;
     const subject = subjectOf(this.space, role, message.type, toId, from.id);
-    const payload = this.#options.codec.encode(from.sender, this.#intake.nextClock(), message);
-    if (payload.length > this.#options.transport.payloadBytesMax) {
-      this.count("over_server_limit");
-      const fields = { subject, bytes: payload.length };
-      this.#options.logger.error(
-        fields,
-        `a message of ${payload.length} bytes is over the server's limit of ` +
-          `${this.#options.transport.payloadBytesMax}: raise max_payload of the server`,
-      );
-      return;
+    const encode = (one: Message) => codec.encode(from.sender, this.#intake.nextClock(), one);
+    for (const payload of this.overLimit.payloadsOf(from, message, encode)) {
+      transport.publish(subject, payload);
     }
-    this.#options.transport.publish(subject, payload);
   }
 
   #ping(from: Runner, proposer: string, timeoutMs: number): void {

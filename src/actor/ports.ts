@@ -70,8 +70,16 @@ export type TransportStatus =
  * publishing while disconnected loses silently.
  */
 export interface Transport {
-  /** Largest payload the server takes, in bytes. */
+  /**
+   * Largest message the server takes, headers counted in, in bytes: what it said last. It may
+   * change at any moment, so read it when something is sent.
+   */
   readonly payloadBytesMax: number;
+  /**
+   * Says that something did not pass under `payloadBytesMax`: the transport finds out, now and
+   * then, whether the server takes more by now. No server announces that.
+   */
+  checkPayloadBytesMax(): void;
   readonly connected: boolean;
   /** The server, and by what it was chosen: for people, without credentials. */
   readonly place: string;

@@ -74,6 +74,15 @@ export type HostEvent =
 /** Distributes {@link Inbound} over a union of messages. */
 export type InboundOf<M extends Message> = M extends Message ? Inbound<M> : never;
 
+/**
+ * Reads the largest message that the server takes at the moment of a step, in bytes. The kernel
+ * adds it to every event; a start and a test that say none have no limit.
+ */
+export function payloadBytesMaxOf(event: { readonly type: string }): number {
+  const { payloadBytesMax } = event as { readonly payloadBytesMax?: number };
+  return payloadBytesMax ?? Number.POSITIVE_INFINITY;
+}
+
 /** An event of any role's machine. */
 export type RoleEvent =
   | InboundOf<Message>

@@ -33,6 +33,8 @@ export interface RunnerOptions {
   /** Carries out what is not the runner's own business: messages, feeds, replies, pings. */
   readonly carryOut: (runner: Runner, effect: Effect) => void;
   readonly count: (reason: string, by?: number) => void;
+  /** The largest message that the server takes at the moment; every step is told it. */
+  readonly payloadBytesMax: () => number;
   /** Called once when the role stops for good. */
   readonly onHalt: (runner: Runner, why: string, cause: "halt" | "threw") => void;
 }
@@ -274,7 +276,9 @@ export class Runner {
     if (this.#halted !== null) return;
     try {
       const { machine } = this.definition;
-      const step = this.#options.stepper.step(machine, instance.snapshot, event);
+      const payloadBytesMax = this.#options.payloadBytesMax();
+      const stamped = { ...event, payloadBytesMax };
+      const step = this.#options.stepper.step(machine, instance.snapshot, stamped);
       instance.snapshot = step.snapshot;
       if (!step.heard) this.#options.count("unheard");
       this.#options.observer?.stepped(this, instance.key, event, step);

@@ -11,7 +11,7 @@ import { gatherAnswers, mergeStatus, mergeWaits, type RoleWaits, type Status } f
 import { checkKey, decide } from "./decide.js";
 import { aborted, type Call, closed, onAbort, timeoutOf } from "./ending.js";
 import type { RawEntry } from "./entries.js";
-import { InvalidError, NotPermittedError, UnavailableError } from "./errors.js";
+import { InvalidError, NotPermittedError, TooLargeError, UnavailableError } from "./errors.js";
 import type { History } from "./history.js";
 import { provePosition, type RawProof } from "./prove.js";
 import { Recorder, showBody } from "./recorder.js";
@@ -24,6 +24,7 @@ import {
   type TypedBody,
   type Value,
   type ValueCodec,
+  valueBound,
 } from "./values.js";
 
 /** What a client is built from. */
@@ -43,8 +44,6 @@ export interface ClientPorts {
 
 /** How long `close` waits for what the session still has to say. */
 const CLOSE_MS = 500;
-/** Bytes of a message that are not its value, at most. */
-const ENVELOPE_BYTES = 4096;
 
 /** A client of one cluster. */
 export class Client implements Synod {
@@ -95,7 +94,10 @@ export class Client implements Synod {
 
   async propose(value: unknown, options: ProposeOptions = {}): Promise<Receipt> {
     const { values } = this.#ports;
-    return this.#propose(encodeValue(value, this.#valueBytesMax, values), options);
+    return this.#propose(
+      this.#fitting((most, because) => encodeValue(value, most, values, because)),
+      options,
+    );
   }
 
   /** Proposes bytes of a type as they are; they must not change until it is settled. */
@@ -104,7 +106,7 @@ export class Client implements Synod {
     type: BodyType,
     options: ProposeOptions = {},
   ): Promise<Receipt> {
-    checkSize(body.length, this.#valueBytesMax);
+    this.#fitting((most, because) => checkSize(body.length, most, because));
     return this.#propose({ type, body }, options);
   }
 
@@ -161,7 +163,8 @@ export class Client implements Synod {
     const { cluster, values } = this.#ports;
     if (this.#closing !== null) throw closed();
     checkKey(key, cluster.limits.keyBytesMax);
-    const wish = value === undefined ? null : encodeValue(value, this.#valueBytesMax, values);
+    const encode = (most: number, because: string) => encodeValue(value, most, values, because);
+    const wish = value === undefined ? null : this.#fitting(encode);
     const held = await this.#recorder.record(
       "decide",
       () => (wish === null ? { op: "get", key } : { op: "decide", key, value: showBody(wish) }),
@@ -200,6 +203,10 @@ export class Client implements Synod {
       {
         isQuestion: wish === null,
         encode: () => codec.encode(this.#sender, ++this.#lc, message),
+        checkSize: () => {
+          if (wish === null) return;
+          this.#fitting((most, because) => checkSize(wish.body.length, most, because));
+        },
       },
       call,
     );
@@ -272,9 +279,16 @@ export class Client implements Synod {
     await this.#ports.transport.drain();
   }
 
-  get #valueBytesMax(): number {
+  /** Does what takes a value under the limit of the moment; a refusal has the server asked. */
+  #fitting<T>(encode: (bytesMax: number, because: string) => T): T {
     const { cluster, transport } = this.#ports;
-    return Math.min(cluster.limits.valueBytesMax, transport.payloadBytesMax - ENVELOPE_BYTES);
+    try {
+      const { bytesMax, because } = valueBound(cluster.limits, transport.payloadBytesMax);
+      return encode(bytesMax, because);
+    } catch (error) {
+      if (error instanceof TooLargeError) transport.checkPayloadBytesMax();
+      throw error;
+    }
   }
 
   get #sender(): Sender {

@@ -13,7 +13,7 @@ export type RoleReport = {
   readonly incarnation: number | null;
   /** The chart's state; "halted" for a role that stopped for good. */
   readonly state: string;
-  /** Why it has halted. */
+  /** Why it has halted, or which of its messages is over the server's limit. */
   readonly why: string | null;
   /** Synced transactions of its store in this life. */
   readonly syncs: number;

@@ -14,6 +14,7 @@ import {
   NoQuorumError,
   OutcomeUnknownError,
   type SynodError,
+  TooLargeError,
   UnavailableError,
 } from "./errors.js";
 import { isWellFormed } from "./msgpack.js";
@@ -37,6 +38,8 @@ export interface DecidePorts {
 export interface Wish {
   readonly isQuestion: boolean;
   readonly encode: () => Uint8Array;
+  /** Asked before each attempt: the server's limit may have changed. @throws TooLargeError */
+  readonly checkSize: () => void;
 }
 
 /** How long one attempt may take before another proposer is asked. */
@@ -96,6 +99,7 @@ class Decision {
     for (;;) {
       if (this.isOver) return null;
       const { asker, subject } = this.#ports;
+      this.#checkSize();
       this.#copies++;
       const reply = await asker.ask(subject, this.#wish.encode(), ATTEMPT_MS);
       if (reply.kind === "no_responders" || reply.kind === "unsent") this.#copies--;
@@ -105,6 +109,16 @@ class Decision {
         const value = await this.#read(reply);
         if (value !== undefined) return value;
       }
+    }
+  }
+
+  /** @throws TooLargeError that says whether an earlier copy may have been decided */
+  #checkSize(): void {
+    try {
+      this.#wish.checkSize();
+    } catch (error) {
+      if (!(error instanceof TooLargeError) || this.#copies === 0) throw error;
+      throw new TooLargeError(error.message, { mayHaveHappened: true, cause: error });
     }
   }
 

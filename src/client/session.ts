@@ -20,6 +20,7 @@ import {
   OverloadedError,
   SessionExpiredError,
   type SynodError,
+  type SynodErrorDetails,
   TooLargeError,
   UnavailableError,
 } from "./errors.js";
@@ -133,7 +134,11 @@ export class Session {
       } else if (this.#mayGoOn(settlement, waiting)) {
         this.#untold.push(waiting.submission);
         this.#schedule();
-      } else this.#fail(waiting, errorOf(settlement));
+      } else {
+        const { payloadBytesMax } = this.#ports.transport;
+        const { length } = waiting.submission.body;
+        this.#fail(waiting, errorOf(settlement, length, payloadBytesMax));
+      }
     }
   }
 
@@ -254,7 +259,28 @@ export class Session {
   }
 }
 
-function errorOf(settlement: Settlement & { readonly kind: "failed" }): SynodError {
+/** Names the limit that a value was over; `bytesMax` is unknown of an old gateway. */
+function tooLarge(
+  bytes: number,
+  bytesMax: number | undefined,
+  payloadBytesMax: number,
+  details: SynodErrorDetails,
+): TooLargeError {
+  const most = bytesMax === undefined ? "fewer" : bytesMax;
+  const because = `(the server takes messages of ${payloadBytesMax} bytes)`;
+  const sent =
+    details.mayHaveHappened === true ? "; a copy that was sent before may be chosen" : "";
+  return new TooLargeError(
+    `the value has ${bytes} bytes, ${most} at most ${because}${sent}`,
+    details,
+  );
+}
+
+function errorOf(
+  settlement: Settlement & { readonly kind: "failed" },
+  bytes: number,
+  payloadBytesMax: number,
+): SynodError {
   const { code, mayHaveHappened } = settlement;
   const details = { mayHaveHappened };
   switch (code) {
@@ -264,7 +290,7 @@ function errorOf(settlement: Settlement & { readonly kind: "failed" }): SynodErr
         retryAfterMs: RETRY_AFTER_MS,
       });
     case "too_large":
-      return new TooLargeError("the gateway refused the value as too large", details);
+      return tooLarge(bytes, settlement.bytesMax, payloadBytesMax, details);
     case "stopped":
       return closed(details);
     case "session_expired": {

@@ -1,5 +1,7 @@
 /** Values of an application, and the typed bytes that the log holds. */
 import type { BodyType } from "../paxos/command.js";
+import type { Limits } from "../paxos/limits.js";
+import { limitsUnder } from "../paxos/payload.js";
 import { InvalidError, TooLargeError } from "./errors.js";
 import { decodeMsgpack, encodeMsgpack, isBytes, isWellFormed, UnwritableValue } from "./msgpack.js";
 
@@ -37,24 +39,41 @@ const fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /**
  * Writes a value: bytes and strings as they are, the rest by the codec.
  *
+ * @param because says which limit `bytesMax` is, if it is not the cluster's own
  * @throws InvalidError or TooLargeError
  */
-export function encodeValue(value: unknown, bytesMax: number, codec: ValueCodec): TypedBody {
-  const typed = write(value, bytesMax, codec);
-  checkSize(typed.body.length, bytesMax);
+export function encodeValue(
+  value: unknown,
+  bytesMax: number,
+  codec: ValueCodec,
+  because = "",
+): TypedBody {
+  const typed = write(value, bytesMax, codec, because);
+  checkSize(typed.body.length, bytesMax, because);
   return typed;
 }
 
-/** Refuses a value over the limit. @throws TooLargeError */
-export function checkSize(bytes: number, bytesMax: number): void {
-  if (bytes <= bytesMax) return;
-  throw new TooLargeError(`the value has ${bytes} bytes, ${bytesMax} at most`);
+/** What bounds a value under the server's limit on a message, and why if it is the server's. */
+export function valueBound(
+  limits: Limits,
+  payloadBytesMax: number,
+): { readonly bytesMax: number; readonly because: string } {
+  const { valueBytesMax: bytesMax } = limitsUnder(limits, payloadBytesMax);
+  const isServers = bytesMax < limits.valueBytesMax;
+  const because = isServers ? ` (the server takes messages of ${payloadBytesMax} bytes)` : "";
+  return { bytesMax, because };
 }
 
-function write(value: unknown, bytesMax: number, codec: ValueCodec): TypedBody {
+/** Refuses a value over the limit. @throws TooLargeError */
+export function checkSize(bytes: number, bytesMax: number, because = ""): void {
+  if (bytes <= bytesMax) return;
+  throw new TooLargeError(`the value has ${bytes} bytes, ${bytesMax} at most${because}`);
+}
+
+function write(value: unknown, bytesMax: number, codec: ValueCodec, because: string): TypedBody {
   // A copy: who changes the bytes while they wait must not change what is chosen.
   if (isBytes(value)) {
-    checkSize(value.length, bytesMax);
+    checkSize(value.length, bytesMax, because);
     return { type: "bytes", body: new Uint8Array(value) };
   }
   if (typeof value === "string") {
@@ -68,7 +87,7 @@ function write(value: unknown, bytesMax: number, codec: ValueCodec): TypedBody {
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     if (cause instanceof UnwritableValue && cause.reason === "too_large") {
-      throw new TooLargeError(message, { cause });
+      throw new TooLargeError(`${message}${because}`, { cause });
     }
     throw new InvalidError(message, { cause });
   }

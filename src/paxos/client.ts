@@ -42,8 +42,6 @@ export interface Completed {
 
 /** Bounds of one session, which are the client's own affair. */
 export const CLIENT_BOUNDS = {
-  /** Values of one message; one value may be larger than that alone. */
-  messageBytesMax: 480 * 1024,
   /** Requests of one message. */
   messageRequestsMax: 4096,
   /** From the lowest unanswered number to the highest sent one. */
@@ -74,6 +72,8 @@ export class ClientState {
   nextNumber = 1;
   /** Every open request below was sent since the last {@link rewind}. */
   sentBelow = 1;
+  /** Numbers that were given up, and of which nothing that was sent says so yet. */
+  givenUp = new Set<number>();
 
   constructor(session: string) {
     this.session = session;
@@ -89,6 +89,7 @@ export class ClientState {
     copy.openBytes = this.openBytes;
     copy.nextNumber = this.nextNumber;
     copy.sentBelow = this.sentBelow;
+    copy.givenUp = new Set(this.givenUp);
     return copy;
   }
 
@@ -150,14 +151,55 @@ export function noteRefusal(state: ClientState, from: number): void {
 }
 
 /**
+ * Gives up a request that cannot pass. Its number is spent: the next request says that nobody waits
+ * for it (`answeredBelow`), and then the log goes on without it.
+ *
+ * @returns what was given up, null if it is not open
+ */
+export function giveUpOne(state: ClientState, number: number): GivenUp | null {
+  const request = state.open.get(number);
+  if (request === undefined) return null;
+  state.open.delete(number);
+  state.openBytes -= request.body.length;
+  state.givenUp.add(number);
+  rewind(state, number);
+  return { token: request.token, mayHaveHappened: request.copies > 0 };
+}
+
+/** Drops the numbers below. @returns whether there were any */
+export function passGaps(gaps: Set<number>, below: number): boolean {
+  const passed = [...gaps].filter((number) => number < below);
+  for (const number of passed) gaps.delete(number);
+  return passed.length > 0;
+}
+
+/** A submission that was given up, and whether it may be in the log. */
+export interface GivenUp {
+  readonly token: number;
+  readonly mayHaveHappened: boolean;
+}
+
+/** What goes out, and what cannot. */
+export interface Taken {
+  readonly messages: readonly ClientRequests[];
+  /** Over `valueBytesMax`: no server takes them now. */
+  readonly tooLarge: readonly GivenUp[];
+}
+
+/**
  * Takes what may be sent now: open requests not sent since the last rewind, then new ones as far as
  * the window allows. Messages are in order, and the numbers of one are without gaps.
  *
  * Holds: numbers sent span less than the results that the table keeps of one session; a repeat of a
  * request whose result was evicted would never be answered.
+ *
+ * @param limits those of this moment: a value that passed when it was submitted may pass no more
  */
-export function takeRequests(state: ClientState, limits: Limits): ClientRequests[] {
-  const batches = new Batches(state, answeredBelow(state));
+export function takeRequests(state: ClientState, limits: Limits): Taken {
+  const tooLarge = giveUpTooLarge(state, limits);
+  // All that follows a given-up number is sent now, and says so.
+  passGaps(state.givenUp, answeredBelow(state));
+  const batches = new Batches(state, answeredBelow(state), limits);
   if (state.sentBelow < state.nextNumber) {
     for (const request of state.open.values()) {
       if (request.number >= state.sentBelow) batches.add(request);
@@ -176,7 +218,23 @@ export function takeRequests(state: ClientState, limits: Limits): ClientRequests
     batches.add(request);
   }
   state.sentBelow = state.nextNumber;
-  return batches.messages;
+  return { messages: batches.messages, tooLarge };
+}
+
+/** Gives up what would be sent now and is over the limit. */
+function giveUpTooLarge(state: ClientState, { valueBytesMax }: Limits): GivenUp[] {
+  const tooLarge: GivenUp[] = [];
+  for (const { number, body } of [...state.open.values()]) {
+    if (number < state.sentBelow || body.length <= valueBytesMax) continue;
+    const givenUp = giveUpOne(state, number);
+    if (givenUp !== null) tooLarge.push(givenUp);
+  }
+  for (const { token, body } of [...state.waiting.values()]) {
+    if (body.length <= valueBytesMax) continue;
+    withdraw(state, token);
+    tooLarge.push({ token, mayHaveHappened: false });
+  }
+  return tooLarge;
 }
 
 /** Fills messages with requests. */
@@ -184,23 +242,25 @@ class Batches {
   readonly messages: ClientRequests[] = [];
   readonly answeredBelow: number;
   readonly #state: ClientState;
+  readonly #bytesMax: number;
   #requests: ClientRequests["requests"][number][] = [];
   #bytes = 0;
 
-  constructor(state: ClientState, answeredBelow: number) {
+  constructor(state: ClientState, answeredBelow: number, limits: Limits) {
     this.#state = state;
+    this.#bytesMax = limits.partBytesMax;
     this.answeredBelow = answeredBelow;
   }
 
   add(request: OpenRequest): void {
     request.copies++;
-    const { messageBytesMax, messageRequestsMax } = CLIENT_BOUNDS;
+    const { messageRequestsMax } = CLIENT_BOUNDS;
     const size = request.body.length + request.id.length + OVERHEAD_BYTES;
     const last = this.#requests[this.#requests.length - 1];
     const fits =
       last !== undefined &&
       last.number + 1 === request.number &&
-      this.#bytes + size <= messageBytesMax &&
+      this.#bytes + size <= this.#bytesMax &&
       this.#requests.length < messageRequestsMax;
     if (!fits) this.#begin();
     const { number, log, id, valueType, body } = request;
@@ -238,6 +298,9 @@ export function complete(state: ClientState, message: Results): Completed[] {
     state.openBytes -= request.body.length;
     completed.push({ token: request.token, position, slot, ballot, by });
   }
+  const next = answeredBelow(state);
+  // What was sent behind a given-up number waits for it until a request says that nobody does.
+  if (passGaps(state.givenUp, next)) rewind(state, next);
   return completed;
 }
 

@@ -5,22 +5,40 @@
  * while it works on it, every copy would be chosen, and it would be slower still.
  */
 import type { ClientSession, GatewayState, Pending } from "./gateway.js";
+import { giveUpTooLarge, type TooLarge, takeBack } from "./gateway-gaps.js";
 import type { Limits } from "./limits.js";
 import type { Propose } from "./messages.js";
+import { commandFits } from "./payload.js";
 
 /** Copies of a session's commands that may be on their way, in times its commands. */
 const COPIES_MAX = 2;
 /** Most times the usual wait before what has no outcome is sent again. */
 const PATIENCE_MAX = 8;
 
-/** Takes what may go to the leader now, in order, within its credit. */
-export function takeProposals(state: GatewayState, limits: Limits, nowMs: number): Propose[] {
+/** What goes to the leader, and what cannot. */
+export interface Proposals {
+  readonly messages: readonly Propose[];
+  /** No message that the server takes now can carry them. */
+  readonly tooLarge: readonly TooLarge[];
+}
+
+/**
+ * Takes what may go to the leader now, in order, within its credit.
+ *
+ * @param limits those of this moment, of this server and of the leader's
+ */
+export function takeProposals(state: GatewayState, limits: Limits, nowMs: number): Proposals {
+  const over: Pending[] = [];
   const messages: { type: "propose"; commands: Uint8Array[] }[] = [];
   const kept: Pending[] = [];
   let bytes = 0;
   let full = false;
   for (const pending of state.toSend) {
     if (pending.sentMs !== null) continue; // sent meanwhile, or settled
+    if (!commandFits(pending.blob, limits)) {
+      over.push(pending);
+      continue;
+    }
     pending.dueMs ??= nowMs;
     const size = pending.blob.length;
     full ||= state.underWayBytes > 0 && state.underWayBytes + size > state.creditBytes;
@@ -29,6 +47,7 @@ export function takeProposals(state: GatewayState, limits: Limits, nowMs: number
       continue;
     }
     pending.sentMs = nowMs;
+    pending.wasSent = true;
     const session = state.sessions.get(pending.session);
     if (session !== undefined) session.copies++;
     state.underWayBytes += size;
@@ -46,7 +65,7 @@ export function takeProposals(state: GatewayState, limits: Limits, nowMs: number
     }
   }
   state.toSend = kept;
-  return messages;
+  return { messages, tooLarge: over.flatMap((pending) => giveUpTooLarge(state, pending) ?? []) };
 }
 
 /** A request that overtook its session's opening would be told that the session is unknown. */
@@ -97,20 +116,6 @@ function sessionIsOverdue(
   const [oldest] = pending.values();
   if (oldest === undefined || oldest.sentMs === null) return false;
   return nowMs - Math.max(oldest.sentMs, heardMs) >= ms * patience;
-}
-
-/** Puts the sent commands of a session back to be sent, from a number on. */
-function takeBack(state: GatewayState, session: ClientSession, from: number): void {
-  const numbers = [...session.pending.keys()].filter((number) => number >= from);
-  const again: Pending[] = [];
-  for (const number of numbers.sort((a, b) => a - b)) {
-    const pending = session.pending.get(number) as Pending;
-    if (pending.sentMs === null) continue; // stands in `toSend` already
-    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
-    pending.sentMs = null;
-    again.push(pending);
-  }
-  state.toSend = [...again, ...state.toSend]; // before what the session asked later
 }
 
 /** Answers an `early` outcome: everything from the number awaited is sent again. */

@@ -7,6 +7,7 @@
  */
 import { decodeCommand, encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
+import { closeGap, forget, leaveOut, noteAnswered, reencode } from "./gateway-gaps.js";
 import { resendFrom } from "./gateway-sending.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests, EndSession, Outcome } from "./messages.js";
@@ -27,6 +28,8 @@ export interface Pending {
   /** The idempotency id of a door's request; "" for none, and for a session's request. */
   readonly id: string;
   sentMs: number | null;
+  /** A copy was sent to a leader at some time. */
+  wasSent: boolean;
   /** When it could first have been sent, for `why`. */
   dueMs: number | null;
 }
@@ -49,6 +52,10 @@ export interface ClientSession {
   heardMs: number;
   /** How many times the usual wait before all is sent again; grows while nothing comes. */
   patience: number;
+  /** Its client waits for no result of a lower number, as it said last. */
+  answeredBelow: number;
+  /** Numbers that were given up, and of which what is held behind them does not say so yet. */
+  readonly gaps: Set<number>;
 }
 
 /** What a gateway holds. One owner; changed only by the functions below. */
@@ -94,6 +101,8 @@ function serve(state: GatewayState, client: string | null, id: string): ClientSe
     copies: known?.copies ?? 0,
     heardMs: known?.heardMs ?? 0,
     patience: known?.patience ?? 1,
+    answeredBelow: known?.answeredBelow ?? 1,
+    gaps: known?.gaps ?? new Set<number>(),
   };
   state.sessions.set(id, session);
   return session;
@@ -102,9 +111,9 @@ function serve(state: GatewayState, client: string | null, id: string): ClientSe
 function add(
   state: GatewayState,
   session: ClientSession,
-  command: Omit<Pending, "sentMs" | "dueMs">,
+  command: Omit<Pending, "sentMs" | "wasSent" | "dueMs">,
 ): Pending {
-  const pending: Pending = { ...command, sentMs: null, dueMs: null };
+  const pending: Pending = { ...command, sentMs: null, wasSent: false, dueMs: null };
   session.pending.set(pending.number, pending);
   session.highest = Math.max(session.highest, pending.number);
   state.heldBytes += pending.blob.length;
@@ -167,8 +176,9 @@ export function forgetIdle(state: GatewayState, limits: Limits): void {
  *
  * Holds: between what its client has the results of and what is held, no number is missing. Why:
  * what comes behind a gap is early, and if its client dies before it fills the gap, early for ever.
+ * A number that was refused as too large is no gap: the client gives it up.
  *
- * @returns the first number that was refused for lack of room, or null
+ * @returns the first number that was refused for lack of room, or null; and the too large ones
  */
 export function holdRequests(
   state: GatewayState,
@@ -176,17 +186,24 @@ export function holdRequests(
   message: ClientRequests,
   gateway: string,
   limits: Limits,
-): number | null {
+): { readonly overloaded: number | null; readonly tooLarge: readonly number[] } {
   if (!state.sessions.has(message.session)) attachSession(state, client, message.session);
   const session = state.sessions.get(message.session) as ClientSession;
+  noteAnswered(state, session, message.answeredBelow);
   const isLate = message.requests.some(({ number }) => number < session.highest);
-  let refused: number | null = null;
+  let overloaded: number | null = null;
+  const tooLarge: number[] = [];
   for (const request of message.requests) {
     if (session.pending.has(request.number)) continue;
     const isBehindGap = request.number > Math.max(message.answeredBelow, session.highest + 1);
     if (isBehindGap) break; // its client asks for all of it again after a while
+    if (request.body.length > limits.valueBytesMax) {
+      tooLarge.push(request.number);
+      leaveOut(session, request.number);
+      continue;
+    }
     if (state.heldBytes + request.body.length > limits.holdBytesMax) {
-      refused = request.number;
+      overloaded = request.number;
       break;
     }
     const { number, log, id, valueType: type, body } = request;
@@ -206,7 +223,8 @@ export function holdRequests(
     add(state, session, { session: message.session, number, blob, tokens: [], id: "" });
   }
   if (isLate) putInOrder(session);
-  return refused;
+  closeGap(state, session);
+  return { overloaded, tooLarge };
 }
 
 /**
@@ -282,25 +300,13 @@ export function holdProposal(
   return true;
 }
 
-function forget(state: GatewayState, session: ClientSession, pending: Pending): void {
-  session.pending.delete(pending.number);
-  if (state.byId.get(pending.id) === pending) state.byId.delete(pending.id);
-  state.heldBytes -= pending.blob.length;
-  if (pending.sentMs !== null) {
-    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
-  }
-  pending.sentMs ??= 0; // if it still stands in `toSend`, it is passed over
-}
-
 /** Puts the slot of the opening into what was held for the gateway's own session meanwhile. */
 function noteOpened(state: GatewayState, session: ClientSession, openedIn: number | null): void {
   session.openedIn = openedIn;
   for (const pending of session.pending.values()) {
     const command = decodeCommand(pending.blob);
     if (command.kind !== "request") continue;
-    state.heldBytes -= pending.blob.length;
-    pending.blob = encodeCommand({ ...command, openedIn });
-    state.heldBytes += pending.blob.length;
+    reencode(state, pending, { ...command, openedIn });
   }
 }
 
@@ -343,6 +349,7 @@ export function settle(
     forget(state, session, pending);
     session.heardMs = nowMs;
     session.patience = 1;
+    closeGap(state, session);
     // The client has its result from another gateway: nobody here waits for it.
     if (outcome.kind === "answered") continue;
     if (outcome.kind === "opened") {

@@ -254,6 +254,11 @@ export interface Beacon {
   readonly chosenWatermark: number;
   /** Bytes of commands a gateway may have on the way to this leader. */
   readonly creditBytes: number;
+  /**
+   * The largest message that the leader's server takes; null: it did not say (wire version 2). A
+   * gateway refuses what the leader could not pass on.
+   */
+  readonly payloadBytesMax: number | null;
 }
 
 /**
@@ -463,13 +468,20 @@ export interface Results {
   }[];
 }
 
-/** Requests from `fromNumber` on were not passed on. gateway → session. */
+/**
+ * Requests from `fromNumber` on were not passed on; with `too_large` that one alone.
+ * gateway → session.
+ */
 export interface Refused {
   readonly type: "refused";
   readonly session: string;
   readonly fromNumber: number;
   readonly code: "overloaded" | "session_expired" | "too_large" | "stopped";
   readonly retryAfterMs: number;
+  /** Of `too_large`: bytes that a value may have here at the moment; null otherwise. */
+  readonly bytesMax: number | null;
+  /** Of `too_large`: an earlier copy went to a leader, and may be chosen yet. */
+  readonly mayHaveHappened: boolean;
 }
 
 // --- stores under suspicion ------------------------------------------------------------------

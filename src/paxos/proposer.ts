@@ -19,6 +19,7 @@ import type {
   Promise1b,
   SlotVote,
 } from "./messages.js";
+import { commandFits } from "./payload.js";
 import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
 import { encodeBatch, NOOP } from "./value.js";
 
@@ -227,26 +228,39 @@ export function windowIsFull(state: ProposerState, limits: Limits): boolean {
  *
  * Holds: nextSlot ≤ chosenWatermark + windowMax. Limits: a batch ≤ `batchCommandsMax` commands and
  * ≤ `batchBytesMax` bytes, or a single command.
+ *
+ * @param limits those of this moment: a batch cannot come apart once it is proposed
+ * @returns how many commands were dropped because no `accept` could carry them; the gateways that
+ *   hold them hear the leader's limit from its beacon, and refuse them
  */
-export function fillWindow(state: ProposerState, limits: Limits, nowMs: number): void {
+export function fillWindow(state: ProposerState, limits: Limits, nowMs: number): number {
   let taken = 0;
+  let tooLarge = 0;
   while (taken < state.queue.length && !windowIsFull(state, limits)) {
     if (openCount(state) >= limits.pipelineSlotsMax) break;
     const batch: Uint8Array[] = [];
     let bytes = 5;
     while (taken < state.queue.length && batch.length < limits.batchCommandsMax) {
       const command = state.queue[taken] as Uint8Array;
+      if (!commandFits(command, limits)) {
+        state.queueBytes -= command.length;
+        taken++;
+        tooLarge++;
+        continue;
+      }
       if (batch.length > 0 && bytes + command.length + 4 > limits.batchBytesMax) break;
       batch.push(command);
       bytes += command.length + 4;
       state.queueBytes -= command.length;
       taken++;
     }
+    if (batch.length === 0) continue; // all that was left was too large
     openSlot(state, state.nextSlot, encodeBatch(batch), nowMs);
     state.nextSlot++;
   }
   if (taken > 0) state.queue = state.queue.slice(taken);
   if (state.queue.length === 0) state.searchAt = 0;
+  return tooLarge;
 }
 
 function openCount(state: ProposerState): number {

@@ -7,6 +7,10 @@
  * A function of the log alone: every learner and replica that applies the same commands in the same
  * order has the same table, and evicts the same entries. No clock is read.
  *
+ * A request that says that its client waits for nothing below it (`answeredBelow`) passes over what
+ * never came: a client gives up a value that became too large for its server, and goes on. Whoever
+ * skips nothing never says so before the log has it. What was given up and comes late is a repeat.
+ *
  * Paper: none; PMS §3 leaves repeats to the state machine. The idea of a client table is that of
  * Viewstamped Replication Revisited §4.1, with pipelining added: number = last + 1 takes effect, a
  * lower one is a repeat, a higher one is early and has no effect.
@@ -116,6 +120,10 @@ export class SessionTable {
     for (const number of session.results.keys()) {
       if (number >= request.answeredBelow) break;
       session.results.delete(number);
+    }
+    // Told by the slot that opened it, it cannot be a late request of an evicted session.
+    if (request.openedIn !== null) {
+      session.last = Math.max(session.last, request.answeredBelow - 1);
     }
     if (request.number <= session.last) {
       return { kind: "repeat", result: session.results.get(request.number) ?? null };

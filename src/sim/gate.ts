@@ -101,6 +101,10 @@ export class GatedTransport implements Transport {
     return this.link.place;
   }
 
+  checkPayloadBytesMax(): void {
+    if (!this.#gate.isDead) this.link.checkPayloadBytesMax();
+  }
+
   get connected(): boolean {
     return this.link.connected;
   }

@@ -2,6 +2,7 @@
  * The control subjects of a cluster: every process answers `status`, `why` and `prove` for itself
  * and `cluster` for all, and whoever asks gathers the answers.
  */
+import { messageBytes } from "../actor/answer.js";
 import type { Headers, Transport } from "../actor/ports.js";
 import { doorSubject, type Space } from "../actor/subject.js";
 
@@ -11,7 +12,8 @@ export type ControlQuestion = "status" | "why" | "cluster" | "prove";
 const headers: Headers = { "Synod-Reply": "1", "Content-Type": "application/json" };
 
 /**
- * Answers one question with JSON for as long as the transport lives. @returns ends it
+ * Answers one question with JSON for as long as the transport lives: in several messages, each with
+ * some of the roles, where one would be over the server's limit. @returns ends it
  *
  * @param answer takes the body of the question
  */
@@ -19,13 +21,45 @@ export function answerControl(
   transport: Transport,
   space: Space,
   question: ControlQuestion,
-  answer: (body: Uint8Array) => unknown,
+  answer: (body: Uint8Array) => object,
 ): () => void {
   return transport.subscribe(doorSubject(space, `ctl.${question}`), ({ reply, payload: body }) => {
     if (reply === undefined) return;
-    const payload = new TextEncoder().encode(JSON.stringify(answer(body)));
-    transport.publish(reply, payload, { headers });
+    for (const payload of encodeParts(answer(body), transport.payloadBytesMax)) {
+      transport.publish(reply, payload, { headers });
+    }
   });
+}
+
+/**
+ * Writes an answer, in as many parts as the server's limit asks for.
+ *
+ * What belongs to the process and not to a role (`dropped`) is in the first part alone, so that who
+ * adds up all answers counts it once. Of a role that is over the limit by itself only the name and
+ * that fact are left.
+ */
+function encodeParts(answer: object, payloadBytesMax: number): readonly Uint8Array[] {
+  const payload = new TextEncoder().encode(JSON.stringify(answer));
+  if (messageBytes(headers, payload) <= payloadBytesMax) return [payload];
+  const { roles } = answer as { readonly roles?: readonly NamedRole[] };
+  const [only] = roles ?? [];
+  if (roles === undefined || only === undefined) return [payload];
+  if (roles.length === 1) {
+    const { role, id } = only;
+    if ("overLimitBytes" in only) return [];
+    const shortened = { role, id, overLimitBytes: payload.length };
+    return encodeParts({ ...answer, roles: [shortened] }, payloadBytesMax);
+  }
+  const middle = Math.ceil(roles.length / 2);
+  return [
+    ...encodeParts({ ...answer, roles: roles.slice(0, middle) }, payloadBytesMax),
+    ...encodeParts({ ...answer, roles: roles.slice(middle), dropped: {} }, payloadBytesMax),
+  ];
+}
+
+interface NamedRole {
+  readonly role: string;
+  readonly id: string;
 }
 
 /** Says whether any process of a cluster of that name answers on this server. */

@@ -16,7 +16,7 @@ export interface RoleReport {
   readonly data: string | null;
   readonly incarnation: number | null;
   readonly state: string;
-  /** Why it has halted. */
+  /** Why it has halted, or which of its messages is over the server's limit. */
   readonly why: string | null;
   readonly promised: string | null;
   readonly ballot: string | null;
@@ -42,6 +42,8 @@ export interface ProcessStatus {
   readonly pid: number;
   readonly cluster: string;
   readonly server: string;
+  /** The largest message that the server takes at the moment. */
+  readonly payloadBytesMax: number;
   readonly roles: readonly RoleReport[];
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -76,6 +78,7 @@ export function reportRole(
   runner: Runner,
   data: string | null,
   dropped: Readonly<Record<string, number>>,
+  overLimit: readonly Wait[],
 ): RoleReport {
   const { definition, store, halted } = runner;
   const snapshots = [...runner.snapshots().values()];
@@ -90,7 +93,7 @@ export function reportRole(
     data,
     incarnation: meta?.incarnation ?? null,
     state: halted === null ? stateOf(runner) : "halted",
-    why: halted,
+    why: halted ?? overLimit[0]?.reason ?? null,
     promised: one.promised ?? null,
     ballot: one.ballot ?? null,
     leader: one.leader ?? null,
@@ -136,18 +139,14 @@ function stateOf(runner: Runner): string {
   return snapshots.length === 0 ? "idle" : `working on ${snapshots.length}`;
 }
 
-/** Reports what a role waits for: first what its whole process does. */
-export function reportWaits(
-  runner: Runner,
-  nowMs: number,
-  ofProcess: readonly Wait[] = [],
-): RoleWaits {
+/** Reports what a role waits for: first what keeps it from being heard, whatever its state. */
+export function reportWaits(runner: Runner, nowMs: number, first: readonly Wait[] = []): RoleWaits {
   const { definition, id, halted } = runner;
   const waits =
     halted === null
       ? [...runner.snapshots().values()].flatMap((snapshot) => definition.waits(snapshot, nowMs))
       : [waitForOperator(halted)];
-  return { role: definition.name, id, waits: [...ofProcess, ...waits].slice(0, waitsMax) };
+  return { role: definition.name, id, waits: [...first, ...waits].slice(0, waitsMax) };
 }
 
 /** Most subjects that are named of those that a server forbids. */

@@ -286,13 +286,14 @@ class RunningWorker implements Worker {
     const dropped = Object.fromEntries(this.#host.dropped);
     const roles = this.#host.runners.map((runner) => {
       const data = this.#folders.get(`${runner.definition.name}:${runner.id}`) ?? null;
-      return reportRole(runner, data, dropped);
+      return reportRole(runner, data, dropped, this.#host.overLimit.waitsOf(runner));
     });
     return {
       process: this.#host.nonce,
       pid: process.pid,
       cluster: this.cluster.name,
       server: this.#server,
+      payloadBytesMax: this.#parts.transport.payloadBytesMax,
       roles: [...roles, ...this.#parts.corpses.map((corpse) => reportCorpse(corpse, dropped))],
       dropped,
     };
@@ -304,7 +305,9 @@ class RunningWorker implements Worker {
       return { role, id, waits: [waitForOperator(why)] };
     });
     const rights = waitForRights(this.#host.denials(), nowMs);
-    const roles = this.#host.runners.map((runner) => reportWaits(runner, nowMs, rights));
+    const roles = this.#host.runners.map((runner) =>
+      reportWaits(runner, nowMs, [...rights, ...this.#host.overLimit.waitsOf(runner)]),
+    );
     return { process: this.#host.nonce, pid: process.pid, roles: [...roles, ...corpses] };
   }
 

@@ -29,7 +29,12 @@ function bench() {
   const counted: [string, number | undefined][] = [];
   const options = { clock, subject: SUBJECT, nonce: "0123456789abcdef" };
   const count = (reason: string, by?: number) => counted.push([reason, by]);
-  const feed = new Feed({ ...options, transport: bus.connect("l1"), count });
+  const feed = new Feed({
+    ...options,
+    transport: bus.connect("l1"),
+    count,
+    tooLarge: () => undefined,
+  });
   const heard: Incoming[] = [];
   const client = bus.connect("client");
   const listen = () => client.subscribe(SUBJECT, (incoming) => heard.push(incoming));

@@ -150,6 +150,7 @@ export class RunnerBench {
         error: () => undefined,
       },
       nonce: "0123456789abcdef",
+      payloadBytesMax: () => 1_048_576,
       carryOut: (_, effect) => this.left.push(nameOf(effect)),
       count: (reason, by = 1) => {
         this.counts.set(reason, (this.counts.get(reason) ?? 0) + by);

@@ -176,6 +176,7 @@ describe("the leader's signs of life", () => {
       nextSlot: 9,
       chosenWatermark,
       creditBytes: 1,
+      payloadBytesMax: null,
     }) as const;
   const ask = heard({ type: "ask-leader", question: 4 }, p2, START_MS + 500);
   const lastHeard = (promised: number | null, agoMs: number | null, chosenWatermark = 0) => [

@@ -256,7 +256,7 @@ describe("accept (PMS §2.2, phase 2b)", () => {
 
   it("keeps with its vote what a beacon has said of chosen slots before, once", () => {
     const bench = serving([promiseRecord(1), voteRecord(1, 0, "x")]);
-    const heardOf = { nextSlot: 1, chosenWatermark: 1, creditBytes: 1 };
+    const heardOf = { nextSlot: 1, chosenWatermark: 1, creditBytes: 1, payloadBytesMax: null };
     bench.take(heard({ type: "beacon" as const, ballot: ballot(1), ...heardOf }, p1));
     const first = bench.take(heard(accept(1, 1, ["y"], 1), p1));
     expect(first[0]).toEqual(persist(voteRecord(1, 1, "y"), marks(1, 0, 1)));

@@ -44,6 +44,7 @@ const beacon = (round: number, from = "p1", nowMs = START_MS) =>
       nextSlot: 0,
       chosenWatermark: 0,
       creditBytes: 1,
+      payloadBytesMax: null,
     },
     sender("proposer", from),
     nowMs,

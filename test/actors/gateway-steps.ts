@@ -41,6 +41,7 @@ export const beacon = (round: number, from = "p1", nowMs = START_MS, creditBytes
       nextSlot: 0,
       chosenWatermark: 0,
       creditBytes,
+      payloadBytesMax: null,
     },
     sender("proposer", from),
     nowMs,
@@ -150,7 +151,10 @@ export const cancelled = (inState: string) =>
   timerCancelled("followInterval", `gateway.${inState}`);
 
 export const toClient = (code: Refused["code"], fromNumber: number): Effect =>
-  send("session", "c1", { type: "refused", session: SESSION, fromNumber, code, retryAfterMs: 100 });
+  send("session", "c1", {
+    ...{ type: "refused", session: SESSION, fromNumber, code, retryAfterMs: 100 },
+    ...{ bytesMax: null, mayHaveHappened: false },
+  });
 
 export const refusesDoor = (token: string, code: string): Effect => ({
   kind: "reply",

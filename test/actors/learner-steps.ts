@@ -100,7 +100,14 @@ export function knowing(count: number, rest: Partial<RoleInput> = {}): Bench {
 
 export const beacon = (chosenWatermark: number) =>
   heard(
-    { type: "beacon", ballot: at1, nextSlot: chosenWatermark, chosenWatermark, creditBytes: 1 },
+    {
+      type: "beacon",
+      ballot: at1,
+      nextSlot: chosenWatermark,
+      chosenWatermark,
+      creditBytes: 1,
+      payloadBytesMax: null,
+    },
     p1,
   );
 

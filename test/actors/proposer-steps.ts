@@ -55,6 +55,7 @@ export const beaconOf = (round: number, rest: Partial<Beacon> = {}, nowMs = STAR
       nextSlot: 0,
       chosenWatermark: 0,
       creditBytes: 1,
+      payloadBytesMax: null,
       ...rest,
     },
     p2,
@@ -135,6 +136,7 @@ export const beacons = (round: number, nextSlot = 0, chosenWatermark = 0, queued
     nextSlot,
     chosenWatermark,
     creditBytes: limits.queueBytesMax - queued,
+    payloadBytesMax: null,
   });
 
 export const chosenRange = (round: number, from: number, to: number, by: string[]) => ({

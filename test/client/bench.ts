@@ -25,6 +25,8 @@ import { ballot, sender, testCluster } from "../support/steps.js";
 
 const space = { prefix: "synod", cluster: "test" };
 
+const NOTHING_SENT = { bytesMax: null, mayHaveHappened: false };
+
 /** Rejections and results of a call, looked at while the clock is moved by hand. */
 export class Watched<T> {
   value: T | undefined;
@@ -202,7 +204,14 @@ export class FakeGateway {
     if (code === "silent") return;
     const first = message.requests[0]?.number ?? 1;
     if (code !== null) {
-      this.say(client, { type: "refused", session, fromNumber: first, code, retryAfterMs: 50 });
+      this.say(client, {
+        type: "refused",
+        session,
+        fromNumber: first,
+        code,
+        retryAfterMs: 50,
+        ...NOTHING_SENT,
+      });
       return;
     }
     const told = [];
@@ -214,7 +223,14 @@ export class FakeGateway {
       const verdict = table.judge(whole);
       if (verdict.kind === "expired") {
         const code = "session_expired" as const;
-        this.say(client, { type: "refused", session, fromNumber: 1, code, retryAfterMs: 0 });
+        this.say(client, {
+          type: "refused",
+          session,
+          fromNumber: 1,
+          code,
+          retryAfterMs: 0,
+          ...NOTHING_SENT,
+        });
         return;
       }
       if (verdict.kind === "effect") {

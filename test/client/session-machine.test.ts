@@ -9,6 +9,7 @@ import { sessionMachine } from "../../actors/session/machine.js";
 import { send } from "../../src/actor/effect.js";
 import { SESSION_ROLE } from "../../src/client/session.js";
 import { CLIENT_BOUNDS } from "../../src/paxos/client.js";
+import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { ClientRequests } from "../../src/paxos/messages.js";
 import {
   Bench,
@@ -45,6 +46,10 @@ import {
   toG1,
   withdraw,
 } from "./session-steps.js";
+
+const tooLargeBy = (token: number, bytesMax: number, mayHaveHappened: boolean) => {
+  return { kind: "failed" as const, token, code: "too_large" as const, mayHaveHappened, bytesMax };
+};
 
 describe("opening", () => {
   it("asks any gateway at once, and again after each silence, longer each time", () => {
@@ -167,7 +172,7 @@ describe("open", () => {
     const bytes = (message: ClientRequests) =>
       message.requests.reduce((sum, { body }) => sum + body.length, 0);
     for (const message of messages) {
-      expect(bytes(message)).toBeLessThanOrEqual(CLIENT_BOUNDS.messageBytesMax);
+      expect(bytes(message)).toBeLessThanOrEqual(DEFAULT_LIMITS.partBytesMax);
     }
     expect(messages.length).toBe(10);
     expect(messages.flatMap((message) => message.requests).map(({ number }) => number)).toEqual(
@@ -225,29 +230,55 @@ describe("refusals of the gateway", () => {
   it("session_expired: what was sent may have happened, the rest not; the session halts", () => {
     const bench = starting();
     bench.take(heard(opened(), g1));
-    bench.take(submit(submission(1), submission(2, 8 * 1024 * 1024)));
+    const tokens = Array.from({ length: 9 }, (_, index) => index + 1);
+    bench.take(submit(...tokens.map((token) => submission(token, 500 * 1024)))); // 8 in the window
     bench.take(heard(refused("session_expired"), g1));
     expect(bench.state).toBe("expired");
     const why = "the session is not in the log's table any more";
     expect(said(bench)).toEqual([
-      settle(failed(1, "session_expired", true), failed(2, "session_expired", false)),
+      settle(...tokens.map((token) => failed(token, "session_expired", token < 9))),
       { kind: "halt", why },
     ]);
-    const late = settle(failed(3, "session_expired", false));
-    expect(bench.take(submit(submission(3)))).toEqual([late]);
+    const late = settle(failed(10, "session_expired", false));
+    expect(bench.take(submit(submission(10)))).toEqual([late]);
   });
 
-  it("too_large: that one fails, and its number with the session", () => {
+  it("too_large: that one fails with the limit, and those behind it go on", () => {
     const bench = serving(1, 2, 3);
-    bench.take(heard(refused("too_large", 2), g1));
-    expect(bench.state).toBe("expired");
-    expect(said(bench)[0]).toEqual(
-      settle(
-        failed(1, "session_expired", true),
-        failed(2, "too_large", false),
-        failed(3, "session_expired", false),
-      ),
-    );
+    bench.take(heard({ ...refused("too_large", 2), bytesMax: 700 }, g1));
+    expect(bench.state).toBe("open.awaiting");
+    const tooLarge = tooLargeBy(2, 700, false);
+    expect(said(bench)).toEqual([
+      settle(tooLarge),
+      send("gateway", "g1", requests(3, [3])), // 1 is still awaited: 2 may not be passed over yet
+    ]);
+    bench.take(heard(results([1]), g1));
+    expect(said(bench)).toEqual([
+      settle(done(1)),
+      send("gateway", "g1", requests(3, [3], 3)), // nobody waits for anything below 3
+    ]);
+  });
+
+  it("too_large: a copy that the gateway passed on before may be chosen yet", () => {
+    const bench = serving(1);
+    bench.take(heard({ ...refused("too_large", 1), bytesMax: 700, mayHaveHappened: true }, g1));
+    expect(said(bench)).toEqual([settle(tooLargeBy(1, 700, true))]);
+    expect(bench.state).toBe("open.idle");
+    bench.take(submit(submission(2)));
+    expect(said(bench)).toEqual([send("gateway", "g1", requests(2, [2], 2))]);
+  });
+
+  it("a server that takes less by now: what it cannot take fails, the rest goes on", () => {
+    const bench = starting();
+    bench.take(heard(opened(), g1));
+    const event = { ...submit(submission(1), submission(2, 60_000), submission(3)) };
+    bench.take({ ...event, payloadBytesMax: 65_536 });
+    const tooLarge = tooLargeBy(2, 46_080, false);
+    expect(said(bench)).toEqual([
+      { kind: "settle", settlements: [tooLarge] },
+      { kind: "checkPayload" },
+      send("gateway", "g1", requests(1, [1, 3])),
+    ]);
   });
 
   it("stopped: asks for another gateway at once, and sends it all that is unanswered", () => {

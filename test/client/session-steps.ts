@@ -81,7 +81,8 @@ export function results(numbers: readonly number[], session = SESSION): Results 
 }
 
 export function refused(code: Refused["code"], fromNumber = 1, retryAfterMs = 100): Refused {
-  return { type: "refused", session: SESSION, fromNumber, code, retryAfterMs };
+  const nothingWasSent = { bytesMax: null, mayHaveHappened: false };
+  return { type: "refused", session: SESSION, fromNumber, code, retryAfterMs, ...nothingWasSent };
 }
 
 export const settle = (...settlements: Settlement[]): Effect => ({ kind: "settle", settlements });

@@ -208,7 +208,13 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
   }),
   nack: record({ ballot, promised, slot: orNull(slot), reason: nackReason, trimmed: slot }),
   chosen: record({ ranges }),
-  beacon: record({ ballot, nextSlot: slot, chosenWatermark: slot, creditBytes: slot }),
+  beacon: record({
+    ballot,
+    nextSlot: slot,
+    chosenWatermark: slot,
+    creditBytes: slot,
+    payloadBytesMax: fc.option(slot),
+  }),
   basis,
   "ask-basis": record({ ballot }),
   repair: fc.tuple(range, whole(1)).map(([span, bytesMax]) => ({ ...span, bytesMax })),
@@ -255,6 +261,8 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     fromNumber: number,
     code: fc.constantFrom(...(["overloaded", "session_expired", "too_large", "stopped"] as const)),
     retryAfterMs: amount,
+    bytesMax: fc.option(slot),
+    mayHaveHappened: fc.boolean(),
   }),
   hello: record({ openings }),
   objection: record({

@@ -72,6 +72,7 @@ function logExamples() {
       nextSlot: 302,
       chosenWatermark: 300,
       creditBytes: 65_536,
+      payloadBytesMax: 1_048_576,
     },
     basis: {
       type: "basis",
@@ -176,6 +177,8 @@ function clientExamples() {
       fromNumber: 8,
       code: "overloaded",
       retryAfterMs: 50,
+      bytesMax: null,
+      mayHaveHappened: false,
     },
   } as const satisfies Some;
 }

@@ -84,7 +84,7 @@ export class GatewayBench {
   /** Holds requests of a client that has the results of those below a number. */
   holdFrom(session: string, answeredBelow: number, ...numbers: number[]): number | null {
     const message = request(session, numbers, answeredBelow);
-    return holdRequests(this.state, "client", message, "g1", this.limits);
+    return holdRequests(this.state, "client", message, "g1", this.limits).overloaded;
   }
 
   holdDoor(token: string, id = ""): boolean {
@@ -93,7 +93,7 @@ export class GatewayBench {
   }
 
   take(): Propose[] {
-    return takeProposals(this.state, this.limits, this.nowMs);
+    return [...takeProposals(this.state, this.limits, this.nowMs).messages];
   }
 
   /** What would be sent now, short. */

@@ -170,9 +170,9 @@ export class MultiWorld implements Surroundings {
     this.#send(id, proposer.takeLateAccepts(one.state, this.cluster, this.#nowMs));
     const { ballot, nextSlot, chosenWatermark } = one.state;
     if (ballot === null) return;
-    const beacon = { type: "beacon", ballot, nextSlot, chosenWatermark, creditBytes: 0 } as const;
+    const said = { ballot, nextSlot, chosenWatermark, creditBytes: 0, payloadBytesMax: null };
     for (const to of [...this.learners.keys(), ...this.proposers.keys()]) {
-      if (to !== id) this.post(to, id, beacon);
+      if (to !== id) this.post(to, id, { type: "beacon", ...said });
     }
   }
 

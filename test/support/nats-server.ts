@@ -31,7 +31,10 @@ export interface NatsServerProcess {
   stop(): Promise<void>;
   /** Ends the server at once, as a crash would; call `stop()` later to remove its folder. */
   kill(): void;
-  /** Writes another configuration and has the server read it again (SIGHUP); it takes a moment. */
+  /**
+   * Has it read another configuration (SIGHUP); resolves once its log says that it has. It tells no
+   * client of it.
+   */
   reload(config: string): Promise<void>;
   /** Starts it again on its port, after `stop` or `kill`. */
   again(): Promise<NatsServerProcess>;
@@ -169,7 +172,10 @@ async function launch(
     kill: () => void child.kill("SIGKILL"),
     reload: async (text) => {
       await writeFile(config, text);
+      log = "";
       child.kill("SIGHUP");
+      const isRead = await poll(async () => /Reloaded server configuration/.test(log));
+      if (!isRead) throw new Error(`${name} did not take its new configuration:\n${log}`);
     },
     again: () => startNatsServer({ ...options, port }),
   };

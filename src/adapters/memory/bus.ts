@@ -62,7 +62,7 @@ const asUsual: readonly number[] = [0];
 /** The server in the middle: routes, and asks the interceptors. */
 export class Hub {
   readonly clock: Pick<Clock, "soon" | "setTimer">;
-  readonly payloadBytesMax: number;
+  payloadBytesMax: number;
   readonly server: string;
   readonly routes = new Routes<MemoryRoute>();
   readonly links = new Set<MemoryLink>();

@@ -9,6 +9,7 @@ import type {
 } from "../../actor/ports.js";
 import { Hub, type Intercept, isNoResponders, type MemoryBusOptions } from "./bus.js";
 import { type Listener, pauseAfterDenial } from "./listener.js";
+import { headerBytesOf, isSendable } from "./wire.js";
 
 /** Why a message was not sent; the same reasons as over NATS, and what permissions deny. */
 export type MemoryDrop = "disconnected" | "closed" | "too_large" | "invalid" | "denied";
@@ -25,6 +26,13 @@ export interface MemoryBus {
   connect(name: string, options?: MemoryLinkOptions): MemoryTransport;
   /** Asks `decide` about each delivery; earlier ones are asked first. @returns ends it */
   intercept(decide: Intercept): () => void;
+  /**
+   * Changes the server's limit on a message. As with NATS, nobody is told: a connection learns it
+   * when it connects or asks, and is cut when it sends what is over it.
+   */
+  limitPayload(bytesMax: number): void;
+  /** The server's limit on a message, in bytes. */
+  readonly payloadBytesMax: number;
   /** Ends the server: all connections are cut, and new ones wait. */
   stop(): void;
   /** Brings the server back. */
@@ -69,10 +77,20 @@ export function createMemoryBus(
       hub.intercepts.add(own);
       return () => void hub.intercepts.delete(own);
     },
+    get payloadBytesMax() {
+      return hub.payloadBytesMax;
+    },
+    limitPayload: (bytesMax) => {
+      hub.payloadBytesMax = bytesMax;
+    },
     stop: () => turn(false),
     start: () => turn(true),
   };
 }
+
+/** Milliseconds that a dial which asks for the limit takes, and one after a violation. */
+const checkMs = 100;
+const redialMs = 50;
 
 interface Pending {
   readonly done: (answer: Answer) => void;
@@ -94,6 +112,11 @@ class Link implements MemoryTransport {
   readonly #listeners = new Set<Listener>();
   readonly #statusListeners = new Set<(status: TransportStatus) => void>();
   readonly #pending = new Map<string, Pending>();
+  /** The server's limit as it was told last. */
+  #payloadBytesMax: number;
+  #isChecking = false;
+  /** Cut by the server for a message over its limit; dials again soon. */
+  #isViolator = false;
   #requestCount = 0;
   #isCut = false;
   #isClosed = false;
@@ -103,13 +126,23 @@ class Link implements MemoryTransport {
   constructor(hub: Hub, name: string, options: MemoryLinkOptions) {
     this.name = name;
     this.#hub = hub;
+    this.#payloadBytesMax = hub.payloadBytesMax;
     this.#options = options;
     this.#inbox = `_INBOX.${name}-${hub.nextLink()}`;
     hub.links.add(this);
   }
 
   get payloadBytesMax(): number {
-    return this.#hub.payloadBytesMax;
+    return this.#payloadBytesMax;
+  }
+
+  checkPayloadBytesMax(): void {
+    if (this.#isChecking || !this.connected) return;
+    this.#isChecking = true;
+    this.#hub.clock.setTimer(checkMs, () => {
+      this.#isChecking = false;
+      if (this.connected) this.#payloadBytesMax = this.#hub.payloadBytesMax;
+    });
   }
 
   get place(): string {
@@ -117,7 +150,7 @@ class Link implements MemoryTransport {
   }
 
   get connected(): boolean {
-    return this.#hub.isUp && !this.#isCut && !this.#isClosed;
+    return this.#hub.isUp && !this.#isCut && !this.#isViolator && !this.#isClosed;
   }
 
   publish(subject: string, payload: Uint8Array, options: PublishOptions = {}): void {
@@ -244,7 +277,7 @@ class Link implements MemoryTransport {
   serverChanged(isUp: boolean): void {
     if (isUp) {
       this.#resume();
-    } else if (!this.#isCut) {
+    } else if (!this.#isCut && !this.#isViolator) {
       this.#lose(true);
     }
   }
@@ -253,6 +286,7 @@ class Link implements MemoryTransport {
     if (!this.connected) {
       return;
     }
+    this.#payloadBytesMax = this.#hub.payloadBytesMax;
     for (const listener of this.#listeners) {
       if (listener.route === undefined) {
         this.#listen(listener);
@@ -287,7 +321,12 @@ class Link implements MemoryTransport {
       return "invalid";
     }
     const headerBytes = texts.length === 0 ? 0 : headerBytesOf(texts);
-    if (payload.length + headerBytes > this.#hub.payloadBytesMax) {
+    const bytes = payload.length + headerBytes;
+    if (bytes > this.#payloadBytesMax) {
+      return "too_large";
+    }
+    if (bytes > this.#hub.payloadBytesMax) {
+      this.#violate();
       return "too_large";
     }
     if (this.#options.denies?.("publish", subject) === true) {
@@ -295,6 +334,16 @@ class Link implements MemoryTransport {
       return "denied";
     }
     return undefined;
+  }
+
+  /** The server cuts whoever sends too much; the next dial tells its limit. */
+  #violate(): void {
+    this.#isViolator = true;
+    this.#lose(true);
+    this.#hub.clock.setTimer(redialMs, () => {
+      this.#isViolator = false;
+      this.#resume();
+    });
   }
 
   #listen(listener: Listener): void {
@@ -375,16 +424,4 @@ class Link implements MemoryTransport {
       }
     });
   }
-}
-
-/** What has a space or a line break cannot be a subject. */
-function isSendable(subject: string): boolean {
-  return subject !== "" && !/\s/.test(subject);
-}
-
-/** Bytes of the header block on the wire, of names and values in turn (they are ASCII mostly). */
-function headerBytesOf(texts: readonly string[]): number {
-  const frame = "NATS/1.0\r\n\r\n".length;
-  // A name is followed by ": ", a value by a line break.
-  return texts.reduce((sum, text) => sum + text.length + 2, frame);
 }

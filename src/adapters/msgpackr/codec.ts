@@ -11,6 +11,7 @@ import { bytesToHex, hexToBytes } from "./hex.js";
 import { isPlain } from "./plain.js";
 import { SENDER_SCHEMA } from "./schema.js";
 import { type VerbCodec, verbCodec } from "./verbs.js";
+import { verbCodecOf2 } from "./version-2.js";
 
 /** What we write. Grows when bytes change in a way that an older reader would misread. */
 const WIRE_VERSION = 3;
@@ -20,7 +21,7 @@ const VERSION_BEFORE = 2;
 /** Wire version → its verbs: what we read, this version and the one before. */
 const READERS: ReadonlyMap<unknown, (verb: string) => VerbCodec | undefined> = new Map([
   [WIRE_VERSION, verbCodec],
-  [VERSION_BEFORE, verbCodec],
+  [VERSION_BEFORE, verbCodecOf2],
 ]);
 
 /** Roles on the wire. A number is never used for another role. */

@@ -99,5 +99,7 @@ export const clientSchemas = {
     fromNumber: ordinal,
     code: word("overloaded", "session_expired", "too_large", "stopped"),
     retryAfterMs: amount(),
+    bytesMax: orNull(whole(0)),
+    mayHaveHappened: Type.Boolean(),
   }),
 };

@@ -73,6 +73,7 @@ export const logSchemas = {
     nextSlot: slot,
     chosenWatermark: slot,
     creditBytes: whole(0),
+    payloadBytesMax: orNull(whole(0)),
   }),
   basis: Type.Object({
     type: Type.Literal("basis"),

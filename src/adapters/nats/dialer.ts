@@ -3,6 +3,9 @@ import { type Dial, dial } from "./dial.js";
 import { explain, type NatsConnectError } from "./errors.js";
 import type { DialPlan } from "./options.js";
 
+/** Milliseconds between two dials that only ask for a server's limit. */
+const checkPauseMs = 5_000;
+
 /**
  * Makes connections: tries the servers it was given and those they told of.
  *
@@ -16,6 +19,8 @@ export class Dialer {
   /** Servers that others told of; forgotten when nobody tells of them any more. */
   #told: readonly string[] = [];
   #isStopped = false;
+  /** When a server may next be asked for its limit. */
+  #nextCheckMs = 0;
   #wake: (() => void) | undefined;
   /** The last attempt. */
   #dial: Dial | undefined;
@@ -100,6 +105,21 @@ export class Dialer {
     return undefined;
   }
 
+  /**
+   * Asks a server for the limit that it has now, by a connection that is closed again: a server
+   * tells those that are connected of no new one. Does nothing if it was asked a moment ago.
+   */
+  checkPayloadBytesMax(connection: NatsConnection): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#nextCheckMs) return;
+    this.#nextCheckMs = nowMs + checkPauseMs;
+    void this.#payloadBytesMaxOf(connection.getServer()).then((bytes) => {
+      const { info } = connection;
+      // The client refuses by what it read last, and reads no more until it dials.
+      if (bytes !== undefined && info !== undefined) info.max_payload = bytes;
+    });
+  }
+
   /** Notes which servers a connection knows of. */
   learn(connection: NatsConnection): void {
     if (this.#plan.client.ignoreClusterUpdates === true) {
@@ -125,6 +145,18 @@ export class Dialer {
     this.#isStopped = true;
     this.#wake?.();
     this.#dial?.abort();
+  }
+
+  /** Reads the limit of a server; undefined if there was no connection. */
+  async #payloadBytesMaxOf(server: string): Promise<number | undefined> {
+    try {
+      const connection = await dial({ ...this.#plan.client, servers: [server] }).connection;
+      const bytes = connection.info?.max_payload;
+      await connection.close();
+      return bytes;
+    } catch {
+      return undefined;
+    }
   }
 
   #pause(): Promise<void> {

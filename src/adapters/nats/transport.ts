@@ -106,7 +106,9 @@ class NatsBus implements NatsTransport {
     }
   }
 
+  /** The client keeps the last INFO: an account's own limit comes with a second one. */
   get payloadBytesMax(): number {
+    this.#payloadBytesMax = this.#connection?.info?.max_payload ?? this.#payloadBytesMax;
     return this.#payloadBytesMax;
   }
 
@@ -116,6 +118,12 @@ class NatsBus implements NatsTransport {
       this.#servers,
       this.#dialer === undefined ? "who gave the connection" : chosenBy,
     );
+  }
+
+  checkPayloadBytesMax(): void {
+    if (this.#connection !== undefined && this.#isConnected) {
+      this.#dialer?.checkPayloadBytesMax(this.#connection);
+    }
   }
 
   get connected(): boolean {
@@ -262,7 +270,6 @@ class NatsBus implements NatsTransport {
   }
 
   #connectedTo(connection: NatsConnection): void {
-    this.#payloadBytesMax = connection.info?.max_payload ?? this.#payloadBytesMax;
     this.#isConnected = true;
     this.#listeners.renew(connection);
     const server = `nats://${connection.getServer()}`;

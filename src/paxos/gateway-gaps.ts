@@ -1,0 +1,101 @@
+/**
+ * What a gateway lets go of: commands that are settled, and those that are given up because they
+ * are too large to be sent. A number that is given up leaves a gap, and the session table lets a
+ * request pass it only if that request says that nobody waits for what is missing.
+ */
+import { passGaps } from "./client.js";
+import { type Command, decodeCommand, encodeCommand } from "./command.js";
+import type { ClientSession, GatewayState, Pending } from "./gateway.js";
+
+/** Drops a command that is settled or given up. */
+export function forget(state: GatewayState, session: ClientSession, pending: Pending): void {
+  session.pending.delete(pending.number);
+  if (state.byId.get(pending.id) === pending) state.byId.delete(pending.id);
+  state.heldBytes -= pending.blob.length;
+  if (pending.sentMs !== null) {
+    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
+  }
+  pending.sentMs ??= 0; // if it still stands in `toSend`, it is passed over
+}
+
+/** Puts the sent commands of a session back to be sent, from a number on. */
+export function takeBack(state: GatewayState, session: ClientSession, from: number): void {
+  const numbers = [...session.pending.keys()].filter((number) => number >= from);
+  const again: Pending[] = [];
+  for (const number of numbers.sort((a, b) => a - b)) {
+    const pending = session.pending.get(number) as Pending;
+    if (pending.sentMs === null) continue; // stands in `toSend` already
+    state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
+    pending.sentMs = null;
+    again.push(pending);
+  }
+  state.toSend = [...again, ...state.toSend]; // before what the session asked later
+}
+
+/** Lets go of what its client does not wait for any more: answered elsewhere, or given up. */
+export function noteAnswered(
+  state: GatewayState,
+  session: ClientSession,
+  answeredBelow: number,
+): void {
+  if (answeredBelow <= session.answeredBelow) return;
+  session.answeredBelow = answeredBelow;
+  for (const pending of [...session.pending.values()]) {
+    if (pending.number === 0 || pending.number >= answeredBelow) continue;
+    forget(state, session, pending);
+    leaveOut(session, pending.number);
+  }
+}
+
+/** Notes that a number will not be sent. */
+export function leaveOut(session: ClientSession, number: number): void {
+  session.highest = Math.max(session.highest, number);
+  session.gaps.add(number);
+}
+
+/**
+ * Has the first command behind a gap say that nobody waits for what is missing, as soon as its
+ * client has said so; it and those behind it are sent again.
+ */
+export function closeGap(state: GatewayState, session: ClientSession): void {
+  if (session.gaps.size === 0) return;
+  const first = [...session.pending.values()].find(({ number }) => number > 0);
+  if (first === undefined) return;
+  // Of its own session it waits for all the results itself.
+  const answeredBelow = session.client === null ? first.number : session.answeredBelow;
+  if (!passGaps(session.gaps, Math.min(first.number, answeredBelow))) return;
+  takeBack(state, session, first.number);
+  const command = decodeCommand(first.blob);
+  if (command.kind === "request") reencode(state, first, { ...command, answeredBelow });
+}
+
+/** Puts another command in the place of one that is held. */
+export function reencode(state: GatewayState, pending: Pending, command: Command): void {
+  state.heldBytes -= pending.blob.length;
+  pending.blob = encodeCommand(command);
+  state.heldBytes += pending.blob.length;
+}
+
+/**
+ * Gives up a command that no message to the leader can carry now.
+ *
+ * @returns whom to tell; a copy that was sent earlier may be chosen yet
+ */
+export function giveUpTooLarge(state: GatewayState, pending: Pending): TooLarge | null {
+  const session = state.sessions.get(pending.session);
+  if (session === undefined) return null;
+  forget(state, session, pending);
+  leaveOut(session, pending.number);
+  closeGap(state, session);
+  const { number, tokens, wasSent } = pending;
+  return { session: pending.session, client: session.client, number, tokens, wasSent };
+}
+
+/** A command that was given up as too large. */
+export interface TooLarge {
+  readonly session: string;
+  readonly client: string | null;
+  readonly number: number;
+  readonly tokens: readonly string[];
+  readonly wasSent: boolean;
+}
