@@ -17,6 +17,8 @@ import type { SimProcess, World } from "./world.js";
 /** How long a client waits for an answer, and then before it asks again. */
 const ANSWER_MS = 1500;
 const PAUSE_MS = 100;
+/** Bytes of an id; long values differ in their first ones. */
+const ID_BYTES_MAX = 255;
 
 /** Hears what clients did and were told; see FORMATS for what becomes of it. */
 export interface CallRecorder {
@@ -211,7 +213,7 @@ export class Clients {
     const { value, hasId } = request;
     if (attempt === 1) this.#monitor.feed.wish({ value, isOnce: hasId });
     const headers: Record<string, string> = { "Synod-Type": "string" };
-    if (hasId) headers["Nats-Msg-Id"] = value;
+    if (hasId) headers["Nats-Msg-Id"] = value.slice(0, ID_BYTES_MAX);
     const subject = doorSubject({ prefix: "synod", cluster: this.#world.cluster.name }, "propose");
     const body = new TextEncoder().encode(value);
     const options = { timeoutMs: ANSWER_MS, headers };

@@ -17,6 +17,7 @@ import { startLiar } from "./liar.js";
 import type { Network } from "./network.js";
 import { OlderCopy } from "./older-copy.js";
 import type { Fault } from "./plan.js";
+import { changeServer } from "./server-faults.js";
 import type { Member, SimProcess, World } from "./world.js";
 
 /** After so long somebody looks after a role that has halted. */
@@ -169,9 +170,8 @@ export class Faults {
         this.#disturb(fault);
         break;
       case "broker":
-        this.#coverage.count("broker restarts");
-        this.#world.bus.stop();
-        this.#forAWhile(fault.forMs, () => this.#world.bus.start());
+      case "payload":
+        this.#forAWhile(fault.forMs, changeServer(this.#world, this.#coverage, fault));
         break;
       case "partition":
         this.#coverage.count(

@@ -6,6 +6,7 @@
  * the same seed: the same plan always gives the same run.
  */
 import { createSeededRandom, type SeededRandom } from "../adapters/memory/random.js";
+import { withPayload } from "./payload-plan.js";
 import { chance, drawSetup, pick, placesOf, type Setup } from "./setup.js";
 
 /** How messages fare; probabilities, 0 … 1. */
@@ -47,6 +48,8 @@ export type Fault =
   | { readonly kind: "jump"; readonly process: string; readonly aheadMs: number }
   | { readonly kind: "cut"; readonly process: string; readonly forMs: number }
   | { readonly kind: "broker"; readonly forMs: number }
+  /** The server takes other messages than before; nobody is told. */
+  | { readonly kind: "payload"; readonly bytesMax: number; readonly forMs: number }
   | {
       readonly kind: "partition";
       readonly shape: "symmetric" | "one-way" | "partial" | "bridge";
@@ -167,7 +170,7 @@ export function drawPlan(seed: number): Plan {
   const troubled = withFlips(drawTroubled(seed));
   const restMs = chance(createSeededRandom(`rest ${seed}`), REST_RUNS) ? REST_MS : 0;
   const closesSessions = chance(createSeededRandom(`closes ${seed}`), CLOSING_RUNS);
-  const plan = { ...troubled, restMs, closesSessions };
+  const plan = withPayload({ ...troubled, restMs, closesSessions }, BEGIN_MS);
   if (!chance(createSeededRandom(`quiet ${seed}`), QUIET_RUNS)) return withDeaths(plan);
   return { ...plan, setup: { ...plan.setup, rates: {} }, weather: CALM, faults: [] };
 }
@@ -221,8 +224,8 @@ function drawWeather(random: SeededRandom, probability: number): Weather {
 
 type FaultKind = Fault["kind"];
 
-/** All but deaths of clients, which are drawn apart. */
-const KINDS: readonly Exclude<FaultKind, "clientCrash">[] = [
+/** All but deaths of clients and limits of the server, which are drawn apart. */
+const KINDS: readonly Exclude<FaultKind, "clientCrash" | "payload">[] = [
   "crash",
   "crashSpeaking",
   "behead",

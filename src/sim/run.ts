@@ -70,6 +70,7 @@ export class Run {
       ...options.parts,
       wrapCodec: (real, described) => origins.watch(wrapCodec(real, described)),
       cluster,
+      payloadBytesMax: setup.payloadBytesMax,
       seed: `world ${seed}`,
       syncMs: (file) => (0.05 + disks.next()) * plan.syncMs + this.faults.slowness(file),
       observe: (process) => this.monitor.observe(process),
@@ -83,6 +84,9 @@ export class Run {
         this.faults.halted(process, role, id);
       },
     });
+    if (setup.payloadBytesMax !== undefined) {
+      coverage.count("payload: smaller than the descriptor's");
+    }
     const pairs = (id: string) => this.world.files.get(`acceptor ${id}`)?.pairs() ?? [];
     this.monitor = new Monitor(cluster, coverage, origins, pairs);
     this.network = new Network({

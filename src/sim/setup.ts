@@ -25,6 +25,8 @@ export interface Setup {
   readonly learn: LearnMode;
   readonly placement: Placement;
   readonly limits: Partial<Limits>;
+  /** The largest message that the server takes, in bytes; 1 MiB if left out. */
+  readonly payloadBytesMax?: number;
   /** Milliseconds of a process in one of the world, by process; 1 if it is not named. */
   readonly rates: Readonly<Record<string, number>>;
 }

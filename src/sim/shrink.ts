@@ -176,6 +176,8 @@ function shrinkSetup(shrinker: Shrinker): void {
       shrinker.changeSetup({ rates: without(shrinker.plan.setup.rates, name) });
     }
   }
+  const { payloadBytesMax: _, ...setup } = shrinker.plan.setup;
+  shrinker.try({ ...shrinker.plan, setup });
   if (!shrinker.changeSetup({ limits: {} })) {
     for (const name of Object.keys(shrinker.plan.setup.limits)) {
       shrinker.changeSetup({ limits: without(shrinker.plan.setup.limits, name) });

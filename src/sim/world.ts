@@ -17,7 +17,7 @@ import { formatStore, openStore, type Store } from "../actor/store.js";
 import { createVirtualClock } from "../adapters/memory/clock.js";
 import { type Fate, MemoryFile } from "../adapters/memory/disk.js";
 import { createSeededRandom, type SeededRandom } from "../adapters/memory/random.js";
-import { createMemoryBus } from "../adapters/memory/transport.js";
+import { createMemoryBus, type MemoryBus } from "../adapters/memory/transport.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
 import { structured } from "../adapters/msgpackr/structured.js";
 import { type Cluster, safetyHash, storeIdOf } from "../paxos/cluster.js";
@@ -48,6 +48,8 @@ export interface Parts {
 export interface WorldOptions extends Parts {
   readonly cluster: Cluster;
   readonly seed: number | string;
+  /** The largest message that the server takes while no fault changes it; 1 MiB if left out. */
+  readonly payloadBytesMax?: number | undefined;
   /** Milliseconds that the next sync of a file takes, more than 0; 1 if left out. */
   readonly syncMs?: ((file: string) => number) | undefined;
   /** Looks on at a process; asked once for each life of one. */
@@ -98,7 +100,9 @@ const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 /** A running world. */
 export class World {
   readonly clock = createVirtualClock();
-  readonly bus = createMemoryBus(this.clock);
+  readonly bus: MemoryBus;
+  /** The server's limit on a message while no fault changes it. */
+  readonly payloadBytesMax: number;
   readonly cluster: Cluster;
   readonly random: SeededRandom;
   /** Stores by `role id`. */
@@ -114,6 +118,8 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.#options = options;
+    this.bus = createMemoryBus(this.clock, { payloadBytesMax: options.payloadBytesMax });
+    this.payloadBytesMax = this.bus.payloadBytesMax;
     this.cluster = options.cluster;
     this.random = createSeededRandom(options.seed);
     this.roles = options.roles ?? realRoles;

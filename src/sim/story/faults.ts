@@ -26,6 +26,8 @@ export function faultText(fault: Fault): string {
       return `${fault.process} is cut off for ${fault.forMs} ms`;
     case "broker":
       return `the broker is down for ${fault.forMs} ms`;
+    case "payload":
+      return `the server takes messages of ${fault.bytesMax} bytes for ${fault.forMs} ms`;
     case "partition":
       return `${fault.shape} partition for ${fault.forMs} ms: ${pairsText(fault.blocked)}`;
     case "weather":
