@@ -17,16 +17,15 @@ import { isLower, sameBallot } from "../../src/paxos/ballot.js";
 import {
   attachSession,
   clientOf,
-  type DoorProposal,
   forgetIdle,
   holdEnd,
-  holdProposal,
   holdRequests,
   openOwnSession,
   openSession,
   type Settled,
   settle,
 } from "../../src/paxos/gateway.js";
+import { type DoorProposal, holdProposal } from "../../src/paxos/gateway-door.js";
 import type { TooLarge } from "../../src/paxos/gateway-gaps.js";
 import {
   isOverdue,
@@ -41,6 +40,7 @@ import type {
   EndSession,
   NotLeading,
   OpenSession,
+  Outcome,
   Outcomes,
   Refused,
 } from "../../src/paxos/messages.js";
@@ -78,12 +78,7 @@ function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
   for (const [session, results] of settled.results) {
     const client = clientOf(data, session);
     if (client === null) continue;
-    for (let at = 0; at < results.length; at += RESULTS_MAX) {
-      const part = results
-        .slice(at, at + RESULTS_MAX)
-        .map(({ number, position, slot, ballot, by }) => ({ number, position, slot, ballot, by }));
-      told.push(send("session", client, { type: "results", session, results: part }));
-    }
+    told.push(...tellResults(client, session, results));
   }
   for (const { token, outcome } of settled.receipts) {
     const { position, slot, ballot, by } = outcome;
@@ -105,6 +100,22 @@ function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
 function limitsNow({ cluster, leader }: GatewayContext, event: GatewayEvent): Limits {
   const leaderBytesMax = leader?.payloadBytesMax ?? Number.POSITIVE_INFINITY;
   return limitsUnder(cluster.limits, Math.min(payloadBytesMaxOf(event), leaderBytesMax));
+}
+
+/** Results for a client, in messages of bounded size; at least one. */
+function tellResults(
+  client: string,
+  session: string,
+  results: readonly Extract<Outcome, { kind: "done" }>[],
+): Effect[] {
+  const told: Effect[] = [];
+  for (let at = 0; at === 0 || at < results.length; at += RESULTS_MAX) {
+    const part = results
+      .slice(at, at + RESULTS_MAX)
+      .map(({ number, position, slot, ballot, by }) => ({ number, position, slot, ballot, by }));
+    told.push(send("session", client, { type: "results", session, results: part }));
+  }
+  return told;
 }
 
 /** What of the held commands may go now; nothing while nobody leads, or would tell the outcome. */
@@ -162,7 +173,7 @@ export const gatewayMachine = setup({
     canRoute: ({ context }) => context.leader !== null && context.learner !== null,
     cannotRoute: ({ context }) => context.leader === null || context.learner === null,
     somethingIsOverdue: ({ context, event }) => {
-      return isOverdue(context.data, nowOf(event, context.sinceMs), overdueMs(context));
+      return isOverdue(context.data, nowOf(event, context.sinceMs), context.cluster.limits);
     },
   },
   actions: {
@@ -180,7 +191,7 @@ export const gatewayMachine = setup({
       return {};
     }),
     sendOverdue: assign(({ context, event }) => {
-      sendOverdueAgain(context.data, nowOf(event, context.sinceMs), overdueMs(context));
+      sendOverdueAgain(context.data, nowOf(event, context.sinceMs), context.cluster.limits);
       return {};
     }),
     takeProposals: assign(({ context, event }) => proposals(context, event)),
@@ -230,13 +241,17 @@ export const gatewayMachine = setup({
       const answers: Effect[] = [];
       for (const { from, message } of event.received) {
         const { session } = message;
-        const { overloaded, tooLarge } = holdRequests(data, from.id, message, id, limits);
-        for (const number of tooLarge) {
+        const held = holdRequests(data, from.id, message, id, limits);
+        const canRoute = context.leader !== null && context.learner !== null;
+        if (held.results.length > 0 || (held.isUnderWay && canRoute)) {
+          answers.push(...tellResults(from.id, session, held.results));
+        }
+        for (const number of held.tooLarge) {
           answers.push(sendTooLarge(from.id, session, number, limits.valueBytesMax, false));
           answers.push(count("refused_too_large"), { kind: "checkPayload" });
         }
-        if (overloaded === null) continue;
-        answers.push(send("session", from.id, refusal("overloaded", session, overloaded)));
+        if (held.overloaded === null) continue;
+        answers.push(send("session", from.id, refusal("overloaded", session, held.overloaded)));
       }
       return { answers, ...proposals(context, event) };
     }),
@@ -373,11 +388,6 @@ export const gatewayMachine = setup({
     },
   },
 });
-
-/** How long commands may be on the way without an outcome. */
-function overdueMs({ cluster }: GatewayContext): number {
-  return 4 * cluster.limits.retryDelayMs;
-}
 
 function refuseProposal(
   token: string,

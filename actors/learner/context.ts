@@ -94,8 +94,10 @@ export const learnerLearned: Learned = {
 
 /** What `status` shows of a learner. */
 export function learnerStatus(context: LearnerContext): RoleStatus {
-  const { chosen, firstSlot, keys } = context.data;
+  const { chosen, firstSlot, keys, log } = context.data;
+  const copiesPerValue = Math.round((100 * log.requests) / Math.max(1, log.position)) / 100;
   return {
+    ...(log.position === 0 ? {} : { copiesPerValue }),
     chosenWatermark: chosen.tail,
     appliedWatermark: chosen.watermark,
     firstRetained: firstSlot,

@@ -33,9 +33,11 @@ export interface ProposerContext {
   readonly outgoing: readonly Message[];
   /** Gateways that proposed to one who does not lead. */
   readonly turnedAway: readonly Sender[];
+  /** Commands of the last message that the queue did not take: no room, or copies. */
   readonly overloaded: number;
   /** Commands that the last rule dropped: no message that the server takes now can carry them. */
   readonly tooLarge: number;
+  readonly copies: number;
   readonly elections: number;
   readonly nacks: number;
   readonly haltReason: string | null;
@@ -64,6 +66,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     turnedAway: [],
     overloaded: 0,
     tooLarge: 0,
+    copies: 0,
     elections: 0,
     nacks: 0,
     haltReason: null,

@@ -29,7 +29,6 @@ import {
   countVotes,
   dropOpen,
   endsBallot,
-  fillWindow,
   isStalled,
   noteWatermark,
   promisesSuffice,
@@ -37,7 +36,7 @@ import {
   takeLateAccepts,
   windowIsFull,
 } from "../../src/paxos/proposer.js";
-import { enqueue } from "../../src/paxos/queue.js";
+import { enqueue, fillWindow } from "../../src/paxos/queue.js";
 import { isPhase1Quorum } from "../../src/paxos/quorum.js";
 import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 import { announcements, beacon, clusterNow, toAudience } from "./leading.js";
@@ -145,7 +144,9 @@ export const proposerMachine = setup({
       assertEvent(event, "accepted");
       const { data } = context;
       const cluster = clusterNow(context, event);
-      for (const { from, message } of event.received) countVotes(data, from.id, message, cluster);
+      for (const { from, message } of event.received) {
+        countVotes(data, from.id, message, cluster, event.nowMs);
+      }
       const tooLarge = fillWindow(data, cluster.limits, event.nowMs);
       const accepts = takeAccepts(data, cluster, event.nowMs);
       return { outgoing: [...accepts, ...announcements(context)], tooLarge };
@@ -155,11 +156,14 @@ export const proposerMachine = setup({
       const { data } = context;
       const cluster = clusterNow(context, event);
       let overloaded = 0;
+      let copies = 0;
       for (const { message } of event.received) {
-        overloaded += enqueue(data, message.commands, cluster.limits);
+        const enqueued = enqueue(data, message.commands, cluster.limits);
+        overloaded += enqueued.refused;
+        copies += enqueued.copies;
       }
       const tooLarge = fillWindow(data, cluster.limits, event.nowMs);
-      return { outgoing: takeAccepts(data, cluster, event.nowMs), overloaded, tooLarge };
+      return { outgoing: takeAccepts(data, cluster, event.nowMs), overloaded, copies, tooLarge };
     }),
     takeLate: assign(({ context, event }) => {
       const { data } = context;
@@ -227,9 +231,10 @@ export const proposerMachine = setup({
         send("gateway", gateway.id, { type: "not-leading", leader: context.leader?.id ?? null }),
       ),
     ),
-    countOverload: effects(({ context }: Args) =>
-      context.overloaded === 0 ? NOTHING : [count("leader_overloaded", context.overloaded)],
-    ),
+    countUnqueued: effects(({ context: { overloaded, copies } }: Args) => [
+      ...(overloaded === 0 ? [] : [count("leader_overloaded", overloaded)]),
+      ...(copies === 0 ? [] : [count("copy_dropped", copies)]),
+    ]),
     halt: effects(({ context }: Args) => [
       { kind: "halt", why: context.haltReason ?? "the proposer halted" },
     ]),
@@ -309,7 +314,7 @@ export const proposerMachine = setup({
       tags: ["inPhase2"],
       entry: ["sendOutgoing", "sendBeacon"],
       on: {
-        propose: { actions: ["queueCommands", "sendOutgoing", "countOverload"] },
+        propose: { actions: ["queueCommands", "sendOutgoing", "countUnqueued"] },
         accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
       },
@@ -330,7 +335,7 @@ export const proposerMachine = setup({
       tags: ["hasLeadership", "canPropose"],
       initial: "open",
       on: {
-        propose: { actions: ["queueCommands", "sendOutgoing", "countOverload"] },
+        propose: { actions: ["queueCommands", "sendOutgoing", "countUnqueued"] },
         accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
       },

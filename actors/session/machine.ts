@@ -73,6 +73,11 @@ function refusalOf({ context, event }: Args, code: Refused["code"]): Refused | u
   return code === "session_expired" || from.id === context.gateway ? message : undefined;
 }
 
+/** How long results usually take at most, before the requests are sent again. */
+function resultsWaitMs({ data, limits: { retryDelayMs } }: SessionContext): number {
+  return data.resultLatency.waitMs(retryDelayMs, SILENCE_DELAYS * retryDelayMs);
+}
+
 function turnAway(event: SessionEvent, code: "session_expired" | "stopped") {
   assertEvent(event, "submit");
   return { settlements: refuseAll(event.requests, code) };
@@ -92,12 +97,11 @@ export const sessionMachine = setup({
     wasOpened: ({ context }) => context.gateway !== null,
     nothingIsOpen: ({ context }) => context.data.open.size + context.data.waiting.size === 0,
     gatewayIsSilent: (args) => {
-      const { heardMs, limits } = args.context;
-      return nowOf(args) - heardMs >= SILENCE_DELAYS * limits.retryDelayMs;
+      // A gateway answers what is asked again at once, however long the results take.
+      return nowOf(args) - args.context.heardMs >= SILENCE_DELAYS * resultsWaitMs(args.context);
     },
     resultsAreOverdue: (args) => {
-      const { progressMs, limits } = args.context;
-      return nowOf(args) - progressMs >= limits.retryDelayMs;
+      return nowOf(args) - args.context.progressMs >= resultsWaitMs(args.context);
     },
     resultsComeFromGateway: ({ context, event }) => {
       assertEvent(event, "results");
@@ -142,9 +146,10 @@ export const sessionMachine = setup({
       return { gateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
     }),
     beginWait: assign((args) => ({ heardMs: nowOf(args), progressMs: nowOf(args), attempts: 0 })),
-    numberRequests: assign(({ context, event }) => {
+    numberRequests: assign((args) => {
+      const { context, event } = args;
       const limits = limitsUnder(context.limits, payloadBytesMaxOf(event));
-      const { messages, tooLarge } = takeRequests(context.data, limits);
+      const { messages, tooLarge } = takeRequests(context.data, limits, nowOf(args));
       const tooLargeNow = tooLarge.map(({ token, mayHaveHappened }) => {
         return failTooLarge(token, mayHaveHappened, limits.valueBytesMax);
       });
@@ -162,7 +167,7 @@ export const sessionMachine = setup({
       for (const { from, message } of event.received) {
         if (from.id === context.gateway) heardMs = event.nowMs;
         if (message.session !== context.session) continue;
-        for (const completed of complete(context.data, message)) {
+        for (const completed of complete(context.data, message, event.nowMs)) {
           settlements.push({ kind: "done", ...completed });
         }
       }

@@ -111,6 +111,8 @@ export interface RoleStatus {
   readonly firstRetained?: number;
   /** Decided single-decree keys that it knows. */
   readonly keys?: number;
+  /** Requests in the log for each that took effect: 1 if none was sent again needlessly. */
+  readonly copiesPerValue?: number;
   readonly stateHash?: string;
   readonly elections?: number;
   readonly nacks?: number;

@@ -77,6 +77,7 @@ function plainStatus(
       ...{ syncs, dropped: of.dropped },
       // Beside the contract.
       ...{ ballot: of.ballot ?? null, leader: of.leader ?? null, keys: of.keys ?? null, why },
+      ...{ copiesPerValue: of.copiesPerValue ?? null },
     };
   });
   return { cluster, server, leader, roles, dropped };
@@ -111,10 +112,18 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
   ];
 }
 
+/** From here on `status` says that the log is filled with copies. */
+const copiesPerValueShown = 1.5;
+
 /** What is to be said of a role beside its row. */
-function remark({ role, id, state, why }: RoleRow): string[] {
+function remark({ role, id, state, why, copiesPerValue }: RoleRow): string[] {
   if (state === "silent") return [`${role} ${id}: no process answers for it`];
-  return typeof why === "string" ? [`${role} ${id}: ${why}`] : [];
+  return [
+    ...(typeof why === "string" ? [`${role} ${id}: ${why}`] : []),
+    ...((copiesPerValue ?? 0) < copiesPerValueShown
+      ? []
+      : [`${role} ${id}: the log holds ${copiesPerValue} requests a value: many were sent again`]),
+  ];
 }
 
 function colour(state: string): string {

@@ -9,6 +9,7 @@
  */
 import type { Ballot } from "./ballot.js";
 import type { BodyType } from "./command.js";
+import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests, EndSession, Results } from "./messages.js";
 
@@ -29,6 +30,8 @@ export interface OpenRequest extends Submission {
   readonly number: number;
   /** How often it was sent and not refused: 0 means that no copy is on its way. */
   copies: number;
+  /** When it was sent first. */
+  readonly sentMs: number;
 }
 
 /** The result of a request that is not open any more. */
@@ -74,6 +77,8 @@ export class ClientState {
   sentBelow = 1;
   /** Numbers that were given up, and of which nothing that was sent says so yet. */
   givenUp = new Set<number>();
+  /** From the first copy of a request to its result. */
+  resultLatency = new LatencyEstimate();
 
   constructor(session: string) {
     this.session = session;
@@ -90,6 +95,7 @@ export class ClientState {
     copy.nextNumber = this.nextNumber;
     copy.sentBelow = this.sentBelow;
     copy.givenUp = new Set(this.givenUp);
+    copy.resultLatency = this.resultLatency.clone();
     return copy;
   }
 
@@ -195,7 +201,7 @@ export interface Taken {
  *
  * @param limits those of this moment: a value that passed when it was submitted may pass no more
  */
-export function takeRequests(state: ClientState, limits: Limits): Taken {
+export function takeRequests(state: ClientState, limits: Limits, nowMs: number): Taken {
   const tooLarge = giveUpTooLarge(state, limits);
   // All that follows a given-up number is sent now, and says so.
   passGaps(state.givenUp, answeredBelow(state));
@@ -212,7 +218,8 @@ export function takeRequests(state: ClientState, limits: Limits): Taken {
     if (state.nextNumber - batches.answeredBelow >= span) break;
     if (state.open.size > 0 && bytes > windowBytesMax) break;
     withdraw(state, submission.token);
-    const request: OpenRequest = { ...submission, number: state.nextNumber++, copies: 0 };
+    const sent = { number: state.nextNumber++, copies: 0, sentMs: nowMs };
+    const request: OpenRequest = { ...submission, ...sent };
     state.open.set(request.number, request);
     state.openBytes += request.body.length;
     batches.add(request);
@@ -289,13 +296,14 @@ export function endOf(state: ClientState): EndSession | null {
 }
 
 /** Closes the requests whose results came; a repeat of one that is closed is passed over. */
-export function complete(state: ClientState, message: Results): Completed[] {
+export function complete(state: ClientState, message: Results, nowMs: number): Completed[] {
   const completed: Completed[] = [];
   for (const { number, position, slot, ballot, by } of message.results) {
     const request = state.open.get(number);
     if (request === undefined) continue;
     state.open.delete(number);
     state.openBytes -= request.body.length;
+    state.resultLatency.add(nowMs - request.sentMs);
     completed.push({ token: request.token, position, slot, ballot, by });
   }
   const next = answeredBelow(state);

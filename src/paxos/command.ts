@@ -2,6 +2,7 @@
  * Commands: what clients ask the log to hold, each with the identity that makes it happen once.
  */
 import { ByteReader, ByteWriter, MalformedBytes } from "./bytes.js";
+import { digest } from "./digest.js";
 
 /** How a client's bytes are to be read again. */
 export const BODY_TYPES = ["bytes", "string", "json", "msgpack"] as const;
@@ -146,6 +147,31 @@ function decodeEnd(reader: ByteReader): End {
   if (number < 1) throw new MalformedBytes("request numbers begin at 1");
   if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
   return { kind: "end", session, openedIn, number, gateway };
+}
+
+/** Bytes of a request before `answeredBelow`, behind which the gateway's name stands. */
+const REQUEST_HEAD_BYTES = { [KIND.request]: 33, [KIND.requestOfAnyOpening]: 25 } as const;
+
+/**
+ * Names a command by its identity: session, opening, number and the gateway that awaits it. Copies
+ * of one command have one name; the same request through another gateway has another, since that
+ * gateway must have its outcome too.
+ *
+ * Cost: O(1); the body is not read. Bytes that are no command are named by all of them.
+ */
+export function commandName(blob: Uint8Array): string {
+  const head =
+    blob[0] === KIND.request || blob[0] === KIND.requestOfAnyOpening
+      ? REQUEST_HEAD_BYTES[blob[0]]
+      : undefined;
+  const gatewayAt = (head ?? 0) + 8;
+  const end = gatewayAt + 1 + (blob[gatewayAt] ?? 0);
+  if (head === undefined || end > blob.length) return digest(blob);
+  return latin1(blob.subarray(0, head)) + latin1(blob.subarray(gatewayAt + 1, end));
+}
+
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
 }
 
 /** Writes a single-decree value: the type of the client's bytes, then the bytes. */

@@ -29,7 +29,7 @@ export function takeBack(state: GatewayState, session: ClientSession, from: numb
     pending.sentMs = null;
     again.push(pending);
   }
-  state.toSend = [...again, ...state.toSend]; // before what the session asked later
+  state.toSend.prepend(again); // before what the session asked later
 }
 
 /** Lets go of what its client does not wait for any more: answered elsewhere, or given up. */

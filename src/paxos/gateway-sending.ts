@@ -4,6 +4,7 @@
  * Nothing is sent again while it may be on its way: a slow leader would be sent all of it again
  * while it works on it, every copy would be chosen, and it would be slower still.
  */
+import { Fifo } from "./fifo.js";
 import type { ClientSession, GatewayState, Pending } from "./gateway.js";
 import { giveUpTooLarge, type TooLarge, takeBack } from "./gateway-gaps.js";
 import type { Limits } from "./limits.js";
@@ -12,8 +13,9 @@ import { commandFits } from "./payload.js";
 
 /** Copies of a session's commands that may be on their way, in times its commands. */
 const COPIES_MAX = 2;
-/** Most times the usual wait before what has no outcome is sent again. */
-const PATIENCE_MAX = 8;
+/** Least and most wait before what has no outcome is sent again, in `retryDelayMs`. */
+const OVERDUE_DELAYS_MIN = 4;
+const OVERDUE_DELAYS_MAX = 32;
 
 /** What goes to the leader, and what cannot. */
 export interface Proposals {
@@ -25,6 +27,8 @@ export interface Proposals {
 /**
  * Takes what may go to the leader now, in order, within its credit.
  *
+ * Cost: O(commands taken), and those that wait for their session's opening; not O(backlog).
+ *
  * @param limits those of this moment, of this server and of the leader's
  */
 export function takeProposals(state: GatewayState, limits: Limits, nowMs: number): Proposals {
@@ -32,25 +36,23 @@ export function takeProposals(state: GatewayState, limits: Limits, nowMs: number
   const messages: { type: "propose"; commands: Uint8Array[] }[] = [];
   const kept: Pending[] = [];
   let bytes = 0;
-  let full = false;
-  for (const pending of state.toSend) {
+  for (let pending = state.toSend.first; pending !== undefined; pending = state.toSend.first) {
+    if (pending.sentMs === null && commandFits(pending.blob, limits)) {
+      pending.dueMs ??= nowMs;
+      if (!hasCredit(state, pending)) break;
+    }
+    state.toSend.shift();
     if (pending.sentMs !== null) continue; // sent meanwhile, or settled
     if (!commandFits(pending.blob, limits)) {
       over.push(pending);
       continue;
     }
-    pending.dueMs ??= nowMs;
-    const size = pending.blob.length;
-    full ||= state.underWayBytes > 0 && state.underWayBytes + size > state.creditBytes;
-    if (full || waitsForOpening(state, pending)) {
+    if (waitsForOpening(state, pending)) {
       kept.push(pending);
       continue;
     }
-    pending.sentMs = nowMs;
-    pending.wasSent = true;
-    const session = state.sessions.get(pending.session);
-    if (session !== undefined) session.copies++;
-    state.underWayBytes += size;
+    noteSent(state, pending, nowMs);
+    const size = pending.blob.length;
     const last = messages[messages.length - 1];
     const fits =
       last !== undefined &&
@@ -64,8 +66,22 @@ export function takeProposals(state: GatewayState, limits: Limits, nowMs: number
       bytes = size;
     }
   }
-  state.toSend = kept;
+  state.toSend.prepend(kept);
   return { messages, tooLarge: over.flatMap((pending) => giveUpTooLarge(state, pending) ?? []) };
+}
+
+function hasCredit(state: GatewayState, { blob }: Pending): boolean {
+  return state.underWayBytes === 0 || state.underWayBytes + blob.length <= state.creditBytes;
+}
+
+function noteSent(state: GatewayState, pending: Pending, nowMs: number): void {
+  pending.sentMs = nowMs;
+  pending.firstSentMs ??= nowMs;
+  pending.wasSent = true;
+  pending.wasEarly = false;
+  const session = state.sessions.get(pending.session);
+  if (session !== undefined) session.copies++;
+  state.underWayBytes += pending.blob.length;
 }
 
 /** A request that overtook its session's opening would be told that the session is unknown. */
@@ -75,20 +91,25 @@ function waitsForOpening(state: GatewayState, pending: Pending): boolean {
 
 /** Has everything sent again, in order: another leads, or a silence was too long. */
 export function sendAllAgain(state: GatewayState): void {
-  state.toSend = [];
+  state.toSend = new Fifo();
   state.underWayBytes = 0;
   for (const session of state.sessions.values()) {
     for (const pending of session.pending.values()) {
       pending.sentMs = null;
+      pending.firstSentMs = null; // another leader: another latency
       state.toSend.push(pending);
     }
   }
 }
 
-/** Says whether some session's commands have been on the way for `ms` without any outcome. */
-export function isOverdue(state: GatewayState, nowMs: number, ms: number): boolean {
+/**
+ * Says whether some session's commands have been on the way without any outcome for longer than
+ * outcomes usually take.
+ */
+export function isOverdue(state: GatewayState, nowMs: number, limits: Limits): boolean {
+  const bounds = overdueBounds(state, limits);
   for (const session of state.sessions.values()) {
-    if (sessionIsOverdue(session, nowMs, ms)) return true;
+    if (sessionIsOverdue(session, nowMs, bounds)) return true;
   }
   return false;
 }
@@ -96,26 +117,39 @@ export function isOverdue(state: GatewayState, nowMs: number, ms: number): boole
 /**
  * Has the commands of overdue sessions sent again, in order.
  *
- * Why not while outcomes come, and ever more patiently: what waits in a slow leader's queue would
- * be there twice, then three times, until the log held little else.
+ * Why not while outcomes come, and ever more patiently: a slow leader would be sent all of it again
+ * while it works on it.
  */
-export function sendOverdueAgain(state: GatewayState, nowMs: number, ms: number): void {
+export function sendOverdueAgain(state: GatewayState, nowMs: number, limits: Limits): void {
+  const bounds = overdueBounds(state, limits);
   for (const session of state.sessions.values()) {
-    if (!sessionIsOverdue(session, nowMs, ms)) continue;
-    session.patience = Math.min(PATIENCE_MAX, 2 * session.patience);
+    if (!sessionIsOverdue(session, nowMs, bounds)) continue;
+    session.patience *= 2;
     session.copies = 0; // whatever was on its way has made no outcome for long
     takeBack(state, session, 0);
   }
 }
 
+interface OverdueBounds {
+  /** How long outcomes usually take at most. */
+  readonly usualMs: number;
+  readonly mostMs: number;
+}
+
+function overdueBounds(state: GatewayState, { retryDelayMs }: Limits): OverdueBounds {
+  const mostMs = OVERDUE_DELAYS_MAX * retryDelayMs;
+  const leastMs = OVERDUE_DELAYS_MIN * retryDelayMs;
+  return { usualMs: state.outcomeLatency.waitMs(leastMs, mostMs), mostMs };
+}
+
 function sessionIsOverdue(
   { pending, heardMs, patience }: ClientSession,
   nowMs: number,
-  ms: number,
-) {
+  { usualMs, mostMs }: OverdueBounds,
+): boolean {
   const [oldest] = pending.values();
   if (oldest === undefined || oldest.sentMs === null) return false;
-  return nowMs - Math.max(oldest.sentMs, heardMs) >= ms * patience;
+  return nowMs - Math.max(oldest.sentMs, heardMs) >= Math.min(mostMs, usualMs * patience);
 }
 
 /** Answers an `early` outcome: everything from the number awaited is sent again. */

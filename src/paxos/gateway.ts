@@ -7,13 +7,16 @@
  */
 import { decodeCommand, encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
-import { closeGap, forget, leaveOut, noteAnswered, reencode } from "./gateway-gaps.js";
+import { Fifo } from "./fifo.js";
+import { closeGap, forget, leaveOut, noteAnswered, reencode, takeBack } from "./gateway-gaps.js";
+import { type Done, KnownResults } from "./gateway-results.js";
 import { resendFrom } from "./gateway-sending.js";
+import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests, EndSession, Outcome } from "./messages.js";
 
-/** Askers that are told of one request; of more only the latest, who still wait. */
-const TOKENS_MAX = 8;
+/** Times the usual wait after which the cluster counts as out of reach, not slow. */
+const SLOW_PATIENCE_MAX = 2;
 /** Stands for the slot of an opening that is still to be told: what is held does not grow by it. */
 const UNTOLD = 0;
 
@@ -27,9 +30,13 @@ export interface Pending {
   readonly tokens: string[];
   /** The idempotency id of a door's request; "" for none, and for a session's request. */
   readonly id: string;
+  /** When it went to this leader last, and first; null: it stands in `toSend`, or never went. */
   sentMs: number | null;
   /** A copy was sent to a leader at some time. */
   wasSent: boolean;
+  firstSentMs: number | null;
+  /** A copy of it came too early to take effect since it was sent last. */
+  wasEarly: boolean;
   /** When it could first have been sent, for `why`. */
   dueMs: number | null;
 }
@@ -70,20 +77,24 @@ export class GatewayState {
   /** Bytes on the way to the leader, without an outcome so far. */
   underWayBytes = 0;
   creditBytes = 0;
+  /** From the first copy of a command that goes to the leader to its outcome. */
+  outcomeLatency = new LatencyEstimate();
+  /** Results that clients may not have. */
+  results = new KnownResults();
   /** Requests through doors whose outcome is awaited, by idempotency id. */
   byId = new Map<string, Pending>();
   /** In the order in which they are to be sent. */
-  toSend: Pending[] = [];
+  toSend = new Fifo<Pending>();
 }
 
 /** Says who is told what after outcomes came. */
 export interface Settled {
-  readonly results: ReadonlyMap<string, Extract<Outcome, { kind: "done" }>[]>;
+  readonly results: ReadonlyMap<string, Done[]>;
   readonly opened: readonly { readonly session: string; readonly openedIn: number | null }[];
   readonly expired: readonly { readonly session: string; readonly client: string | null }[];
   readonly receipts: readonly {
     readonly token: string;
-    readonly outcome: Extract<Outcome, { kind: "done" }>;
+    readonly outcome: Done;
   }[];
   /** Doors whose request's session is gone: nobody knows what became of it. */
   readonly lost: readonly string[];
@@ -108,12 +119,14 @@ function serve(state: GatewayState, client: string | null, id: string): ClientSe
   return session;
 }
 
-function add(
+/** Holds a command, to be sent behind all that is held. */
+export function add(
   state: GatewayState,
   session: ClientSession,
-  command: Omit<Pending, "sentMs" | "wasSent" | "dueMs">,
+  command: Omit<Pending, "sentMs" | "firstSentMs" | "wasSent" | "wasEarly" | "dueMs">,
 ): Pending {
-  const pending: Pending = { ...command, sentMs: null, wasSent: false, dueMs: null };
+  const unsent = { sentMs: null, firstSentMs: null, wasSent: false, wasEarly: false, dueMs: null };
+  const pending: Pending = { ...command, ...unsent };
   session.pending.set(pending.number, pending);
   session.highest = Math.max(session.highest, pending.number);
   state.heldBytes += pending.blob.length;
@@ -171,14 +184,28 @@ export function forgetIdle(state: GatewayState, limits: Limits): void {
   }
 }
 
+/** What became of requests that a client sent. */
+export interface Held {
+  /** The first number that was refused for lack of room, or null. */
+  readonly overloaded: number | null;
+  /** Numbers of values that the server does not take now. */
+  readonly tooLarge: readonly number[];
+  /**
+   * Some were held already, and are not long overdue: the client must not take a slow cluster for a
+   * dead gateway. Of a gateway that gets nothing out of the cluster it may.
+   */
+  readonly isUnderWay: boolean;
+  /** The results of those that are known. */
+  readonly results: readonly Done[];
+}
+
 /**
- * Holds the requests of a session, as far as there is room; repeats are held once.
+ * Holds the requests of a session, as far as there is room; repeats are held once, and one whose
+ * result is known is not held again: a copy of it would only fill the log.
  *
  * Holds: between what its client has the results of and what is held, no number is missing. Why:
- * what comes behind a gap is early, and if its client dies before it fills the gap, early for ever.
+ * what comes behind a gap is early, and if its client dies before it fills the gap, it stays early.
  * A number that was refused as too large is no gap: the client gives it up.
- *
- * @returns the first number that was refused for lack of room, or null; and the too large ones
  */
 export function holdRequests(
   state: GatewayState,
@@ -186,15 +213,24 @@ export function holdRequests(
   message: ClientRequests,
   gateway: string,
   limits: Limits,
-): { readonly overloaded: number | null; readonly tooLarge: readonly number[] } {
+): Held {
   if (!state.sessions.has(message.session)) attachSession(state, client, message.session);
   const session = state.sessions.get(message.session) as ClientSession;
+  state.results.forget(message.session, session.answeredBelow, message.answeredBelow);
   noteAnswered(state, session, message.answeredBelow);
   const isLate = message.requests.some(({ number }) => number < session.highest);
-  let overloaded: number | null = null;
+  const results: Done[] = [];
   const tooLarge: number[] = [];
+  let overloaded: number | null = null;
+  let isUnderWay = false;
   for (const request of message.requests) {
-    if (session.pending.has(request.number)) continue;
+    const result = state.results.of(message.session, request.number);
+    if (result !== undefined) results.push(result);
+    if (result !== undefined) continue;
+    if (session.pending.has(request.number)) {
+      isUnderWay = session.patience <= SLOW_PATIENCE_MAX;
+      continue;
+    }
     const isBehindGap = request.number > Math.max(message.answeredBelow, session.highest + 1);
     if (isBehindGap) break; // its client asks for all of it again after a while
     if (request.body.length > limits.valueBytesMax) {
@@ -224,7 +260,7 @@ export function holdRequests(
   }
   if (isLate) putInOrder(session);
   closeGap(state, session);
-  return { overloaded, tooLarge };
+  return { overloaded, tooLarge, isUnderWay, results };
 }
 
 /**
@@ -247,59 +283,6 @@ export function holdEnd(
   add(state, session, { session: id, number, blob, tokens: [], id: "" });
 }
 
-/** A proposal that came through the public door. */
-export interface DoorProposal {
-  readonly token: string;
-  readonly id: string;
-  readonly valueType: ClientRequests["requests"][number]["valueType"];
-  readonly body: Uint8Array;
-}
-
-/**
- * Holds a proposal of somebody without a session. @returns false if there is no room
- *
- * Holds: the numbers held span no more than the results that the log's table keeps of one session;
- * a repeat of a request whose result was evicted would never be answered.
- */
-export function holdProposal(
-  state: GatewayState,
-  proposal: DoorProposal,
-  gateway: string,
-  limits: Limits,
-): boolean {
-  const asked = proposal.id === "" ? undefined : state.byId.get(proposal.id);
-  if (asked !== undefined) {
-    asked.tokens.push(proposal.token);
-    if (asked.tokens.length > TOKENS_MAX) asked.tokens.shift();
-    return true;
-  }
-  if (state.heldBytes + proposal.body.length > limits.holdBytesMax) return false;
-  const session = state.sessions.get(state.ownSession);
-  if (session === undefined) return false;
-  const [oldest] = session.pending.keys();
-  const number = state.ownNumber + 1;
-  if (oldest !== undefined && number - Math.max(oldest, 1) >= limits.sessionResultsMax)
-    return false;
-  state.ownNumber = number;
-  const blob = encodeCommand({
-    kind: "request",
-    session: state.ownSession,
-    openedIn: session.openedIn,
-    number,
-    answeredBelow: Math.max(oldest ?? number, 1),
-    gateway,
-    log: "",
-    id: proposal.id,
-    type: proposal.valueType,
-    body: proposal.body.slice(),
-  });
-  const { id, token } = proposal;
-  const command = { session: state.ownSession, number, blob, tokens: [token], id };
-  const pending = add(state, session, command);
-  if (id !== "") state.byId.set(id, pending);
-  return true;
-}
-
 /** Puts the slot of the opening into what was held for the gateway's own session meanwhile. */
 function noteOpened(state: GatewayState, session: ClientSession, openedIn: number | null): void {
   session.openedIn = openedIn;
@@ -317,8 +300,8 @@ export function settle(
   limits: Limits,
   nowMs: number,
 ): Settled {
-  const results = new Map<string, Extract<Outcome, { kind: "done" }>[]>();
-  const receipts: { token: string; outcome: Extract<Outcome, { kind: "done" }> }[] = [];
+  const results = new Map<string, Done[]>();
+  const receipts: { token: string; outcome: Done }[] = [];
   const opened: { session: string; openedIn: number | null }[] = [];
   const expired: { session: string; client: string | null }[] = [];
   const lost: string[] = [];
@@ -327,6 +310,8 @@ export function settle(
     if (session === undefined) continue;
     session.copies = Math.max(0, session.copies - 1);
     if (outcome.kind === "early") {
+      const early = session.pending.get(outcome.number);
+      if (early !== undefined) early.wasEarly = true;
       resendFrom(state, session, outcome.expected, limits, nowMs);
       continue;
     }
@@ -346,7 +331,11 @@ export function settle(
     }
     const pending = session.pending.get(outcome.kind === "opened" ? 0 : outcome.number);
     if (pending === undefined) continue;
+    if (pending.firstSentMs !== null) state.outcomeLatency.add(nowMs - pending.firstSentMs);
     forget(state, session, pending);
+    if (session.pending.get(pending.number + 1)?.wasEarly === true) {
+      takeBack(state, session, pending.number + 1);
+    }
     session.heardMs = nowMs;
     session.patience = 1;
     closeGap(state, session);
@@ -358,6 +347,7 @@ export function settle(
     } else if (pending.tokens.length > 0) {
       for (const token of pending.tokens) receipts.push({ token, outcome });
     } else if (session.client !== null) {
+      state.results.keep(outcome);
       const told = results.get(outcome.session);
       if (told === undefined) results.set(outcome.session, [outcome]);
       else told.push(outcome);

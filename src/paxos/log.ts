@@ -33,6 +33,8 @@ export interface Applied {
 /** The state that every applier of the log shares. */
 export class LogState {
   position = 0;
+  /** Requests that stood in the log so far, with the copies that had no effect. */
+  requests = 0;
   sessions: SessionTable;
 
   constructor(limits: Limits) {
@@ -43,6 +45,7 @@ export class LogState {
   clone(limits: Limits): LogState {
     const copy = new LogState(limits);
     copy.position = this.position;
+    copy.requests = this.requests;
     copy.sessions = this.sessions.clone();
     return copy;
   }
@@ -104,6 +107,7 @@ function applyRequest(
   entries: LogEntry[],
 ): Outcome {
   const { session, number } = request;
+  state.requests++;
   const verdict = state.sessions.judge(request);
   if (verdict.kind === "expired") return { kind: "expired", session, number };
   if (verdict.kind === "early") {

@@ -8,7 +8,10 @@
 import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
 import { type BasisPromise, makeBasis } from "./basis.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
+import { commandName } from "./command.js";
 import { digest } from "./digest.js";
+import { Fifo } from "./fifo.js";
+import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
 import type {
   Accept,
@@ -19,9 +22,8 @@ import type {
   Promise1b,
   SlotVote,
 } from "./messages.js";
-import { commandFits } from "./payload.js";
 import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
-import { encodeBatch, NOOP } from "./value.js";
+import { commandsOf, NOOP } from "./value.js";
 
 /** A promise that is complete: every part of one answer has come. */
 export interface CompletePromise extends BasisPromise {
@@ -39,9 +41,12 @@ export interface OpenSlot {
   readonly value: Uint8Array;
   readonly digest: string;
   readonly voters: Set<string>;
-  /** Sent last at; sent first at. */
-  sentMs: number;
+  /** The names of its commands. */
+  readonly names: readonly string[];
   readonly openedMs: number;
+  /** When it was sent last, and how often. */
+  sentMs: number;
+  sends: number;
   chosen: boolean;
 }
 
@@ -60,10 +65,12 @@ export class ProposerState {
   open = new Map<number, OpenSlot>();
   /** Slots below are adopted from an earlier ballot; they come first. */
   adoptedBelow = 0;
-  queue: Uint8Array[] = [];
+  queue = new Fifo<Uint8Array>();
   queueBytes = 0;
-  /** Length of the queue at which it is searched for copies the next time; 0 if it was empty. */
-  searchAt = 0;
+  /** Names of the commands that wait in {@link queue} or stand in an open slot. */
+  underWay = new Set<string>();
+  /** From the first `accept` of a slot until its quorum has voted. */
+  votesLatency = new LatencyEstimate();
   /** Newly opened slots that are still to be sent: firstUnsent ≤ slot < nextSlot. */
   firstUnsent = 0;
   /** Chosen and not yet announced. */
@@ -82,7 +89,9 @@ export class ProposerState {
     copy.open = new Map(
       [...this.open].map(([slot, open]) => [slot, { ...open, voters: new Set(open.voters) }]),
     );
-    copy.queue = [...this.queue];
+    copy.queue = this.queue.clone();
+    copy.underWay = new Set(this.underWay);
+    copy.votesLatency = this.votesLatency.clone();
     copy.announcements = [...this.announcements];
     return copy;
   }
@@ -95,7 +104,7 @@ export class ProposerState {
 export function noteWatermark(state: ProposerState, watermark: number): void {
   if (watermark <= state.chosenWatermark) return;
   state.chosenWatermark = watermark;
-  for (const slot of state.open.keys()) if (slot < watermark) state.open.delete(slot);
+  for (const slot of state.open.keys()) if (slot < watermark) closeSlot(state, slot);
   state.nextSlot = Math.max(state.nextSlot, watermark);
   state.firstUnsent = Math.max(state.firstUnsent, watermark);
 }
@@ -114,9 +123,9 @@ export function beginBallot(state: ProposerState, owner: string): void {
 /** Forgets what was under way and what waits: another leads, and gateways send again. */
 export function dropOpen(state: ProposerState): void {
   state.open.clear();
-  state.queue = [];
+  state.queue = new Fifo();
   state.queueBytes = 0;
-  state.searchAt = 0;
+  state.underWay.clear();
   state.announcements = [];
 }
 
@@ -196,7 +205,7 @@ export function adopt(state: ProposerState, nowMs: number): void {
   }
   state.chosenWatermark = start;
   state.basis = state.ballot === null ? null : makeBasis(state.ballot, start, state.promises);
-  state.open.clear();
+  for (const slot of state.open.keys()) closeSlot(state, slot);
   for (let slot = start; slot < end; slot++) {
     openSlot(state, slot, highest.get(slot)?.value ?? NOOP, nowMs);
   }
@@ -207,10 +216,24 @@ export function adopt(state: ProposerState, nowMs: number): void {
   state.assemblies.clear();
 }
 
-function openSlot(state: ProposerState, slot: number, value: Uint8Array, nowMs: number): void {
+/** Opens a slot for a value; its `accept` is still to be taken. */
+export function openSlot(
+  state: ProposerState,
+  slot: number,
+  value: Uint8Array,
+  nowMs: number,
+): void {
   const voters = new Set<string>();
-  const times = { sentMs: nowMs, openedMs: nowMs };
-  state.open.set(slot, { value, digest: digest(value), voters, ...times, chosen: false });
+  const names = commandsOf(value).map(commandName);
+  for (const name of names) state.underWay.add(name);
+  const sent = { openedMs: nowMs, sentMs: nowMs, sends: 0 };
+  state.open.set(slot, { value, digest: digest(value), voters, names, ...sent, chosen: false });
+}
+
+/** Forgets a slot that is chosen; a copy of its commands would be proposed again. */
+function closeSlot(state: ProposerState, slot: number): void {
+  for (const name of state.open.get(slot)?.names ?? []) state.underWay.delete(name);
+  state.open.delete(slot);
 }
 
 /** Says whether every adopted slot is chosen. */
@@ -221,52 +244,6 @@ export function adoptionIsDone(state: ProposerState): boolean {
 /** Says whether the window is full: Lamport's α (PMS §3: a leader may be α − 1 commands ahead). */
 export function windowIsFull(state: ProposerState, limits: Limits): boolean {
   return state.nextSlot >= state.chosenWatermark + limits.windowMax;
-}
-
-/**
- * Opens slots for what waits: larger batches before deeper pipelines.
- *
- * Holds: nextSlot ≤ chosenWatermark + windowMax. Limits: a batch ≤ `batchCommandsMax` commands and
- * ≤ `batchBytesMax` bytes, or a single command.
- *
- * @param limits those of this moment: a batch cannot come apart once it is proposed
- * @returns how many commands were dropped because no `accept` could carry them; the gateways that
- *   hold them hear the leader's limit from its beacon, and refuse them
- */
-export function fillWindow(state: ProposerState, limits: Limits, nowMs: number): number {
-  let taken = 0;
-  let tooLarge = 0;
-  while (taken < state.queue.length && !windowIsFull(state, limits)) {
-    if (openCount(state) >= limits.pipelineSlotsMax) break;
-    const batch: Uint8Array[] = [];
-    let bytes = 5;
-    while (taken < state.queue.length && batch.length < limits.batchCommandsMax) {
-      const command = state.queue[taken] as Uint8Array;
-      if (!commandFits(command, limits)) {
-        state.queueBytes -= command.length;
-        taken++;
-        tooLarge++;
-        continue;
-      }
-      if (batch.length > 0 && bytes + command.length + 4 > limits.batchBytesMax) break;
-      batch.push(command);
-      bytes += command.length + 4;
-      state.queueBytes -= command.length;
-      taken++;
-    }
-    if (batch.length === 0) continue; // all that was left was too large
-    openSlot(state, state.nextSlot, encodeBatch(batch), nowMs);
-    state.nextSlot++;
-  }
-  if (taken > 0) state.queue = state.queue.slice(taken);
-  if (state.queue.length === 0) state.searchAt = 0;
-  return tooLarge;
-}
-
-function openCount(state: ProposerState): number {
-  let count = 0;
-  for (const { chosen } of state.open.values()) if (!chosen) count++;
-  return count;
 }
 
 /**
@@ -281,13 +258,24 @@ export function takeAccepts(state: ProposerState, cluster: Cluster, nowMs: numbe
   return acceptsFor(state, slots, cluster, nowMs);
 }
 
+/** Most times the usual wait before a slot is sent again. */
+const PATIENCE_MAX = 4;
+
 /**
- * Takes the slots that have waited longer than `retryDelayMs` for their votes, to be sent again.
+ * Takes the slots that have waited longer for their votes than votes usually take, to be sent again;
+ * each time after twice the wait.
+ *
+ * Why not at a fixed interval: acceptors whose sync takes a second would be sent the whole window
+ * four times in that second.
  */
 export function takeLateAccepts(state: ProposerState, cluster: Cluster, nowMs: number): Accept[] {
   const late: number[] = [];
+  const { retryDelayMs } = cluster.limits;
+  const mostMs = PATIENCE_MAX * retryDelayMs;
+  const usualMs = state.votesLatency.waitMs(retryDelayMs, mostMs);
   for (const [slot, open] of state.open) {
-    if (!open.chosen && nowMs - open.sentMs >= cluster.limits.retryDelayMs) late.push(slot);
+    const waitMs = Math.min(mostMs, usualMs * 2 ** Math.max(0, open.sends - 1));
+    if (!open.chosen && nowMs - open.sentMs >= waitMs) late.push(slot);
   }
   return acceptsFor(
     state,
@@ -309,6 +297,7 @@ function acceptsFor(
     const open = state.open.get(slot);
     if (open === undefined) continue;
     open.sentMs = nowMs;
+    open.sends++;
     const last = accepts[accepts.length - 1];
     const follows = last !== undefined && slot === last.firstSlot + last.values.length;
     if (follows && bytes + open.value.length <= cluster.limits.batchBytesMax) {
@@ -352,6 +341,7 @@ export function countVotes(
   acceptor: string,
   accepted: Accepted,
   cluster: Cluster,
+  nowMs: number,
 ): void {
   if (!sameBallot(accepted.ballot, state.ballot) || state.ballot === null) return;
   for (const { slot, digest: voted } of accepted.votes) {
@@ -361,10 +351,11 @@ export function countVotes(
     if (open.chosen || !isPhase2Quorum(cluster.quorums, acceptorIds(cluster), open.voters))
       continue;
     open.chosen = true;
+    state.votesLatency.add(nowMs - open.openedMs);
     announce(state.announcements, slot, state.ballot, [...open.voters].sort());
   }
   while (state.open.get(state.chosenWatermark)?.chosen === true) {
-    state.open.delete(state.chosenWatermark);
+    closeSlot(state, state.chosenWatermark);
     state.chosenWatermark++;
   }
 }

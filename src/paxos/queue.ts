@@ -1,40 +1,97 @@
-/** The leader's queue: commands that wait for a slot. */
-import { digest } from "./digest.js";
+/** The leader's queue: commands that wait for a slot, each once, and the batches made of them. */
+import { commandName } from "./command.js";
 import type { Limits } from "./limits.js";
-import type { ProposerState } from "./proposer.js";
+import { commandFits } from "./payload.js";
+import { openSlot, type ProposerState, windowIsFull } from "./proposer.js";
+import { encodeBatch } from "./value.js";
+
+/** What became of commands that were to wait in the queue. */
+export interface Enqueued {
+  /** Commands there was no room for; those after it are refused too. */
+  readonly refused: number;
+  /** Copies of commands that wait already, or stand in a slot that is not chosen so far. */
+  readonly copies: number;
+}
 
 /**
- * Adds commands to the queue. @returns how many there was no room for; those after it are refused
- * too
+ * Adds commands to the queue, but for copies of what is queued or proposed already.
+ *
+ * Why: gateways ask again after a silence. A slow leader would otherwise propose little but copies,
+ * and be slower still. The earlier one stays, or a command that is asked again and again would move
+ * to the back each time.
  */
 export function enqueue(
   state: ProposerState,
   commands: readonly Uint8Array[],
   limits: Limits,
-): number {
+): Enqueued {
+  let copies = 0;
   for (const [index, command] of commands.entries()) {
-    if (state.queueBytes + command.length > limits.queueBytesMax) return commands.length - index;
+    const name = commandName(command);
+    if (state.underWay.has(name)) {
+      copies++;
+      continue;
+    }
+    if (state.queueBytes + command.length > limits.queueBytesMax) {
+      return { refused: commands.length - index, copies };
+    }
+    state.underWay.add(name);
     state.queue.push(command);
     state.queueBytes += command.length;
   }
-  dropCopies(state, limits);
-  return 0;
+  return { refused: 0, copies };
 }
 
 /**
- * Drops later copies of commands from a queue that does not fit into the next batch.
+ * Opens slots for what waits: larger batches before deeper pipelines.
  *
- * Why: gateways ask again after a silence, and a leader that is slow would otherwise have little
- * but copies to propose, and be slower still. Why the earlier one stays: what is asked again and
- * again would else never come to the front. Cost: O(queue), each time it has doubled.
+ * Holds: nextSlot ≤ chosenWatermark + windowMax. Limits: a batch ≤ `batchCommandsMax` commands and
+ * ≤ `batchBytesMax` bytes, or a single command.
+ *
+ * @param limits those of this moment: a batch cannot come apart once it is proposed
+ * @returns how many commands were dropped because no `accept` could carry them; the gateways that
+ *   hold them hear the leader's limit from its beacon, and refuse them
  */
-function dropCopies(state: ProposerState, limits: Limits): void {
-  if (state.queue.length <= Math.max(limits.batchCommandsMax, state.searchAt)) return;
-  const seen = new Set<string>();
-  state.queue = state.queue.filter((command) => {
-    const name = digest(command);
-    if (seen.has(name)) state.queueBytes -= command.length;
-    return seen.size < seen.add(name).size;
-  });
-  state.searchAt = 2 * state.queue.length;
+export function fillWindow(state: ProposerState, limits: Limits, nowMs: number): number {
+  let tooLarge = 0;
+  while (state.queue.length > 0 && !windowIsFull(state, limits)) {
+    if (openCount(state) >= limits.pipelineSlotsMax) break;
+    const taken = takeBatch(state, limits);
+    tooLarge += taken.tooLarge;
+    if (taken.batch.length === 0) continue; // all that was left was too large
+    openSlot(state, state.nextSlot, encodeBatch(taken.batch), nowMs);
+    state.nextSlot++;
+  }
+  return tooLarge;
+}
+
+function takeBatch(
+  state: ProposerState,
+  limits: Limits,
+): { readonly batch: readonly Uint8Array[]; readonly tooLarge: number } {
+  const batch: Uint8Array[] = [];
+  let bytes = 5;
+  let tooLarge = 0;
+  while (batch.length < limits.batchCommandsMax) {
+    const command = state.queue.first;
+    if (command === undefined) break;
+    const fits = commandFits(command, limits);
+    if (fits && batch.length > 0 && bytes + command.length + 4 > limits.batchBytesMax) break;
+    state.queue.shift();
+    state.queueBytes -= command.length;
+    if (!fits) {
+      state.underWay.delete(commandName(command));
+      tooLarge++;
+      continue;
+    }
+    batch.push(command);
+    bytes += command.length + 4;
+  }
+  return { batch, tooLarge };
+}
+
+function openCount(state: ProposerState): number {
+  let count = 0;
+  for (const { chosen } of state.open.values()) if (!chosen) count++;
+  return count;
 }

@@ -58,6 +58,17 @@ export function decodeValue(bytes: Uint8Array): Value {
   return { kind: "batch", commands };
 }
 
+/** Takes the commands out of a value, none from a no-op or from bytes that are no value. */
+export function commandsOf(bytes: Uint8Array): readonly Uint8Array[] {
+  try {
+    const value = decodeValue(bytes);
+    return value.kind === "batch" ? value.commands : [];
+  } catch (error) {
+    if (error instanceof MalformedBytes) return [];
+    throw error;
+  }
+}
+
 /** Says whether the bytes are the value that fills holes. */
 export function isNoop(bytes: Uint8Array): boolean {
   return bytes.length === 1 && bytes[0] === VALUE_KIND.noop;

@@ -26,6 +26,8 @@ const EXPECTED: readonly string[] = [
   "keys decided",
   "entries fed",
   "requests acknowledged",
+  "requests in the log",
+  "requests that took effect",
   "histories judged",
   "ballots begun",
   "elections",

@@ -63,11 +63,14 @@ export class FeedBook {
       const chosen = this.#ledger.chosen({ key: null, slot });
       const value = chosen === null ? undefined : this.#values.get(chosen.digest);
       if (chosen === null || value === undefined) return;
+      const requestsBefore = this.#log.requests;
       const applied = applyEntry(this.#log, { slot, ballot: chosen.ballot, value, by: [] });
       for (const entry of applied.entries) this.#enter(entry);
       const kinds = applied.outcomes.map(({ outcome }) => outcome.kind);
       const times = (kind: string) => kinds.filter((one) => one === kind).length;
       const repeats = times("done") + times("answered") - applied.entries.length;
+      this.#coverage.count("requests in the log", this.#log.requests - requestsBefore);
+      this.#coverage.count("requests that took effect", applied.entries.length);
       if (repeats > 0) this.#coverage.count("repeats dropped", repeats);
       if (times("early") > 0) this.#coverage.count("early requests", times("early"));
       if (times("ended") > 0) this.#coverage.count("sessions ended", times("ended"));

@@ -7,6 +7,7 @@
 import { describe, expect, it } from "vitest";
 import type { GatewayContext } from "../../actors/gateway/context.js";
 import { roles } from "../../actors/index.js";
+import { send } from "../../src/actor/effect.js";
 import { type Bench, ballot, heardTogether, START_MS, sender } from "../support/steps.js";
 import {
   asksWho,
@@ -115,9 +116,11 @@ describe("holding", () => {
 
 describe("routing", () => {
   it("passes requests on as they come, and keeps their order", () => {
+    const noResults = send("session", "c1", { type: "results", session: SESSION, results: [] });
     const bench = serving();
     expect(bench.take(request([1, 2]))).toEqual([proposes("p1", clients(1), clients(2))]);
-    expect(bench.take(request([2, 3]))).toEqual([proposes("p1", clients(3))]);
+    // A client that asks again is answered, also where there is no result: the gateway lives.
+    expect(bench.take(request([2, 3]))).toEqual([noResults, proposes("p1", clients(3))]);
     expect(bench.take(door("t1"))).toEqual([proposes("p1", own(1))]);
     expect(bench.take(door("t2", "e"))).toEqual([proposes("p1", own(2, "e", 1))]);
   });

@@ -66,7 +66,7 @@ describe("the end of leadership", () => {
     expect(bench.take(beaconOf(2))).toEqual([cancelled("beaconTime", state)]);
     expect(bench.state).toBe("standby");
     const { open: slots, queue, announcements } = dataOf(bench);
-    expect([slots.size, queue, announcements]).toEqual([0, [], []]);
+    expect([slots.size, queue.length, announcements]).toEqual([0, 0, []]);
     expect(bench.take(propose(["z"]))).toEqual([turnsAway("g1", "p2")]);
   });
 

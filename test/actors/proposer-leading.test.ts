@@ -285,7 +285,7 @@ describe("leading.open (PMS §3, phase 2 alone)", () => {
     expect(bench.state).toBe("leading.open");
   });
 
-  it("sends accepts again that have waited too long, and counts the time anew", () => {
+  it("sends accepts again that have waited too long, each time after twice the wait", () => {
     const bench = leading();
     bench.take(propose(["x"]));
     bench.take(propose(["y"], g1, LATE_MS - 1));
@@ -295,8 +295,10 @@ describe("leading.open (PMS §3, phase 2 alone)", () => {
       beacons(1, 2),
       tick,
     ]);
-    const both = fireAt(bench, "leading.open", LATE_MS + limits.retryDelayMs);
-    expect(both).toContainEqual(proposes(1, 0, [x, y]));
+    const second = fireAt(bench, "leading.open", LATE_MS + limits.retryDelayMs);
+    expect(second).toContainEqual(proposes(1, 1, [y]));
+    const first = fireAt(bench, "leading.open", LATE_MS + 2 * limits.retryDelayMs);
+    expect(first).toContainEqual(proposes(1, 0, [x]));
   });
 
   it("refuses commands that its queue has no room for, and counts them", () => {

@@ -319,7 +319,7 @@ describe("preempted", () => {
     bench.take(nack(2, ours, higher));
     expect(bench.take(propose(["y"]))).toEqual([turnsAway("g1", null)]);
     const { open, queue, queueBytes } = contextOf(bench).data;
-    expect([open.size, queue, queueBytes]).toEqual([0, [], 0]);
+    expect([open.size, queue.length, queueBytes]).toEqual([0, 0, 0]);
   });
 });
 

@@ -93,7 +93,24 @@ describe("a lost message", () => {
     bench.hear(...bench.choose(...(first === undefined ? [] : [first])));
     bench.nowMs += 1;
     expect(bench.isOverdue()).toBe(false); // the second waits in a slow leader's queue
-    bench.nowMs += 4 * bench.limits.retryDelayMs - 1;
+    bench.nowMs += 8 * bench.limits.retryDelayMs;
+    expect(bench.isOverdue()).toBe(true);
+  });
+
+  it("is not overdue before outcomes usually come", () => {
+    const { bench, session } = opened();
+    const takesMs = 6 * bench.limits.retryDelayMs;
+    bench.hold(session, 1);
+    for (let number = 1; number <= 30; number++) {
+      const taken = bench.take();
+      bench.nowMs += takesMs - 1;
+      if (number > 2) expect(bench.isOverdue()).toBe(false);
+      bench.nowMs += 1;
+      bench.hear(...bench.choose(...taken));
+      bench.hold(session, number + 1);
+    }
+    bench.take();
+    bench.nowMs += 2 * takesMs; // the deviation is next to nothing by now
     expect(bench.isOverdue()).toBe(true);
   });
 
@@ -113,7 +130,7 @@ describe("a lost message", () => {
     expect(waits).toEqual([4, 8, 16, 32, 32]);
     bench.hold(session, 2);
     bench.take();
-    bench.nowMs += 4 * bench.limits.retryDelayMs;
+    bench.nowMs += 32 * bench.limits.retryDelayMs; // the last outcome was long in coming
     expect(bench.isOverdue()).toBe(true);
   });
 

@@ -356,15 +356,6 @@ describe("sessions come and go", () => {
     expect(bench.hear(...bench.choose(...bench.take())).results.get(session)).toHaveLength(1);
   });
 
-  it("tells the result of a request that comes again after it was told", () => {
-    const { bench, session } = opened();
-    bench.hold(session, 1);
-    bench.hear(...bench.choose(...bench.take()));
-    bench.hold(session, 1); // the answer to the client was lost
-    const told = bench.hear(...bench.choose(...bench.take())).results.get(session);
-    expect(told?.map(({ position }) => position)).toEqual([1]);
-  });
-
   it("forgets idle ones beyond the table's bound, none that awaits something, not its own", () => {
     const bench = new GatewayBench({ sessionsMax: 2 });
     bench.openOwn();

@@ -9,13 +9,8 @@ import { AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
 import { compareBallots } from "../../src/paxos/ballot.js";
 import { noteRepairVotes, noteVotes } from "../../src/paxos/learner.js";
 import type { SlotVote } from "../../src/paxos/messages.js";
-import {
-  addPromisePart,
-  adopt,
-  countVotes,
-  fillWindow,
-  type ProposerState,
-} from "../../src/paxos/proposer.js";
+import { addPromisePart, adopt, countVotes, type ProposerState } from "../../src/paxos/proposer.js";
+import { fillWindow } from "../../src/paxos/queue.js";
 import { NOOP } from "../../src/paxos/value.js";
 import type { LogRules } from "../support/multi-rules.js";
 import { findLogViolation, type LogShape, logWorld } from "../support/multi-schedule.js";
@@ -79,21 +74,21 @@ describe("a broken proposer is caught", () => {
         const open = state.open.get(slot);
         return open === undefined ? [] : [{ slot, digest: open.digest }];
       });
-      countVotes(state, id, { ...accepted, ballot: state.ballot, votes }, cluster);
+      countVotes(state, id, { ...accepted, ballot: state.ballot, votes }, cluster, 0);
     };
     expect(found({ countVotes: blind })).toMatch(/^(announced|watermark): /);
   });
 
   it("that counts one acceptor as many", () => {
     const generous: LogRules["countVotes"] = (state, _id, accepted, cluster) => {
-      for (const { id } of cluster.acceptors) countVotes(state, id, accepted, cluster);
+      for (const { id } of cluster.acceptors) countVotes(state, id, accepted, cluster, 0);
     };
     expect(found({ countVotes: generous })).toMatch(/^(announced|watermark): /);
   });
 
   it("that takes a hole for chosen", () => {
-    const leap: LogRules["countVotes"] = (state, id, accepted, cluster) => {
-      countVotes(state, id, accepted, cluster);
+    const leap: LogRules["countVotes"] = (state, id, accepted, cluster, nowMs) => {
+      countVotes(state, id, accepted, cluster, nowMs);
       const chosen = [...state.open].filter(([, open]) => open.chosen).map(([slot]) => slot);
       state.chosenWatermark = Math.max(state.chosenWatermark, ...chosen);
     };

@@ -12,19 +12,18 @@ import type { CastVote, IssuedProposal } from "../../src/paxos/evidence.js";
 import { firstViolation } from "../../src/paxos/invariants.js";
 import { LearnerState, noteAccept, noteChosenRange, takeChosen } from "../../src/paxos/learner.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { Accept, Promise1b, SlotVote } from "../../src/paxos/messages.js";
+import type { Accept, Accepted, Promise1b, SlotVote } from "../../src/paxos/messages.js";
 import {
   addPromisePart,
   adopt,
   beginBallot,
   countVotes,
-  fillWindow,
   ProposerState,
   promisesSuffice,
   takeAccepts,
   takeLateAccepts,
 } from "../../src/paxos/proposer.js";
-import { enqueue } from "../../src/paxos/queue.js";
+import { enqueue, fillWindow } from "../../src/paxos/queue.js";
 import { highestVote } from "../../src/paxos/synod.js";
 import { decodeValue, encodeBatch, NOOP } from "../../src/paxos/value.js";
 import { NaiveDisk } from "../support/naive.js";
@@ -233,7 +232,8 @@ class PaperLeader {
   chosen(...slots: readonly number[]): void {
     const votes = slots.map((slot) => ({ slot, digest: this.state.open.get(slot)?.digest ?? "" }));
     for (const acceptor of ["a0", "a1"]) {
-      countVotes(this.state, acceptor, { type: "accepted", ballot: this.n, votes }, this.cluster);
+      const accepted: Accepted = { type: "accepted", ballot: this.n, votes };
+      countVotes(this.state, acceptor, accepted, this.cluster, 0);
     }
   }
 }

@@ -139,11 +139,11 @@ describe("adopting", () => {
 
   it("is done when every adopted slot is chosen", () => {
     const state = leading({ votes: [voted(1, at(0), "x")] }, {});
-    for (const id of ["a0", "a1"]) countVotes(state, id, accepted(FIRST, 1, "x"), cluster);
+    for (const id of ["a0", "a1"]) countVotes(state, id, accepted(FIRST, 1, "x"), cluster, 0);
     expect(adoptionIsDone(state)).toBe(false);
     const noop = [{ slot: 0, digest: digest(NOOP) }];
     for (const id of ["a0", "a1"]) {
-      countVotes(state, id, { type: "accepted", ballot: FIRST, votes: noop }, cluster);
+      countVotes(state, id, { type: "accepted", ballot: FIRST, votes: noop }, cluster, 0);
     }
     expect(adoptionIsDone(state)).toBe(true);
     expect(adoptionIsDone(leading())).toBe(true);

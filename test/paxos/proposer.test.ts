@@ -3,12 +3,12 @@
  * Method: the rules one by one. Phase 1 is in proposer-adopt.test.ts.
  */
 import { describe, expect, it } from "vitest";
+import { digest } from "../../src/paxos/digest.js";
 import {
   beginBallot,
   countVotes,
   dropOpen,
   endsBallot,
-  fillWindow,
   isStalled,
   ProposerState,
   takeAccepts,
@@ -16,12 +16,17 @@ import {
   takeLateAccepts,
   windowIsFull,
 } from "../../src/paxos/proposer.js";
-import { enqueue } from "../../src/paxos/queue.js";
-import { decodeValue } from "../../src/paxos/value.js";
+import { enqueue, fillWindow } from "../../src/paxos/queue.js";
+import { decodeValue, encodeBatch } from "../../src/paxos/value.js";
 import { accepted, at, bytes, voted } from "../support/log-messages.js";
 import { cluster, FIRST, leading } from "../support/proposers.js";
 
 const texts = new TextDecoder();
+
+/** Commands that wait for a slot, as text. */
+function waiting(state: ProposerState): string[] {
+  return state.queue.toArray().map((command) => texts.decode(command));
+}
 
 /** Commands of the open slots, as text. */
 function batches(state: ProposerState): string[][] {
@@ -43,23 +48,35 @@ function proposing(...commands: readonly string[]): ProposerState {
 function voteFor(state: ProposerState, acceptors: readonly string[], ...slots: number[]): void {
   const votes = slots.map((slot) => ({ slot, digest: state.open.get(slot)?.digest ?? "gone" }));
   for (const acceptor of acceptors) {
-    countVotes(state, acceptor, { type: "accepted", ballot: FIRST, votes }, cluster);
+    countVotes(state, acceptor, { type: "accepted", ballot: FIRST, votes }, cluster, 0);
   }
 }
 
 describe("the window and the queue", () => {
-  it("keeps the earlier copy of what was asked again, once it is more than a batch", () => {
-    const limits = { ...cluster.limits, batchCommandsMax: 4 };
+  it("drops copies of what is queued or proposed, until it is chosen", () => {
+    const narrow = { ...cluster.limits, pipelineSlotsMax: 1, batchCommandsMax: 2 };
     const state = leading();
-    enqueue(state, ["a", "b", "a", "b"].map(bytes), limits);
-    expect(state.queue).toHaveLength(4); // the next batch takes them all: not worth a look
-    enqueue(state, ["c", "a", "d"].map(bytes), limits);
-    expect(state.queue.map((command) => texts.decode(command))).toEqual(["a", "b", "c", "d"]);
-    expect(state.queueBytes).toBe(4);
-    enqueue(state, ["a", "b", "c", "d"].map(bytes), limits);
-    expect(state.queue).toHaveLength(8); // the next look is when it has doubled
-    enqueue(state, ["e"].map(bytes), limits);
-    expect(state.queue).toHaveLength(5);
+    expect(enqueue(state, ["a", "b", "a", "b"].map(bytes), narrow)).toEqual({
+      refused: 0,
+      copies: 2,
+    });
+    fillWindow(state, narrow, 0);
+    expect(batches(state)).toEqual([["a", "b"]]);
+    enqueue(state, ["c", "a", "d", "c"].map(bytes), narrow);
+    expect(waiting(state)).toEqual(["c", "d"]); // the earlier copy keeps its place
+    expect(state.queueBytes).toBe(2);
+    voteFor(state, ["a0", "a1"], 0);
+    expect(enqueue(state, [bytes("a")], narrow).copies).toBe(0); // its outcome may be lost
+    expect(waiting(state)).toEqual(["c", "d", "a"]);
+  });
+
+  it("drops copies of what an earlier ballot proposed, while it is adopted", () => {
+    const value = encodeBatch(["a", "b"].map(bytes));
+    const vote = { slot: 0, ballot: at(0), digest: digest(value), value };
+    const state = leading({ votes: [vote] }, {});
+    expect(batches(state)).toEqual([["a", "b"]]);
+    expect(enqueue(state, ["b", "c"].map(bytes), cluster.limits).copies).toBe(1);
+    expect(waiting(state)).toEqual(["c"]);
   });
 
   it("opens no slot at or above the watermark + α", () => {
@@ -102,10 +119,10 @@ describe("the window and the queue", () => {
   it("refuses from the first command there is no room for", () => {
     const state = leading();
     const small = { ...cluster.limits, queueBytesMax: 5 };
-    expect(enqueue(state, ["aa", "bb", "cc", "d"].map(bytes), small)).toBe(2);
-    expect(state.queue.map((command) => texts.decode(command))).toEqual(["aa", "bb"]);
+    expect(enqueue(state, ["aa", "bb", "cc", "d"].map(bytes), small).refused).toBe(2);
+    expect(waiting(state)).toEqual(["aa", "bb"]);
     expect(state.queueBytes).toBe(4);
-    expect(enqueue(state, [bytes("e")], small)).toBe(0);
+    expect(enqueue(state, [bytes("e")], small).refused).toBe(0);
   });
 
   it("forgets queue, open slots and announcements when another leads", () => {
@@ -153,23 +170,37 @@ describe("accepts", () => {
       [0, 1],
       [2, 1],
     ]);
-    expect(takeLateAccepts(state, cluster, 199)).toEqual([]);
-    expect(takeLateAccepts(state, cluster, 200)).toHaveLength(2);
+    expect(takeLateAccepts(state, cluster, 299)).toEqual([]);
+    expect(takeLateAccepts(state, cluster, 300)).toHaveLength(2);
+  });
+
+  it("go again later where votes usually take long", () => {
+    const state = proposing("a");
+    takeAccepts(state, cluster, 0);
+    const votes = [{ slot: 0, digest: state.open.get(0)?.digest ?? "gone" }];
+    for (const acceptor of ["a0", "a1"]) {
+      countVotes(state, acceptor, { type: "accepted", ballot: FIRST, votes }, cluster, 600);
+    }
+    enqueue(state, [bytes("b")], cluster.limits);
+    fillWindow(state, cluster.limits, 600);
+    takeAccepts(state, cluster, 600);
+    expect(takeLateAccepts(state, cluster, 600 + 399)).toEqual([]);
+    expect(takeLateAccepts(state, cluster, 600 + 400)).toHaveLength(1); // as long as it waits at all
   });
 });
 
 describe("counting votes", () => {
   it("counts an acceptor once, in a slot, for this ballot and digest", () => {
     const state = leading({ votes: [voted(0, at(0), "x")] }, {});
-    countVotes(state, "a0", accepted(FIRST, 0, "x"), cluster);
-    countVotes(state, "a0", accepted(FIRST, 0, "x"), cluster);
-    countVotes(state, "a1", accepted(at(0), 0, "x"), cluster);
-    countVotes(state, "a1", accepted(at(1, "q"), 0, "x"), cluster);
-    countVotes(state, "a1", accepted(FIRST, 0, "other"), cluster);
-    countVotes(state, "a1", accepted(FIRST, 7, "x"), cluster);
-    countVotes(state, "stranger", accepted(FIRST, 0, "x"), cluster);
+    countVotes(state, "a0", accepted(FIRST, 0, "x"), cluster, 0);
+    countVotes(state, "a0", accepted(FIRST, 0, "x"), cluster, 0);
+    countVotes(state, "a1", accepted(at(0), 0, "x"), cluster, 0);
+    countVotes(state, "a1", accepted(at(1, "q"), 0, "x"), cluster, 0);
+    countVotes(state, "a1", accepted(FIRST, 0, "other"), cluster, 0);
+    countVotes(state, "a1", accepted(FIRST, 7, "x"), cluster, 0);
+    countVotes(state, "stranger", accepted(FIRST, 0, "x"), cluster, 0);
     expect(state.chosenWatermark).toBe(0);
-    countVotes(state, "a1", accepted(FIRST, 0, "x"), cluster);
+    countVotes(state, "a1", accepted(FIRST, 0, "x"), cluster, 0);
     expect(state.chosenWatermark).toBe(1);
   });
 

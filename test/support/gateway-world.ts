@@ -4,13 +4,14 @@
 import { type Command, decodeCommand } from "../../src/paxos/command.js";
 import {
   GatewayState,
-  holdProposal,
+  type Held,
   holdRequests,
   openOwnSession,
   openSession,
   type Settled,
   settle,
 } from "../../src/paxos/gateway.js";
+import { holdProposal } from "../../src/paxos/gateway-door.js";
 import {
   isOverdue,
   sendAllAgain,
@@ -83,8 +84,13 @@ export class GatewayBench {
 
   /** Holds requests of a client that has the results of those below a number. */
   holdFrom(session: string, answeredBelow: number, ...numbers: number[]): number | null {
+    return this.ask(session, answeredBelow, ...numbers).overloaded;
+  }
+
+  /** As a client asks that has the results below a number. @returns what it is answered */
+  ask(session: string, answeredBelow: number, ...numbers: number[]): Held {
     const message = request(session, numbers, answeredBelow);
-    return holdRequests(this.state, "client", message, "g1", this.limits).overloaded;
+    return holdRequests(this.state, "client", message, "g1", this.limits);
   }
 
   holdDoor(token: string, id = ""): boolean {
@@ -118,7 +124,7 @@ export class GatewayBench {
   }
 
   isOverdue(): boolean {
-    return isOverdue(this.state, this.nowMs, 4 * this.limits.retryDelayMs);
+    return isOverdue(this.state, this.nowMs, this.limits);
   }
 
   sendAllAgain(): void {
@@ -126,7 +132,7 @@ export class GatewayBench {
   }
 
   sendOverdueAgain(): void {
-    sendOverdueAgain(this.state, this.nowMs, 4 * this.limits.retryDelayMs);
+    sendOverdueAgain(this.state, this.nowMs, this.limits);
   }
 
   /** What took effect, as `session/number` or the door's token. */

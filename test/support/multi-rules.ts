@@ -15,6 +15,7 @@ import type {
   Votes,
 } from "../../src/paxos/messages.js";
 import * as proposer from "../../src/paxos/proposer.js";
+import { fillWindow } from "../../src/paxos/queue.js";
 import type { Facts } from "./multi-facts.js";
 
 /** The rules that a world runs by; a negative control replaces one. */
@@ -26,7 +27,7 @@ export const LOG_RULES = {
   addPromisePart: proposer.addPromisePart,
   promisesSuffice: proposer.promisesSuffice,
   adopt: proposer.adopt,
-  fillWindow: proposer.fillWindow,
+  fillWindow,
   countVotes: proposer.countVotes,
   noteAccept: learner.noteAccept,
   noteVotes: learner.noteVotes,

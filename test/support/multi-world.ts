@@ -262,7 +262,7 @@ export class MultiWorld implements Surroundings {
       this.rules.addPromisePart(state, from, incarnation, message);
       if (this.rules.promisesSuffice(state, this.cluster)) this.#adopt(id);
     } else if (message.type === "accepted" && one.phase === "leading") {
-      this.rules.countVotes(state, from, message, this.cluster);
+      this.rules.countVotes(state, from, message, this.cluster, 0);
       this.#fill(id);
       this.#announce(id);
     } else if (message.type === "nack" && one.phase !== "standby") {

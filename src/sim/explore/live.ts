@@ -77,7 +77,7 @@ function liveProposer(
     ]),
   );
   const { nextSlot, firstUnsent, adoptedBelow, queue } = data;
-  return [kept, nextSlot, firstUnsent, adoptedBelow, open, queue];
+  return [kept, nextSlot, firstUnsent, adoptedBelow, open, queue.toArray()];
 }
 
 function liveLearner({ data }: { readonly data: { readonly keys: LiveKeys } }): unknown {
