@@ -5,8 +5,9 @@
  */
 import { expect } from "vitest";
 import { roles } from "../../actors/index.js";
+import { type Address, broadcast } from "../../src/actor/effect.js";
 import { acceptorIds } from "../../src/paxos/cluster.js";
-import type { Message } from "../../src/paxos/messages.js";
+import type { Message, RoleName } from "../../src/paxos/messages.js";
 import type { Actor, Identity, Moved } from "../../src/sim/explore/actor.js";
 import { hears } from "../../src/sim/explore/letters.js";
 import type { Choice, Move } from "../../src/sim/explore/locals.js";
@@ -24,15 +25,19 @@ export class Beside {
   readonly #identities: readonly Identity[];
   readonly #actors: Actor[] = [];
   readonly #locals: number[] = [];
-  /** By who sent them: letters, each as it was said last. */
-  readonly #sent: Map<number, Message>[] = [];
-  #crashes: number;
+  /** By who sent them: letters, each as it was said last, and in which start of its sender. */
+  readonly #sent: Map<number, { readonly message: Message; readonly incarnation: number }>[] = [];
+  /** By kind of choice: how many are left. */
+  readonly #left: Map<string, number>;
   /** Bits of what was seen. */
   sights = 0;
 
   constructor(world: World) {
     this.#model = new Model(world, roles, null, new Set());
-    this.#crashes = world.crashesMax;
+    this.#left = new Map([
+      ["crash", world.crashesMax],
+      ["full", world.fullsMax],
+    ]);
     const [acceptors, ...singles] = this.#model.locals.map(({ identity }) => identity);
     const named = acceptorIds(world.cluster).map((id) => ({ ...(acceptors as Identity), id }));
     this.#identities = [...named, ...singles];
@@ -43,6 +48,29 @@ export class Beside {
       this.#sent.push(new Map());
       this.#keep(mover, moved);
     }
+    this.#receiveGone();
+  }
+
+  /** Everything that was sent before the world begins is under way, and received by some. */
+  #receiveGone(): void {
+    const { letters, host } = this.#model.common;
+    const sender = this.#sent.length;
+    this.#sent.push(new Map());
+    for (const { from, to, message, receivers } of this.#model.world.gone) {
+      const letter = letters.intern(broadcast(to, message), from, 1) as number;
+      this.#sent[sender]?.set(letter, { message, incarnation: 1 });
+      const life = { storeId: null, incarnation: 1, writeNumber: 0, process: "" };
+      const event = { type: message.type, received: [{ from: { ...from, ...life }, message }] };
+      for (let mover = 0; mover < receivers; mover++) {
+        const moved = host.deliver("acceptor", this.#actors[mover] as Actor, event);
+        this.#actors[mover] = moved.actor;
+        this.#keep(mover, moved);
+        this.#syncAll(mover);
+        const kind = this.#kind(mover);
+        const local = this.#locals[mover] as number;
+        this.#locals[mover] = kind.settled(kind.hear(local, letter, -1)).next;
+      }
+    }
   }
 
   /** Everything that may happen now, deliveries that change nothing too. */
@@ -51,7 +79,7 @@ export class Beside {
     const found: Option[] = [];
     for (const [mover, { role, id }] of this.#identities.entries()) {
       for (const { choice } of this.#kind(mover).own(this.#locals[mover] as number)) {
-        if (choice.kind !== "crash" || this.#crashes > 0) found.push({ mover, choice });
+        if ((this.#left.get(choice.kind) ?? 1) > 0) found.push({ mover, choice });
       }
       if (this.#kind(mover).isBusy(this.#locals[mover] as number)) continue;
       for (const [sender, sent] of this.#sent.entries()) {
@@ -82,13 +110,16 @@ export class Beside {
     if (made.isBeyond) return false;
     this.sights |= made.sights;
     const isAtOnce = this.#syncsAtOnce(mover);
-    const isCrash = "choice" in option && option.choice.kind === "crash";
     const moved = this.#realMove(option);
     this.#actors[mover] = moved.actor;
     this.#keep(mover, moved);
     if (isAtOnce) this.#syncAll(mover);
     const move = isAtOnce ? kind.settled(made) : made;
-    if (isCrash) this.#crashes--;
+    if ("choice" in option) {
+      const { kind: word } = option.choice;
+      const left = this.#left.get(word);
+      if (left !== undefined) this.#left.set(word, left - 1);
+    }
     for (const letter of move.sent) expect(this.#sent[mover]?.has(letter)).toBe(true);
     const sent = new Set(this.#sent[mover]?.keys());
     const expected = kind.withoutRepeats(move.next, sent);
@@ -103,7 +134,13 @@ export class Beside {
 
   #syncsAtOnce(mover: number): boolean {
     const { crashes } = this.#model.world;
-    return this.#crashes === 0 || !crashes.includes(this.#identities[mover]?.role as never);
+    const role = this.#identities[mover]?.role as RoleName;
+    if (role === "acceptor" && this.#isLeft("full")) return false;
+    return !this.#isLeft("crash") || !crashes.includes(role);
+  }
+
+  #isLeft(kind: string): boolean {
+    return (this.#left.get(kind) ?? 0) > 0;
   }
 
   #modelMove(option: Option, local: number): Move {
@@ -122,9 +159,11 @@ export class Beside {
     const actor = this.#actors[option.mover] as Actor;
     const identity = this.#identities[option.mover] as Identity;
     if ("letter" in option) {
-      const { role, id } = this.#identities[option.sender] as Identity;
-      const message = this.#sent[option.sender]?.get(option.letter) as Message;
-      const incarnation = this.#actors[option.sender]?.start ?? 1;
+      const { letters } = this.#model.common;
+      const { role, id } =
+        this.#identities[option.sender] ?? (letters.get(option.letter).from as Address);
+      const sent = this.#sent[option.sender]?.get(option.letter);
+      const { message, incarnation } = sent as { message: Message; incarnation: number };
       const from = { role, id, storeId: null, incarnation, writeNumber: 0, process: "" };
       const event = { type: message.type, received: [{ from, message }] };
       return host.deliver(identity.role, actor, event);
@@ -132,6 +171,7 @@ export class Beside {
     const { kind, what } = option.choice;
     if (kind === "sync") return host.sync(actor);
     if (kind === "crash") return host.crash(identity, actor);
+    if (kind === "full") return host.full(identity, actor);
     if (kind === "fire") return host.fire(identity.role, actor, what);
     const single = this.#model.world.singles[option.mover - this.#model.acceptors];
     const offers = single === undefined ? [] : this.#model.world.offers(single, actor.snapshot);
@@ -146,13 +186,14 @@ export class Beside {
     }
   }
 
-  #keep(mover: number, { sent }: Moved): void {
+  #keep(mover: number, { sent, actor }: Moved): void {
     const { role, id } = this.#identities[mover] as Identity;
     const address = mover < this.#model.acceptors ? null : { role, id };
     for (const effect of sent) {
-      const letter = this.#model.common.letters.intern(effect, address);
+      const letter = this.#model.common.letters.intern(effect, address, actor.start);
       if (letter === undefined || !("message" in effect)) continue;
-      this.#sent[mover]?.set(letter, effect.message as Message);
+      const message = effect.message as Message;
+      this.#sent[mover]?.set(letter, { message, incarnation: actor.start });
     }
   }
 }

@@ -10,10 +10,12 @@ import { lookFor } from "./searching.js";
 /** What each does first. */
 const first = [
   ["acceptor-counted-twice", "learnedIsChosen", 7, 384],
+  ["answer-named-twice", "answersAreNew", 6, 1570],
   ["ballot-reused", "ballotsAreNew", 1, 3],
   ["ballots-counted-together", "learnedIsChosen", 16, 393_914],
   ["first-proposal-refused", "P1", 5, 92],
   ["highest-vote-ignored", "P2c", 10, 2578],
+  ["lives-joined", "P2c", 10, 35_458],
   ["lower-ballot-accepted", "diskNeverFalls", 6, 173],
   ["promise-not-persisted", "durableBeforeSpoken", 1, 1],
   ["quorums-that-miss", "P2b", 9, 1176],

@@ -43,6 +43,7 @@ it.each([
   { name: "decide-crash", states: 79_865 },
   { name: "decide-3", states: 436_671 },
   { name: "log-1", states: 343_677 },
+  { name: "log-reload", states: 43_129 },
 ])(
   "every state of $name holds",
   ({ name, states }) => {

@@ -55,6 +55,7 @@ function recordWithoutLife(real: Roles) {
 export const answerNamedTwice: Broken = {
   name: "answer-named-twice",
   what: "an acceptor counts its answers from 0 again after a full disk, in the same incarnation",
+  world: "log-reload",
   roles: (real) =>
     replaceIn(real, "acceptor", { actions: { recordPromise: recordWithoutLife(real) } }),
   hunt: { plan: reloads, seedsMax: 10, catches: ["noAnswerTwice"] },
@@ -90,6 +91,7 @@ function joinLives(real: Roles) {
 export const livesJoined: Broken = {
   name: "lives-joined",
   what: "a proposer joins parts of two promises, made before and after a full disk",
+  world: "log-reload",
   roles: (real) => replaceIn(real, "proposer", { actions: { recordPromise: joinLives(real) } }),
   hunt: { plan: reloads, seedsMax: 10, catches: ["phase2a", "P2b", "P2c"] },
 };

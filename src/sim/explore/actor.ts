@@ -27,6 +27,9 @@ const NOW_MS = 0;
 /** Timer of a starting acceptor, whose time is skipped. */
 const WITNESS_TIMER = "acceptor.recovering";
 
+/** Why an acceptor reads its memory from disk again. */
+const DISK_FULL = "the disk is full";
+
 /** A transaction under way, and the messages that wait for it. */
 export interface Write {
   readonly records: readonly StoreRecord[];
@@ -38,6 +41,8 @@ export interface Actor {
   readonly snapshot: RoleSnapshot;
   /** How often it was started. */
   readonly start: number;
+  /** How often it has read its memory from disk again since. */
+  readonly life: number;
   /** What is durable, by key in hexadecimal. */
   readonly disk: ReadonlyMap<string, RawRecord>;
   /** Oldest first. */
@@ -83,16 +88,7 @@ export class Host {
 
   /** Starts an actor from what its disk holds, through the real recovery. */
   start(identity: Identity, disk: Actor["disk"], start: number): Moved {
-    const { machine } = this.roles[identity.role];
-    const made = this.#stepper.start(machine, this.#input(identity, disk, start));
-    const begun: Actor = {
-      snapshot: made.snapshot,
-      start,
-      disk,
-      writes: [],
-      alarms: new Map(),
-    };
-    let moved = this.#after(begun, made, made.snapshot);
+    let moved = this.#begin(identity, disk, { start, life: 0 }, null);
     const sent = [...moved.sent];
     for (const [id, event] of moved.actor.alarms) {
       // The witness time of an acceptor: nothing that it hears meanwhile changes it.
@@ -154,7 +150,35 @@ export class Host {
     return this.start(identity, actor.disk, actor.start + 1);
   }
 
-  #input(identity: Identity, disk: Actor["disk"], start: number): RoleInput {
+  /**
+   * A write finds no room: the writes under way and what waited for them are lost, the memory is
+   * read from disk again, and there is room again before anything else happens.
+   */
+  full(identity: Identity, { disk, start, life }: Actor): Moved {
+    const begun = this.#begin(identity, disk, { start, life: life + 1 }, DISK_FULL);
+    const served = this.deliver(identity.role, begun.actor, { type: "disk.room" });
+    return { ...served, sent: [...begun.sent, ...served.sent] };
+  }
+
+  #begin(
+    identity: Identity,
+    disk: Actor["disk"],
+    lived: Pick<Actor, "start" | "life">,
+    diskFull: string | null,
+  ): Moved {
+    const { machine } = this.roles[identity.role];
+    const made = this.#stepper.start(machine, this.#input(identity, disk, lived, diskFull));
+    const { snapshot } = made;
+    const begun: Actor = { snapshot, ...lived, disk, writes: [], alarms: new Map() };
+    return this.#after(begun, made, snapshot);
+  }
+
+  #input(
+    identity: Identity,
+    disk: Actor["disk"],
+    { start, life }: Pick<Actor, "start" | "life">,
+    diskFull: string | null,
+  ): RoleInput {
     const { cluster, key } = this.#world;
     return {
       id: identity.id,
@@ -164,10 +188,10 @@ export class Host {
       nowMs: NOW_MS,
       records: recover(disk),
       incarnation: start,
-      life: 0,
+      life,
       storeId: null,
       openings: [],
-      diskFull: null,
+      diskFull,
       instance: this.roles[identity.role].instanceOf === undefined ? "" : (key ?? ""),
     };
   }

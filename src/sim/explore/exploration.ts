@@ -171,7 +171,7 @@ export class Exploration {
     if (this.#found !== null) return;
     const { mover, move, rest, acceptor } = stride;
     this.#see(move.sights);
-    if (move.violation !== null || stride.isBallotReused) {
+    if (move.violation !== null || stride.isBallotReused || stride.isAnswerReused) {
       this.#found = this.#brokenBy(from, stride);
       if (this.#found !== null) return;
     }
@@ -245,12 +245,24 @@ export class Exploration {
       const { property, sentence } = violation;
       return { property, sentence: (nameOf) => sentence(nameOf(mover)), state, stride: taken };
     }
+    if (stride.isAnswerReused) return this.#answerReused(state, stride, taken);
     if (!this.#asked.has("ballotsAreNew")) return null;
     const { message } = this.model.common.letters.get(move.begins);
     const ballot = "ballot" in message ? message.ballot : null;
     const name = ballot === null ? "" : `${ballot?.round}.${ballot?.owner}`;
     const sentence = () => `ballots are new: ballot ${name} is begun a second time`;
     return { property: "ballotsAreNew", sentence, state, stride: taken };
+  }
+
+  #answerReused(state: number, { mover, move }: Stride, taken: Found["stride"]): Found | null {
+    const property = "answersAreNew";
+    if (!this.#asked.has(property)) return null;
+    const said = move.sent.map((letter) => this.model.common.letters.get(letter).message);
+    const promise = said.find((message) => message.type === "promise");
+    const sentence = (nameOf: (acceptor: number) => string) =>
+      `answers are new: ${nameOf(mover)} names a second promise like one that it made before, ` +
+      `answer ${promise?.answer}`;
+    return { property, sentence, state, stride: taken };
   }
 
   #see(sights: number): void {

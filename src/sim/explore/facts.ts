@@ -35,6 +35,25 @@ export interface Facts {
 
 const NO_FACTS: Facts = { votes: [], proposals: [], learned: [], watermark: 0 };
 
+/** Facts, each kept once. */
+export class FactsTable {
+  readonly #all: Facts[] = [];
+  readonly #known = new Map<string, number>();
+
+  get(facts: number): Facts {
+    return this.#all[facts] as Facts;
+  }
+
+  intern(facts: Facts): number {
+    const text = textOf(facts);
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    this.#all.push(facts);
+    this.#known.set(text, this.#all.length - 1);
+    return this.#all.length - 1;
+  }
+}
+
 /** What a message shows. */
 export function factsOfMessage(message: Message): Facts {
   switch (message.type) {

@@ -16,28 +16,57 @@ export interface Letter {
   /** `id` null: every instance of the role. */
   readonly to: { readonly role: RoleName; readonly id: string | null };
   readonly message: Message;
+  /** The start of the sender, where its answers are counted: a promise goes by it; else 1. */
+  readonly incarnation: number;
 }
 
 /** Every letter met so far. */
 export class Letters {
   readonly #all: Letter[] = [];
   readonly #known = new Map<string, number>();
+  readonly #countsAnswers: boolean;
+
+  /** @param countsAnswers a promise has parts, which go by the number of the answer */
+  constructor(countsAnswers: boolean) {
+    this.#countsAnswers = countsAnswers;
+  }
 
   get(letter: number): Letter {
     return this.#all[letter] as Letter;
   }
 
-  /** Returns the letter that an effect sends; undefined if it sends none. */
-  intern(effect: Effect, from: Address | null): number | undefined {
+  /**
+   * Returns the letter that an effect sends; undefined if it sends none.
+   *
+   * @param start how often its sender was started
+   */
+  intern(effect: Effect, from: Address | null, start: number): number | undefined {
     if (effect.kind !== "send" && effect.kind !== "broadcast") return undefined;
     const to = effect.kind === "send" ? effect.to : { role: effect.role, id: null };
     const { message } = effect;
-    const text = textOf([from, to.role, to.id, liveMessage(message)]);
+    const incarnation = this.#countsAnswers && message.type === "promise" ? start : 1;
+    const live = liveMessage(message, this.#countsAnswers);
+    const text = textOf([from, to.role, to.id, live, incarnation]);
     const known = this.#known.get(text);
     if (known !== undefined) return known;
-    this.#all.push({ from, to: { role: to.role, id: to.id }, message });
+    this.#all.push({ from, to: { role: to.role, id: to.id }, message, incarnation });
     this.#known.set(text, this.#all.length - 1);
     return this.#all.length - 1;
+  }
+
+  /**
+   * Says whether two letters of one acceptor are of different promises and have one name: their
+   * parts would be put together.
+   */
+  shareName(one: number, other: number): boolean {
+    const a = this.get(one);
+    const b = this.get(other);
+    if (a.message.type !== "promise" || b.message.type !== "promise") return false;
+    if (a.incarnation !== b.incarnation || a.message.answer !== b.message.answer) return false;
+    const { part, votes, ...promise } = a.message;
+    const { part: otherPart, votes: otherVotes, ...otherPromise } = b.message;
+    if (textOf(promise) !== textOf(otherPromise)) return true;
+    return part === otherPart && textOf(votes) !== textOf(otherVotes);
   }
 }
 

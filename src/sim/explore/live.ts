@@ -21,19 +21,26 @@ interface SynodContext {
   readonly chosen: { readonly ballot: unknown; readonly value: unknown } | null;
 }
 
-/** Returns the data that decides how a machine goes on. */
-export function liveState(role: RoleName, snapshot: RoleSnapshot): unknown {
+/**
+ * Returns the data that decides how a machine goes on.
+ *
+ * @param countsAnswers promises have parts, which go by the number of the answer
+ */
+export function liveState(role: RoleName, snapshot: RoleSnapshot, countsAnswers: boolean): unknown {
   const { value, context } = snapshot as { value: unknown; context: unknown };
-  if (role === "acceptor") return [value, liveAcceptor(context as never)];
+  if (role === "acceptor") return [value, liveAcceptor(context as never, countsAnswers)];
   if (role === "synod-proposer") return [value, liveSynod(value, context as never)];
   if (role === "proposer") return [value, liveProposer(value, context as never)];
   if (role === "learner") return [value, liveLearner(context as never)];
   throw new Error(`the explorer knows no role ${role}`);
 }
 
-/** Its answers are numbered, but a promise in one part is complete whatever its number is. */
-function liveAcceptor({ data }: { readonly data: object }): unknown {
-  return { ...data, answers: 0 };
+/**
+ * Its answers have names, from its life and their number in it; but a promise in one part is
+ * complete under any name.
+ */
+function liveAcceptor({ data }: { readonly data: object }, countsAnswers: boolean): unknown {
+  return countsAnswers ? data : { ...data, life: 0, answers: 0 };
 }
 
 function liveSynod(value: unknown, context: SynodContext): unknown {
@@ -93,10 +100,10 @@ interface LiveKeys {
 }
 
 /** Returns the data of a message that decides what its hearers do. */
-export function liveMessage(message: Message): unknown {
+export function liveMessage(message: Message, countsAnswers: boolean): unknown {
   switch (message.type) {
     case "promise":
-      return message.parts === 1 ? { ...message, answer: 0 } : message;
+      return countsAnswers ? message : { ...message, answer: 0 };
     case "key-nack":
     case "nack": {
       // A proposer compares it with its own ballot, and goes on above its round.

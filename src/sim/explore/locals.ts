@@ -5,21 +5,29 @@
  * them: that makes exploring cheap, and is sound because a machine knows nothing but itself.
  */
 import type { Address, Effect } from "../../actor/effect.js";
+import type { RoleSnapshot } from "../../actor/role.js";
+import type { AcceptorState } from "../../paxos/acceptor.js";
 import { formatBallot } from "../../paxos/ballot.js";
 import { acceptorIds } from "../../paxos/cluster.js";
 import type { Actor, Host, Identity, Moved } from "./actor.js";
 import { type Names, renamed } from "./copy.js";
-import { type Facts, factsOfActor, factsOfMessage, join } from "./facts.js";
+import { type FactsTable, factsOfActor, factsOfMessage, join } from "./facts.js";
 import { hears, type Letter, type Letters } from "./letters.js";
 import { liveState } from "./live.js";
 import { judgeDisk, judgeSpoken, type Violation } from "./properties.js";
-import { ballotOf, sightsOfAcceptor, sightsOfCrash, sightsOfSingle } from "./sights.js";
+import {
+  ballotOf,
+  sightsOfAcceptor,
+  sightsOfCrash,
+  sightsOfFull,
+  sightsOfSingle,
+} from "./sights.js";
 import { textOf } from "./text.js";
 import type { Single, World } from "./world.js";
 
 /** What a local state may do of itself. */
 export interface Choice {
-  readonly kind: "fire" | "offer" | "sync" | "crash";
+  readonly kind: "fire" | "offer" | "sync" | "crash" | "full";
   /** The alarm, or the number of the offer. */
   readonly what: string;
 }
@@ -61,25 +69,6 @@ export interface Common {
   readonly permutations: readonly Names[];
 }
 
-/** Facts, each kept once. */
-export class FactsTable {
-  readonly #all: Facts[] = [];
-  readonly #known = new Map<string, number>();
-
-  get(facts: number): Facts {
-    return this.#all[facts] as Facts;
-  }
-
-  intern(facts: Facts): number {
-    const text = textOf(facts);
-    const known = this.#known.get(text);
-    if (known !== undefined) return known;
-    this.#all.push(facts);
-    this.#known.set(text, this.#all.length - 1);
-    return this.#all.length - 1;
-  }
-}
-
 /** The local states of one single, or of all acceptors. */
 export class Locals {
   /** The first local state, and the letters that its start sent. */
@@ -98,7 +87,7 @@ export class Locals {
     this.identity = identity;
     this.#single = single;
     const moved = common.host.start(identity, new Map(), 1);
-    this.firstSent = this.#letters(moved.sent);
+    this.firstSent = this.#letters(moved);
     this.first = this.#intern(moved.actor);
   }
 
@@ -173,10 +162,10 @@ export class Locals {
   /** Does it again, with all that is to be told of it. */
   moved(local: number, letter: number, from: number): Moved {
     const { host, letters, world } = this.#common;
-    const { message, from: sender } = letters.get(letter);
+    const { message, from: sender, incarnation } = letters.get(letter);
     const id = acceptorIds(world.cluster)[from];
     const who: Address = sender ?? { role: "acceptor", id: id ?? "" };
-    const received = [{ from: senderOf(who), message }];
+    const received = [{ from: senderOf(who, incarnation), message }];
     const event = { type: message.type, received } as { type: string };
     return host.deliver(this.identity.role, this.actor(local), event);
   }
@@ -199,6 +188,7 @@ export class Locals {
     const actor = this.actor(local);
     if (kind === "sync") return host.sync(actor);
     if (kind === "crash") return host.crash(this.identity, actor);
+    if (kind === "full") return host.full(this.identity, actor);
     if (kind === "fire") return host.fire(this.identity.role, actor, what);
     const offer = world.offers(this.#single as Single, actor.snapshot)[Number(what)];
     if (offer === undefined) throw new Error("an offer that does not stand");
@@ -210,6 +200,7 @@ export class Locals {
     const choices: Choice[] = [];
     if (writes.length > 0) choices.push({ kind: "sync", what: "" });
     if (world.crashes.includes(this.identity.role)) choices.push({ kind: "crash", what: "" });
+    if (world.fullsMax > 0 && this.#single === null) choices.push({ kind: "full", what: "" });
     if (writes.length >= world.writesMax) return choices;
     for (const id of alarms.keys()) {
       if (world.fires.some((end) => id.endsWith(end))) choices.push({ kind: "fire", what: id });
@@ -241,16 +232,19 @@ export class Locals {
     const single = this.#single;
     let sights = 0;
     if (kind === "crash") sights |= sightsOfCrash(before, single === null);
+    if (kind === "full") sights |= sightsOfFull(before, moved.actor);
     if (single !== null) sights |= sightsOfSingle(world, single, before, moved, message);
     else if (message !== null) sights |= sightsOfAcceptor(message, moved);
     const isNewBallot = kind === "crash" || !sameName(before, moved.actor);
     const next = this.#intern(moved.actor);
-    const sent = this.#letters(moved.sent);
+    const sent = this.#letters(moved);
     const violation = this.#violation(before, moved);
     const begins = single !== null && isNewBallot ? this.#begins(moved) : -1;
     const shows = violation !== null || begins >= 0 || this.facts(local) !== this.facts(next);
-    const isSilent = kind !== "crash" && sent.length === 0 && !shows;
-    const isBeyond = single !== null && world.isBeyond(single, moved.actor.snapshot);
+    const isSilent = kind !== "crash" && kind !== "full" && sent.length === 0 && !shows;
+    const { snapshot } = moved.actor;
+    const isBeyond =
+      single === null ? answersTooOften(world, snapshot) : world.isBeyond(single, snapshot);
     return { next, sent, sights, violation, begins, isSilent, isBeyond };
   }
 
@@ -281,7 +275,7 @@ export class Locals {
       if (effect.kind !== "broadcast") continue;
       const { type } = effect.message;
       if (type !== "prepare" && type !== "key-prepare") continue;
-      return this.#letter(effect);
+      return this.#letter(effect, actor);
     }
     return -1;
   }
@@ -291,11 +285,11 @@ export class Locals {
     return this.#single === null ? null : { role, id };
   }
 
-  #letters(effects: Moved["sent"]): number[] {
+  #letters({ sent: effects, actor }: Pick<Moved, "sent" | "actor">): number[] {
     const { letters, host, world } = this.#common;
     const sent: number[] = [];
     for (const effect of effects) {
-      const letter = letters.intern(effect, this.#address());
+      const letter = letters.intern(effect, this.#address(), actor.start);
       if (letter === undefined) continue;
       const { message } = letters.get(letter);
       if (world.lost.includes(message.type)) continue;
@@ -310,15 +304,14 @@ export class Locals {
    * @param sent letters that were sent before
    */
   withoutRepeats(local: number, sent: ReadonlySet<number>): number {
-    const { writes } = this.actor(local);
-    if (!writes.some(({ held }) => held.some((effect) => sent.has(this.#letter(effect))))) {
-      return local;
-    }
-    return this.#intern(this.actor(local), sent);
+    const actor = this.actor(local);
+    const isRepeat = (effect: Effect) => sent.has(this.#letter(effect, actor));
+    if (!actor.writes.some(({ held }) => held.some(isRepeat))) return local;
+    return this.#intern(actor, sent);
   }
 
-  #letter(effect: Effect): number {
-    return this.#common.letters.intern(effect, this.#address()) ?? -1;
+  #letter(effect: Effect, { start }: Actor): number {
+    return this.#common.letters.intern(effect, this.#address(), start) ?? -1;
   }
 
   #intern(made: Actor, sent: ReadonlySet<number> = new Set()): number {
@@ -327,7 +320,7 @@ export class Locals {
     const writes = made.writes.map(({ records, held }) => ({
       records,
       held: held.filter((effect) => {
-        const letter = this.#letter(effect);
+        const letter = this.#letter(effect, made);
         const isFirst = !known.has(letter);
         known.add(letter);
         return isFirst;
@@ -335,13 +328,14 @@ export class Locals {
     }));
     const actor = { ...made, writes };
     const { snapshot, start, disk, alarms } = actor;
+    const countsAnswers = world.answersMax !== null;
     const text = textOf([
-      liveState(this.identity.role, snapshot),
-      this.#single === null ? 0 : start,
+      liveState(this.identity.role, snapshot, countsAnswers),
+      this.#single === null && !countsAnswers ? 0 : start,
       new Map([...disk].map(([key, raw]) => [key, raw.bytes])),
       writes.map(({ records, held }) => [
         records,
-        new Set(held.map((effect) => this.#letter(effect))),
+        new Set(held.map((effect) => this.#letter(effect, actor))),
       ]),
       [...alarms.keys()].filter((id) => world.fires.some((end) => id.endsWith(end))).sort(),
     ]);
@@ -361,14 +355,23 @@ function sameName(before: Actor, after: Actor): boolean {
   return name(before) === name(after);
 }
 
-/** Whether anybody in this world hears a letter; one to nobody need not be kept. */
-function isHeard(host: Host, { singles }: World, letter: Letter): boolean {
+/**
+ * Whether anybody in this world hears a letter; one to nobody need not be kept. One to a proposer
+ * that is gone is kept: it shows a vote that may be replaced on the disk later.
+ */
+function isHeard(host: Host, { singles, gone }: World, letter: Letter): boolean {
   if (hears(host.roles, "acceptor", null, letter)) return true;
+  if (gone.some(({ from }) => from.id === letter.to.id)) return true;
   return singles.some(({ role, id }) => hears(host.roles, role, id, letter));
 }
 
-function senderOf({ role, id }: Address) {
-  const life = { storeId: null, incarnation: 1, writeNumber: 0, process: "0".repeat(16) };
+/** Whether an acceptor has answered more prepares in one life than the world wants to know of. */
+function answersTooOften({ answersMax }: World, { context }: RoleSnapshot): boolean {
+  return answersMax !== null && (context as { data: AcceptorState }).data.answers > answersMax;
+}
+
+function senderOf({ role, id }: Address, incarnation: number) {
+  const life = { storeId: null, incarnation, writeNumber: 0, process: "0".repeat(16) };
   return { role, id, ...life };
 }
 

@@ -2,24 +2,26 @@
  * The model: states of a whole world.
  *
  * A state is a tuple ⟨rest, acceptor 1, …, acceptor n⟩ of numbers. An acceptor's number names its
- * local state and the set of letters it ever sent; `rest` names the crashes left, the set of
- * letters of the others, and the local state of each. Letters are never taken away: each may be
- * delivered now, later, never, or again. That is loss, delay, reordering and duplication in one.
+ * local state and the set of letters it ever sent; `rest` names the crashes and full disks left,
+ * the set of letters of the others, and the local state of each. Letters are never taken away: each
+ * may be delivered now, later, never, or again. That is loss, delay, reordering and duplication in
+ * one.
  */
-import type { Address } from "../../actor/effect.js";
+import { type Address, broadcast } from "../../actor/effect.js";
 import { acceptorIds } from "../../paxos/cluster.js";
 import type { Broken, Roles } from "../broken/broken.js";
 import { Host, type Identity } from "./actor.js";
+import { FactsTable } from "./facts.js";
 import { hears, Letters } from "./letters.js";
-import { type Common, FactsTable, factsTogether, Locals } from "./locals.js";
+import { type Choice, type Common, factsTogether, Locals } from "./locals.js";
 import { ascends, namesIn, permutationsOf } from "./orders.js";
 import { Sets } from "./sets.js";
 import { bit } from "./sights.js";
 import { Tuples } from "./tuples.js";
-import type { Single, World } from "./world.js";
+import type { GoneLetter, Single, World } from "./world.js";
 
 /** Parts of the tuple of the rest that come before its singles. */
-const REST = { crashes: 0, sent: 1, singles: 2 } as const;
+const REST = { crashes: 0, fulls: 1, sent: 2, singles: 3 } as const;
 /** Parts of the tuple of an acceptor. */
 const ACCEPTOR = { local: 0, sent: 1 } as const;
 
@@ -47,7 +49,7 @@ export class Model {
     this.acceptors = world.cluster.acceptors.length;
     this.#orders = permutationsOf(this.acceptors);
     const ids = acceptorIds(world.cluster);
-    const letters = new Letters();
+    const letters = new Letters(world.answersMax !== null);
     const host = new Host(world, roles, broken);
     const permutations = this.#orders.map((order) => namesIn(order, ids));
     const facts = new FactsTable();
@@ -64,18 +66,41 @@ export class Model {
 
   /** Writes the first state into a tuple. */
   first(into: Int32Array): void {
-    const [acceptors, ...singles] = this.locals as [Locals, ...Locals[]];
-    const acceptor = this.acceptorOf(acceptors.first, this.sets.addAll(0, acceptors.firstSent));
+    const [, ...singles] = this.locals as [Locals, ...Locals[]];
+    const letters = this.world.gone.map((one) => this.#gone(one));
+    for (let index = 0; index < this.acceptors; index++) {
+      const received = letters.filter((_, at) => index < (this.world.gone[at]?.receivers ?? 0));
+      into[index + 1] = this.#acceptorAfter(received);
+    }
     const { scratch } = this.#rests;
     scratch[REST.crashes] = this.world.crashesMax;
-    let sent = 0;
+    scratch[REST.fulls] = this.world.fullsMax;
+    let sent = this.sets.addAll(0, letters);
     for (const [index, single] of singles.entries()) {
       scratch[REST.singles + index] = single.first;
       sent = this.sets.addAll(sent, single.firstSent);
     }
     scratch[REST.sent] = sent;
-    into.fill(acceptor);
     into[0] = this.#rests.intern();
+  }
+
+  #gone({ from, to, message }: GoneLetter): number {
+    const letter = this.common.letters.intern(broadcast(to, message), from, 1);
+    if (letter === undefined) throw new Error("a message that was sent is no letter");
+    return letter;
+  }
+
+  /** An acceptor that received these letters since its start, and synced what it wrote. */
+  #acceptorAfter(letters: readonly number[]): number {
+    const locals = this.locals[0] as Locals;
+    let local = locals.first;
+    let sent = this.sets.addAll(0, locals.firstSent);
+    for (const letter of letters) {
+      const move = locals.settled(locals.hear(local, letter, -1));
+      local = move.next;
+      sent = this.sets.addAll(sent, move.sent);
+    }
+    return this.acceptorOf(local, sent);
   }
 
   /** The local state of a mover, in a state. */
@@ -92,11 +117,13 @@ export class Model {
   }
 
   /**
-   * Whether writes are synced at once: where no crash can come between, a write under way only
-   * delays letters, and so does the network.
+   * Whether writes are synced at once: where no crash or full disk can come between, a write under
+   * way only delays letters, and so does the network.
    */
   syncsAtOnce(rest: number, { identity }: Pick<Locals, "identity">): boolean {
-    if (!this.world.crashes.includes(identity.role)) return true;
+    const { role } = identity;
+    if (role === "acceptor" && this.#rests.get(rest, REST.fulls) > 0) return false;
+    if (!this.world.crashes.includes(role)) return true;
     return this.#rests.get(rest, REST.crashes) === 0;
   }
 
@@ -128,13 +155,26 @@ export class Model {
     return this.#rests.get(rest, REST.singles + index);
   }
 
-  /** Returns the rest with a crash less; −1 if none is left. */
-  spendCrash(rest: number): number {
+  /** Returns the rest after a choice: a crash or full disk less; −1 if none is left. */
+  spend(rest: number, kind: Choice["kind"] | undefined): number {
+    if (kind !== "crash" && kind !== "full") return rest;
+    const part = kind === "crash" ? REST.crashes : REST.fulls;
     const { scratch } = this.#rests;
     this.#rests.read(rest, scratch);
-    if (scratch[REST.crashes] === 0) return -1;
-    scratch[REST.crashes] = (scratch[REST.crashes] as number) - 1;
+    if (scratch[part] === 0) return -1;
+    scratch[part] = (scratch[part] as number) - 1;
     return this.#rests.intern();
+  }
+
+  /**
+   * Says whether an acceptor that has sent a set of letters now gives the name of one promise to
+   * another one.
+   */
+  sharesName(sent: number, said: readonly number[]): boolean {
+    if (this.world.answersMax === null || said.length === 0) return false;
+    const { letters } = this.common;
+    const before = this.sets.items(sent);
+    return said.some((one) => before.some((other) => letters.shareName(one, other)));
   }
 
   /** Returns the rest after a single went to a local state and sent letters. */

@@ -34,6 +34,7 @@ const OF_MOVES = {
   durableBeforeSpoken: "a promise, vote or refusal leaves only when its disk backs it",
   P1: "a ballot is refused as stale only by who has promised a higher one",
   ballotsAreNew: "no ballot is begun twice",
+  answersAreNew: "no two promises of an acceptor have one name",
   machinesGoOn: "no machine throws or halts",
   watermarkIsChosen: "every slot below anybody's watermark is chosen",
 } as const;

@@ -1,10 +1,12 @@
 /**
  * Sights: what must be seen somewhere, so that "nothing was found" cannot mean "nothing happened".
  */
+import type { AcceptorState } from "../../paxos/acceptor.js";
 import { sameBallot } from "../../paxos/ballot.js";
 import { digest } from "../../paxos/digest.js";
 import { chosenProposals, type Evidence } from "../../paxos/evidence.js";
 import type { Message } from "../../paxos/messages.js";
+import type { ProposerState } from "../../paxos/proposer.js";
 import { isNoop } from "../../paxos/value.js";
 import type { Actor, Moved } from "./actor.js";
 import type { Single, World } from "./world.js";
@@ -25,6 +27,8 @@ export const SIGHTS = {
   "later-slots-asked": "a prepare asks from a later slot than the first",
   "leader-deposed": "a leader's beacon ends another's work",
   "learner-learned": "a learner learns a value",
+  "watermark-lost": "a full disk takes back what an acceptor knew to be chosen",
+  "promise-begun-again": "a part of a later answer of an acceptor takes the place of earlier parts",
 } as const;
 
 /** A name of {@link SIGHTS}. */
@@ -61,6 +65,17 @@ export function sightsOfCrash(actor: Actor, isAcceptor: boolean): number {
   return lost | (isAcceptor ? 0 : bit("proposer-restarted"));
 }
 
+/** What is seen when an acceptor's disk is full. */
+export function sightsOfFull(before: Actor, after: Actor): number {
+  const lost = before.writes.length > 0 ? bit("sync-lost") : 0;
+  const isLower = watermarkOf(after) < watermarkOf(before);
+  return lost | (isLower ? bit("watermark-lost") : 0);
+}
+
+function watermarkOf({ snapshot }: Actor): number {
+  return (snapshot.context as { data: AcceptorState }).data.chosenWatermark;
+}
+
 /** What is seen when a proposer or learner moves. @param heard what it heard, if it heard one */
 export function sightsOfSingle(
   world: World,
@@ -75,6 +90,9 @@ export function sightsOfSingle(
   if (from !== to && (to === "backingOff" || to === "preempted")) seen |= bit("preempted");
   if (heard?.type === "beacon" && isBusy(from) && to === "standby") seen |= bit("leader-deposed");
   if (heard !== null && "ballot" in heard && isOld(before, heard)) seen |= bit("late-answer");
+  if (heard?.type === "promise" && isBegunAgain(before, moved.actor)) {
+    seen |= bit("promise-begun-again");
+  }
   if (single.role === "learner" && heard?.type.startsWith("key-") === true) {
     const { data } = moved.actor.snapshot.context as { data: { keys: { decided: Map<0, 0> } } };
     if (data.keys.decided.size > 0) seen |= bit("learner-learned");
@@ -84,6 +102,18 @@ export function sightsOfSingle(
     if (effect.kind === "broadcast") seen |= sightsOfProposal(world, single, effect.message);
   }
   return seen;
+}
+
+/** Says whether a promise of which parts had come is now another answer of that acceptor. */
+function isBegunAgain(before: Actor, after: Actor): boolean {
+  const assembliesOf = ({ snapshot }: Actor) =>
+    (snapshot.context as { data: ProposerState }).data.assemblies;
+  const known = assembliesOf(before);
+  return [...assembliesOf(after)].some(([acceptor, { incarnation, answer }]) => {
+    const earlier = known.get(acceptor);
+    if (earlier === undefined) return false;
+    return earlier.incarnation !== incarnation || earlier.answer !== answer;
+  });
 }
 
 function isBusy(state: unknown): boolean {

@@ -117,6 +117,7 @@ function choiceText(before: Actor, { kind, what }: { kind: string; what: string 
   if (kind === "fire") return `waits no longer (${what.replace(/^xstate\.after\./, "")})`;
   const lost = before.writes.flatMap(({ records }) => records);
   const losing = lost.length === 0 ? "" : `, losing the unsynced ${recordsText(lost)}`;
+  if (kind === "full") return `finds its disk full${losing}, and reads its memory again`;
   return `crashes${losing}, and starts anew`;
 }
 

@@ -30,6 +30,8 @@ export interface Stride {
   acceptor: number;
   /** The ballot that the move begins was begun before. */
   isBallotReused: boolean;
+  /** The promise that the move sends has the name of another one. */
+  isAnswerReused: boolean;
   /** How many steps it has. */
   steps: number;
 }
@@ -114,10 +116,9 @@ export class Strides {
     if (made.isBeyond) return;
     const model = this.#model;
     const stride = this.#stride;
-    const isCrash = choice?.kind === "crash";
-    const rest = this.#state[0] as number;
-    stride.rest = isCrash ? model.spendCrash(rest) : rest;
-    if (stride.rest < 0 || (isCrash && made.next === local)) return;
+    const before = this.#state[0] as number;
+    stride.rest = model.spend(before, choice?.kind);
+    if (stride.rest < 0 || (stride.rest !== before && made.next === local)) return;
     const move = this.#isAtOnce ? model.localsOf(0).settled(made) : made;
     const sent = model.sentBy(acceptor);
     const isSame = move.next === local && move.sent.length === 0;
@@ -136,6 +137,7 @@ export class Strides {
     stride.move = move;
     stride.acceptor = next;
     stride.isBallotReused = false;
+    stride.isAnswerReused = model.sharesName(sent, move.sent);
     visitor.visit(stride);
   }
 
@@ -185,12 +187,12 @@ export class Strides {
       return;
     }
     const before = this.#state[0] as number;
-    const isCrash = choice?.kind === "crash";
-    const rest = isCrash ? model.spendCrash(before) : before;
+    const rest = model.spend(before, choice?.kind);
     if (rest < 0) return;
     stride.move = move;
     stride.acceptor = -1;
     stride.rest = model.restWith(rest, stride.mover - model.acceptors, move.next, move.sent);
+    stride.isAnswerReused = false;
     stride.isBallotReused = move.begins >= 0 && model.sets.has(model.sentByRest(rest), move.begins);
     // A silent step before it is not in the state that the rest was read from.
     const isIdle = move.next === local && move.sent.length === 0 && move.violation === null;

@@ -1,13 +1,16 @@
 /** Messages, records and sentences of a small world in few words. */
+import { ANSWERS_PER_LIFE } from "../../paxos/acceptor.js";
 import { formatBallot } from "../../paxos/ballot.js";
+import { digest } from "../../paxos/digest.js";
 import type { Message, Vote } from "../../paxos/messages.js";
 import type { StoreRecord } from "../../paxos/record.js";
+import { NOOP } from "../../paxos/value.js";
 import type { World } from "./world.js";
 
 /** Puts the names of values for their digests, and drops the digits of a first start. */
 export function readable(world: World, text: string): string {
-  let made = text;
-  for (const [digest, wish] of world.wishes) made = made.replaceAll(digest, wish);
+  let made = text.replaceAll(digest(NOOP), "no-op");
+  for (const [name, wish] of world.wishes) made = made.replaceAll(name, wish);
   return made
     .replaceAll(/(\d+\.[a-z]\d+)\.0{15}[01]\b/g, "$1")
     .replaceAll(/(\d+\.[a-z]\d+)\.0{15}([2-9])\b/g, "$1 (start $2)");
@@ -62,7 +65,11 @@ function detailText(message: Message): string {
       return ` from slot ${message.fromSlot}`;
     case "promise": {
       const votes = message.votes.map((vote) => `slot ${vote.slot} ${voteText(vote)}`);
-      return ` (${votes.join(", ") || "no votes"}; chosen below ${message.chosenWatermark})`;
+      const { answer, part, parts, chosenWatermark } = message;
+      const life = Math.floor(answer / ANSWERS_PER_LIFE);
+      const name = `answer ${answer % ANSWERS_PER_LIFE} of life ${life}`;
+      const which = parts === 1 ? "" : `, part ${part + 1} of ${parts} of ${name}`;
+      return `${which} (${votes.join(", ") || "no votes"}; chosen below ${chosenWatermark})`;
     }
     case "accept": {
       const { digests, firstSlot } = message;

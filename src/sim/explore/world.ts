@@ -4,9 +4,10 @@
  * Bounds cut behaviour off and add none: what is found in a world can happen, what is not found may
  * need a larger one.
  */
+import type { Address } from "../../actor/effect.js";
 import type { RoleSnapshot } from "../../actor/role.js";
 import type { Cluster } from "../../paxos/cluster.js";
-import type { RoleName, Verb } from "../../paxos/messages.js";
+import type { Message, RoleName, Verb } from "../../paxos/messages.js";
 import type { SightName } from "./sights.js";
 
 /** A role instance that is not one of the interchangeable acceptors. */
@@ -26,6 +27,16 @@ export interface Offer {
   readonly events: readonly { readonly type: string }[];
 }
 
+/** A message of a proposer that is gone when the world begins. It stays under way. */
+export interface GoneLetter {
+  readonly from: Address;
+  /** Every instance of this role. */
+  readonly to: RoleName;
+  readonly message: Message;
+  /** So many acceptors received it before the world begins, each what it received in this order. */
+  readonly receivers: number;
+}
+
 /** A configuration to be explored. */
 export interface World {
   readonly name: string;
@@ -40,6 +51,15 @@ export interface World {
   readonly crashesMax: number;
   /** Which roles crash; the others never do. */
   readonly crashes: readonly RoleName[];
+  /** Full disks of acceptors in all, each of them at any point. */
+  readonly fullsMax: number;
+  /**
+   * Answers that an acceptor gives to prepares between one reading of its memory and the next;
+   * null: they are not counted, because each promise fits one part.
+   */
+  readonly answersMax: number | null;
+  /** What was sent before the world begins. */
+  readonly gone: readonly GoneLetter[];
   /** Writes that one actor has under way, not yet synced; more work waits. */
   readonly writesMax: number;
   /** Messages of these verbs are always lost. */
