@@ -7,6 +7,7 @@ import type { StoreRecord } from "../paxos/record.js";
 import { OVERLOADED } from "./answer.js";
 import type { Effect } from "./effect.js";
 import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
+import { type Alarm, cancelTimers, type Instance } from "./instance.js";
 import type { Observer } from "./observer.js";
 import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
@@ -37,20 +38,6 @@ export interface RunnerOptions {
   readonly payloadBytesMax: () => number;
   /** Called once when the role stops for good. */
   readonly onHalt: (runner: Runner, why: string, cause: "halt" | "threw") => void;
-}
-
-/** An alarm that is set. A fired one whose generation is not current any more is dropped. */
-interface Alarm {
-  readonly generation: number;
-  readonly cancel: () => void;
-  readonly event: { readonly type: string };
-}
-
-interface Instance {
-  readonly key: string;
-  snapshot: RoleSnapshot;
-  readonly timers: Map<string, Alarm>;
-  finished: boolean;
 }
 
 /** Runs one role under one id; a role with instances runs one machine for each. */
@@ -402,9 +389,4 @@ export class Runner {
     );
     this.halt(`${name} ${this.id} stopped at ${event}: ${message}`, "threw");
   }
-}
-
-function cancelTimers(instance: Instance): void {
-  for (const { cancel } of instance.timers.values()) cancel();
-  instance.timers.clear();
 }

@@ -10,7 +10,7 @@ import type { Request } from "../plan.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
 import { anAcceptor, behead, type Following, logScene } from "./scenes.js";
 
-/** Keys among the commands: an acceptor that promised a ballot of the log has something to write. */
+/** Keys among the commands: an acceptor that promised a ballot of the log still writes. */
 const alsoKeys = (random: SeededRandom, value: string): Request =>
   random.next() < 0.5
     ? { kind: "submit", value }
