@@ -8,8 +8,8 @@
  *   awaiting(move) → home           moved(move)        arrive: one transaction
  *
  * Holds: of all files in which a store's id stands, at most one is `home`, and only that one opens.
- * Why: a format makes one. `leave` ends it in the transaction that names the move. `arrive` asks for
- * a source that left under the very move that the target awaits. A move is drawn with its target,
+ * Why: a format makes one. `leave` ends it in the transaction that names the move. `arrive` asks
+ * for a source that left under the very move that the target awaits. A move is drawn with its target,
  * and the target's standing is bound to its own file, so no second file can await it; and it awaits
  * no more once it is home.
  *
@@ -138,8 +138,8 @@ export async function takeIn(source: Place, target: Place, identity: StoreIdenti
   if (to.standing.kind !== "awaiting" || to.standing.move !== from.move) {
     throw new StoreRefused(
       "wrong_move",
-      `${target.folder} does not await the store that ${source.folder} holds: it left for another ` +
-        "place, and may be in use there. Take it in where its code was printed",
+      `${target.folder} does not await the store that ${source.folder} holds: it left for ` +
+        "another place, and may be in use there. Take it in where its code was printed",
     );
   }
   const seen = await copyRecords(source, target, identity);

@@ -118,8 +118,8 @@ export function notFormatted(folder: string): StoreRefused {
   return new StoreRefused(
     "not_formatted",
     `${folder} holds no store. If this role never ran, format it with the store id that the ` +
-      "descriptor lists. If it ran, its disk was wiped or is not mounted: bring it back, or leave " +
-      "this role off; an empty store would have forgotten its promises",
+      "descriptor lists. If it ran, its disk was wiped or is not mounted: bring it back, or " +
+      "leave this role off; an empty store would have forgotten its promises",
   );
 }
 

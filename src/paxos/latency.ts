@@ -2,8 +2,8 @@
  * How long an answer takes, estimated from the answers that came: so that nothing is sent again
  * while its answer is merely slow.
  *
- * Source: RFC 6298 §2, the retransmission timer of TCP: a smoothed mean plus four times the smoothed
- * deviation. Differs: what was sent more than once is measured from its first copy. That is too
+ * Source: RFC 6298 §2, the retransmission timer of TCP: a smoothed mean plus four times the
+ * smoothed deviation. Differs: what was sent more than once is measured from its first copy. That is too
  * long where the first copy was lost, and right where it was slow; leaving such answers out, as
  * TCP does, would never measure a system that is always slower than the least wait.
  */

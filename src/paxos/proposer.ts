@@ -262,8 +262,8 @@ export function takeAccepts(state: ProposerState, cluster: Cluster, nowMs: numbe
 const PATIENCE_MAX = 4;
 
 /**
- * Takes the slots that have waited longer for their votes than votes usually take, to be sent again;
- * each time after twice the wait.
+ * Takes the slots that have waited longer for their votes than votes usually take, to be sent
+ * again; each time after twice the wait.
  *
  * Why not at a fixed interval: acceptors whose sync takes a second would be sent the whole window
  * four times in that second.

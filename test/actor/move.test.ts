@@ -119,7 +119,7 @@ describe("a store that is moved", () => {
     expect(message).toContain("synod move acceptor:a1");
   });
 
-  it("opens in one of the two at most, whenever the process is killed, and the move ends", async () => {
+  it("opens in one of the two at most, whenever it is killed, and the move ends", async () => {
     const ways = new Set<string>();
     let kills = 0;
     for (let left = 0; ; left++) {
@@ -149,7 +149,7 @@ describe("a store that is moved", () => {
     ]);
   });
 
-  it("with more records than one transaction takes comes whole, wherever it is killed", async () => {
+  it("with more records than one transaction takes comes whole, if killed too", async () => {
     const from = formatted("inode 1");
     const slots = Array.from({ length: 2500 }, (_, slot) => slot);
     commitNow(

@@ -133,7 +133,7 @@ describe("a line that fails", () => {
     });
   });
 
-  it("has company: lines in a row that fail alike are told as one, each object with --json", async () => {
+  it("has company: lines in a row that fail alike are told as one, each with --json", async () => {
     const all = JSON.parse((await run(["status", "--json"])).stdout).roles[0].pid as number;
     const fail = async (...more: readonly string[]) => {
       const pipe = start("propose", "--timeout", "600", ...more);

@@ -1,6 +1,6 @@
 /**
- * Goal: a client that asks again is answered from what the gateway knows, and nothing of it fills the
- * log. Method: the real gateway's rules against the real rules of the log.
+ * Goal: a client that asks again is answered from what the gateway knows, and nothing of it fills
+ * the log. Method: the real gateway's rules against the real rules of the log.
  */
 import { describe, expect, it } from "vitest";
 import type { Propose } from "../../src/paxos/messages.js";

@@ -38,7 +38,7 @@ export function startOf(pid: number, by: Way = usual): string | undefined {
   }
 }
 
-/** Says whether the process that a file names still runs; one whose start is unknown, by its pid. */
+/** Says whether the process that a file names still runs; without a known start, by its pid. */
 export function isRunning({ pid, start }: NamedProcess, by: Way = usual): boolean {
   if (!isAlive(pid)) return false;
   const now = start === undefined ? undefined : startOf(pid, by);
