@@ -4,14 +4,14 @@
  *   target                          source
  *   empty → awaiting(move)                             prepareTarget: the move's name is drawn here
  *             ◀── its records ──    home               copyRecords (once more if it was carried)
- *                                   home → moved(move) leave: one transaction, behind the fence
+ *                                   home → moved(move) leave: one transaction
  *   awaiting(move) → home           moved(move)        arrive: one transaction
  *
  * Holds: of all files in which a store's id stands, at most one is `home`, and only that one opens.
- * Why: a format makes one. `leave` ends it in the transaction that names the move. `arrive` asks
- * for a source that left under the very move that the target awaits. A move is drawn with its target,
- * and the target's standing is bound to its own file, so no second file can await it; and it awaits
- * no more once it is home.
+ * Why: a format makes one. `leave` ends it in the transaction that names the move. A target becomes
+ * the home only of a source that left under the very move that it awaits. A move is drawn with its
+ * target, and the target's standing is bound to its own file, so no second file can await it; and
+ * it awaits no more once it is home.
  *
  * So the source may be carried to another machine after it left, by any means and as often as one
  * likes: it is frozen, and one file in the world takes it in, once.

@@ -49,7 +49,7 @@ export function withConnection(command: Command): Command {
 
 /** Finds the server: option, the `up` that runs in this folder, NATS_URL, port 4222 here. */
 export async function findPlace(flags: ConnectionFlags): Promise<Place> {
-  const isNamed = Boolean(flags.nats ?? flags.context ?? process.env["NATS_URL"]);
+  const isNamed = (flags.nats ?? flags.context) !== undefined;
   const up = await readUp(process.cwd()).catch((error: unknown) => {
     // A `.synod` of another user is in the way only of a command that needs it.
     if (isNamed) return undefined;

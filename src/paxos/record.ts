@@ -225,7 +225,7 @@ export function decodeRecord(raw: RawRecord): StoreRecord {
 /**
  * What a file is to its store (src/actor/move.ts). Of all files in which a store's id stands, at
  * most one is `home`, and only that one opens.
- * - `home`: the role runs on this file; `move` brought the store here, null if it was formatted so
+ * - `home`: the role runs on this file; `move` brought it here, null if it was formatted here
  * - `awaiting`: this file is empty and takes in the store that leaves under `move`
  * - `moved`: the store left this file under `move`; `to` is the folder it went to, "" if it is on
  *   another machine

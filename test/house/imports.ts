@@ -87,6 +87,7 @@ export const table: readonly Row[] = [
       "src/adapters/lmdb/",
       "src/actor/ports",
       "src/actor/store",
+      "src/actor/move",
       "src/actor/refusal",
       "src/paxos/",
       "lmdb",

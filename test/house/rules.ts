@@ -39,11 +39,6 @@ const allowances: readonly Allowance[] = [
     lines: 427,
     reason: "one connection: what cuts it, what it loses and what it renews belong together",
   },
-  {
-    of: "test/actor/move.test.ts",
-    lines: 420,
-    reason: "every way in which one move can end is held against the same two places",
-  },
 ];
 
 /** Folders where one unseeded call would end replay: rules, charts, and the simulated world. */

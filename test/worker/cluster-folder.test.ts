@@ -102,7 +102,7 @@ it("is its owner's alone", async () => {
   }
 });
 
-it("says who is up, by pid and start: a pid that was given out again is not up", async () => {
+it("says who is up by pid and start: a pid that was given out again is not up", async () => {
   const folder = await ClusterFolder.open(base);
   await folder.announce(record);
   expect(await readUp(base)).toMatchObject(record);

@@ -30,7 +30,10 @@ export interface Held {
 
 /** Options of {@link claimDirectory}. */
 export interface ClaimOptions {
-  /** A socket without a file, or a file that names the process; the socket on Linux if left out. */
+  /**
+   * A socket without a file, or a file that names the process. Default: a socket on Linux,
+   * elsewhere a file.
+   */
   readonly by?: "socket" | "file" | undefined;
 }
 

@@ -38,7 +38,7 @@ export function startOf(pid: number, by: Way = usual): string | undefined {
   }
 }
 
-/** Says whether the process that a file names still runs; without a known start, by its pid. */
+/** Says whether the process that a file names still runs. Without a start the pid alone decides. */
 export function isRunning({ pid, start }: NamedProcess, by: Way = usual): boolean {
   if (!isAlive(pid)) return false;
   const now = start === undefined ? undefined : startOf(pid, by);
