@@ -83,7 +83,7 @@ describe("a worker", () => {
     const [learner, acceptor] = worker.status().roles;
     expect(learner).toMatchObject({ role: "learner", id: "l9", why: null });
     expect(acceptor).toMatchObject({ role: "acceptor", id: "a1", state: "halted" });
-    expect(acceptor?.why).toMatch(/holds no store\. .* bring it back, or replace/);
+    expect(acceptor?.why).toMatch(/holds no store\. .* bring it back, or leave/);
     expect(worker.why().roles[1]?.waits[0]).toMatchObject({ for: "an operator" });
     await worker.stop();
     const alone = joinedWorker(running, ["acceptor:a1"], data);
