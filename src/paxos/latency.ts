@@ -8,33 +8,33 @@
  * as TCP does, would never measure a system that is always slower than the least wait.
  */
 
-/** A running estimate. One owner. */
+/** A running estimate. One owner. Plain fields: the explorer copies states field by field. */
 export class LatencyEstimate {
-  #meanMs: number | null = null;
-  #deviationMs = 0;
+  private meanMs: number | null = null;
+  private deviationMs = 0;
 
   /** Takes a measured time in, in milliseconds. */
   add(ms: number): void {
-    if (this.#meanMs === null) {
-      this.#meanMs = ms;
-      this.#deviationMs = ms / 2;
+    if (this.meanMs === null) {
+      this.meanMs = ms;
+      this.deviationMs = ms / 2;
       return;
     }
-    this.#deviationMs += (Math.abs(ms - this.#meanMs) - this.#deviationMs) / 4;
-    this.#meanMs += (ms - this.#meanMs) / 8;
+    this.deviationMs += (Math.abs(ms - this.meanMs) - this.deviationMs) / 4;
+    this.meanMs += (ms - this.meanMs) / 8;
   }
 
   /** Says how long to wait for an answer before it counts as lost, within these bounds. */
   waitMs(leastMs: number, mostMs: number): number {
-    if (this.#meanMs === null) return leastMs;
-    return Math.min(mostMs, Math.max(leastMs, this.#meanMs + 4 * this.#deviationMs));
+    if (this.meanMs === null) return leastMs;
+    return Math.min(mostMs, Math.max(leastMs, this.meanMs + 4 * this.deviationMs));
   }
 
   /** Makes a copy that shares nothing. */
   clone(): LatencyEstimate {
     const copy = new LatencyEstimate();
-    copy.#meanMs = this.#meanMs;
-    copy.#deviationMs = this.#deviationMs;
+    copy.meanMs = this.meanMs;
+    copy.deviationMs = this.deviationMs;
     return copy;
   }
 }
