@@ -199,7 +199,8 @@ export class Run {
     if (!this.#isQuiet || this.plan.ending !== "healed") return;
     const times = (what: string) => this.coverage.counts.get(what) ?? 0;
     const copies = times("requests in the log") - times("requests that took effect");
-    if (copies === 0) return;
+    // A request of an evicted session has no effect, and is no copy.
+    if (copies === 0 || times("requests of expired sessions") > 0) return;
     const sentence = `${copies} copies of requests are in the log although nothing was lost`;
     this.monitor.ledger.break("noCopies", sentence);
   }
