@@ -193,7 +193,7 @@ describe.each(subjects)("$name", (one) => {
         const { verdict, shown } = judge(one, calls);
         expect(verdict.kind, shown).toBe("linearizable");
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
