@@ -4,14 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { Propose } from "../../src/paxos/messages.js";
-import { GatewayBench } from "../support/gateway-world.js";
-
-/** A bench with a session that is open. */
-function opened(bench = new GatewayBench()): { bench: GatewayBench; session: string } {
-  const session = bench.open("s");
-  bench.hear(...bench.choose(...bench.take()));
-  return { bench, session };
-}
+import { GatewayBench, opened } from "../support/gateway-world.js";
 
 describe("a request that comes again", () => {
   it("tells the result of a request that comes again, without a copy in the log", () => {

@@ -6,14 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import type { Outcome } from "../../src/paxos/messages.js";
-import { GatewayBench, sessionId } from "../support/gateway-world.js";
-
-/** A bench with a session that is open. */
-function opened(bench = new GatewayBench()): { bench: GatewayBench; session: string } {
-  const session = bench.open("s");
-  bench.hear(...bench.choose(...bench.take()));
-  return { bench, session };
-}
+import { GatewayBench, opened, sessionId } from "../support/gateway-world.js";
 
 describe("a lost message", () => {
   /** Four are sent each in a message of its own; the first is lost. */

@@ -8,14 +8,7 @@ import { describe, expect, it } from "vitest";
 import { decodeCommand, encodeCommand } from "../../src/paxos/command.js";
 import { attachSession, clientOf, forgetIdle } from "../../src/paxos/gateway.js";
 import type { Outcome, Propose } from "../../src/paxos/messages.js";
-import { GatewayBench, sessionId } from "../support/gateway-world.js";
-
-/** A bench with a session that is open. */
-function opened(bench = new GatewayBench()): { bench: GatewayBench; session: string } {
-  const session = bench.open("s");
-  bench.hear(...bench.choose(...bench.take()));
-  return { bench, session };
-}
+import { GatewayBench, opened, sessionId } from "../support/gateway-world.js";
 
 describe("holding and sending", () => {
   it("sends the requests of a session in order, once", () => {

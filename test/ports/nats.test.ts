@@ -5,53 +5,13 @@
 import { createServer } from "node:net";
 import { connect } from "nats";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Answer, Transport, TransportStatus } from "../../src/actor/ports.js";
 import type { NatsConnectError } from "../../src/adapters/nats/errors.js";
 import type { NatsOptions } from "../../src/adapters/nats/options.js";
-import { connectNats, type NatsTransport } from "../../src/adapters/nats/transport.js";
-import {
-  findNatsServer,
-  type NatsServerOptions,
-  type NatsServerProcess,
-  startNatsCluster,
-  startNatsServer,
-} from "../support/nats-server.js";
+import { connectNats } from "../../src/adapters/nats/transport.js";
+import { findNatsServer, startNatsCluster } from "../support/nats-server.js";
+import { ask, join, listen, pass, quick, serve, until } from "../support/nats-transport.js";
 
-const untilMsMax = 10_000;
 const empty = new Uint8Array(0);
-const quick = { reconnectTimeWait: 30, reconnectJitter: 10 } as const;
-
-const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function until(isDone: () => boolean): Promise<void> {
-  const untilMs = performance.now() + untilMsMax;
-  while (!isDone()) {
-    expect(performance.now()).toBeLessThan(untilMs);
-    await pass(2);
-  }
-}
-
-async function serve(options: NatsServerOptions = {}): Promise<NatsServerProcess> {
-  const server = await startNatsServer(options);
-  onTestFinished(() => server.stop());
-  return server;
-}
-
-async function join(options: Parameters<typeof connectNats>[0]): Promise<NatsTransport> {
-  const transport = await connectNats(options);
-  onTestFinished(() => transport.close());
-  return transport;
-}
-
-function listen(transport: Transport): TransportStatus[] {
-  const statuses: TransportStatus[] = [];
-  transport.onStatus((status) => void statuses.push(status));
-  return statuses;
-}
-
-function ask(transport: Transport, subject: string, timeoutMs = 2_000): Promise<Answer> {
-  return new Promise((resolve) => transport.request(subject, empty, { timeoutMs }, resolve));
-}
 
 async function failure(options: NatsOptions): Promise<NatsConnectError> {
   const error = await connectNats(options).then(

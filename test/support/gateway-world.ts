@@ -140,3 +140,10 @@ export class GatewayBench {
     return this.entries.map(({ body }) => new TextDecoder().decode(body));
   }
 }
+
+/** A bench with a session that is open. */
+export function opened(bench = new GatewayBench()): { bench: GatewayBench; session: string } {
+  const session = bench.open("s");
+  bench.hear(...bench.choose(...bench.take()));
+  return { bench, session };
+}
