@@ -16,16 +16,14 @@ import {
 import { isLower, sameBallot } from "../../src/paxos/ballot.js";
 import {
   attachSession,
-  clientOf,
   forgetIdle,
   holdEnd,
   holdRequests,
   openOwnSession,
   openSession,
-  type Settled,
   settle,
 } from "../../src/paxos/gateway.js";
-import { type DoorProposal, holdProposal } from "../../src/paxos/gateway-door.js";
+import { type DoorProposal, holdProposal, proposalsOf } from "../../src/paxos/gateway-door.js";
 import type { TooLarge } from "../../src/paxos/gateway-gaps.js";
 import {
   isOverdue,
@@ -40,12 +38,11 @@ import type {
   EndSession,
   NotLeading,
   OpenSession,
-  Outcome,
   Outcomes,
-  Refused,
 } from "../../src/paxos/messages.js";
 import { limitsUnder } from "../../src/paxos/payload.js";
 import { type GatewayContext, gatewayContext } from "./context.js";
+import { refusal, refuseProposal, tellResults, tellSettled } from "./telling.js";
 
 /** A request through the door `propose`, as the host brings it. */
 export type ProposeEvent = { readonly type: "door.propose"; readonly nowMs: number } & DoorProposal;
@@ -56,45 +53,8 @@ type GatewayEvent =
   | HostEvent;
 type Args = { context: GatewayContext; event: GatewayEvent };
 
-const RESULTS_MAX = 2048;
-
 const nowOf = (event: GatewayEvent, otherwise: number) =>
   "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
-
-function refusal(code: Refused["code"], session: string, fromNumber: number): Refused {
-  const nothingWasSent = { bytesMax: null, mayHaveHappened: false };
-  return { type: "refused", session, fromNumber, code, retryAfterMs: 100, ...nothingWasSent };
-}
-
-/** Turns what is settled into answers to clients and to those who came through the door. */
-function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
-  const { data } = context;
-  const told: Effect[] = [];
-  for (const { session, openedIn } of settled.opened) {
-    const client = clientOf(data, session);
-    if (client === null) continue;
-    told.push(send("session", client, { type: "session-opened", session, openedIn }));
-  }
-  for (const [session, results] of settled.results) {
-    const client = clientOf(data, session);
-    if (client === null) continue;
-    told.push(...tellResults(client, session, results));
-  }
-  for (const { token, outcome } of settled.receipts) {
-    const { position, slot, ballot, by } = outcome;
-    told.push({
-      kind: "reply",
-      token,
-      answer: { kind: "receipt", position, slot, ballot, syncedBy: by },
-    });
-  }
-  for (const token of settled.lost) {
-    const message = "the gateway's session was evicted: the value may or may not be in the log";
-    const answer = { kind: "refused" as const, code: "outcome_unknown", message };
-    told.push({ kind: "reply", token, answer: { ...answer, mayHaveHappened: true } });
-  }
-  return told;
-}
 
 /** The limits of this moment: what the leader cannot pass on is refused here. */
 function limitsNow({ cluster, leader }: GatewayContext, event: GatewayEvent): Limits {
@@ -102,20 +62,11 @@ function limitsNow({ cluster, leader }: GatewayContext, event: GatewayEvent): Li
   return limitsUnder(cluster.limits, Math.min(payloadBytesMaxOf(event), leaderBytesMax));
 }
 
-/** Results for a client, in messages of bounded size; at least one. */
-function tellResults(
-  client: string,
-  session: string,
-  results: readonly Extract<Outcome, { kind: "done" }>[],
-): Effect[] {
-  const told: Effect[] = [];
-  for (let at = 0; at === 0 || at < results.length; at += RESULTS_MAX) {
-    const part = results
-      .slice(at, at + RESULTS_MAX)
-      .map(({ number, position, slot, ballot, by }) => ({ number, position, slot, ballot, by }));
-    told.push(send("session", client, { type: "results", session, results: part }));
-  }
-  return told;
+/** Holds a public request. @returns the refusal if there is no room */
+function hold({ data, id, cluster }: GatewayContext, proposal: DoorProposal): Effect[] {
+  if (holdProposal(data, proposal, id, cluster.limits)) return [];
+  const message = "the gateway holds all it may: ask again later";
+  return [refuseProposal(proposal.token, "overloaded", message)];
 }
 
 /** What of the held commands may go now; nothing while nobody leads, or would tell the outcome. */
@@ -226,11 +177,14 @@ export const gatewayMachine = setup({
       const outcomes = event.received.flatMap(({ message }) => message.outcomes);
       const settled = settle(data, outcomes, cluster.limits, event.nowMs);
       const told = tellSettled(context, settled);
-      for (const { session, client } of settled.expired) {
+      for (const { session, client, last } of settled.expired) {
         if (session === data.ownSession) openOwnSession(data, id, nonce);
         else if (client !== null) {
-          told.push(send("session", client, refusal("session_expired", session, 1)));
+          told.push(send("session", client, refusal("session_expired", session, 1, last)));
         }
+      }
+      for (const pending of settled.undone) {
+        for (const proposal of proposalsOf(pending)) told.push(...hold(context, proposal));
       }
       return { answers: told, ...proposals(context, event) };
     }),
@@ -265,16 +219,7 @@ export const gatewayMachine = setup({
     }),
     holdProposal: assign(({ context, event }) => {
       assertEvent(event, "door.propose");
-      const { data, id, cluster } = context;
-      const answers: Effect[] = holdProposal(data, event, id, cluster.limits)
-        ? []
-        : [
-            refuseProposal(
-              event.token,
-              "overloaded",
-              "the gateway holds all it may: ask again later",
-            ),
-          ];
+      const answers = hold(context, event);
       return { answers, ...proposals(context, event) };
     }),
     openSession: assign(({ context, event }) => {
@@ -388,13 +333,3 @@ export const gatewayMachine = setup({
     },
   },
 });
-
-function refuseProposal(
-  token: string,
-  code: string,
-  message: string,
-  mayHaveHappened = false,
-): Effect {
-  const answer = { kind: "refused" as const, code, message, mayHaveHappened };
-  return { kind: "reply", token, answer: { ...answer, retryAfterMs: 100 } };
-}

@@ -140,8 +140,8 @@ export const sessionMachine = setup({
       const nowMs = nowOf(args);
       const { from, message } = args.event.received[0] as (typeof args.event.received)[0];
       const gateway = from.id;
-      // Another slot is a later opening: what this session asked is of the first.
-      args.context.data.openedIn ??= message.openedIn;
+      // Another slot is a later opening, and who did not name one at first may have asked in any.
+      if (args.context.gateway === null) args.context.data.openedIn = message.openedIn;
       rewind(args.context.data, 1);
       return { gateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
     }),
@@ -198,8 +198,11 @@ export const sessionMachine = setup({
       const settlements = [failTooLarge(givenUp.token, isUnsure, most)];
       return { settlements, heardMs: Math.max(heardMs, nowOf(args)) };
     }),
-    failExpired: assign(({ context }) => ({ settlements: endAll(context, "session_expired") })),
-    failStopped: assign(({ context }) => ({ settlements: endAll(context, "stopped") })),
+    failExpired: assign((args) => {
+      const last = refusalOf(args, "session_expired")?.last ?? null;
+      return { settlements: endAll(args.context, "session_expired", last) };
+    }),
+    failStopped: assign(({ context }) => ({ settlements: endAll(context, "stopped", null) })),
 
     askToOpen: effects(({ context }: Args) => [
       broadcast("gateway", { type: "open-session", session: context.session, fresh: true }),
@@ -364,8 +367,8 @@ export const sessionMachine = setup({
     },
     expired: {
       description:
-        "The log's table does not know the session any more: what was sent may have had effect. " +
-        "Never left: what follows needs a new session.",
+        "The log's table does not know the session any more: says of each request whether it may " +
+        "have had effect. Never left: what follows needs a new session.",
       entry: ["failExpired", "settle", "halt"],
       on: {
         submit: { actions: ["turnAwayExpired", "settle"] },

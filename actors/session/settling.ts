@@ -20,9 +20,13 @@ export function refuseAll(
   return submissions.map(({ token }) => ({ kind: "failed", token, code, mayHaveHappened: false }));
 }
 
-/** Ends the session with everything it holds. */
-export function endAll(context: SessionContext, code: "session_expired" | "stopped"): Settlement[] {
-  return giveUp(context.data).map(({ token, mayHaveHappened }) => ({
+/** Ends the session with everything it holds; `last` as in {@link giveUp}. */
+export function endAll(
+  context: SessionContext,
+  code: "session_expired" | "stopped",
+  last: number | null,
+): Settlement[] {
+  return giveUp(context.data, last).map(({ token, mayHaveHappened }) => ({
     kind: "failed",
     token,
     code,

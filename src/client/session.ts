@@ -131,9 +131,8 @@ export class Session {
         waiting.resolve({ position, slot, ballot, syncedBy: by });
       } else if (settlement.kind === "withdrawn") {
         this.#fail(waiting, this.#errorOfLeaving(waiting, settlement.mayHaveHappened));
-      } else if (this.#mayGoOn(settlement, waiting)) {
-        this.#untold.push(waiting.submission);
-        this.#schedule();
+      } else if (this.#mayGoOn(settlement)) {
+        this.#goOn(waiting, settlement.mayHaveHappened);
       } else {
         const { payloadBytesMax } = this.#ports.transport;
         const { length } = waiting.submission.body;
@@ -171,11 +170,20 @@ export class Session {
     }
   }
 
-  /** A session that expired before it sent this one changes nothing: another takes it. */
-  #mayGoOn(settlement: Settlement & { readonly kind: "failed" }, waiting: Waiting): boolean {
-    const { code, mayHaveHappened } = settlement;
-    const isUnsent = code === "session_expired" && !mayHaveHappened;
-    return isUnsent && !this.#closed && waiting.ended === null;
+  /** What certainly did not happen in a session that expired may be asked in another one. */
+  #mayGoOn({ code, mayHaveHappened }: Settlement & { readonly kind: "failed" }): boolean {
+    return code === "session_expired" && !mayHaveHappened && !this.#closed;
+  }
+
+  /** Asks again, in the order of the calls; a call that somebody left meanwhile ends. */
+  #goOn(waiting: Waiting, mayHaveHappened: boolean): void {
+    if (waiting.ended !== null) {
+      this.#fail(waiting, this.#errorOfLeaving(waiting, mayHaveHappened));
+      return;
+    }
+    this.#untold.push(waiting.submission);
+    this.#untold.sort((a, b) => a.token - b.token);
+    this.#schedule();
   }
 
   #leave(waiting: Waiting, why: Ended): void {
@@ -297,7 +305,7 @@ function errorOf(
       const message = "the cluster does not know this session any more";
       const outcome = mayHaveHappened
         ? "the value may or may not be in the log"
-        : "it was not sent";
+        : "the value is not in the log";
       return new SessionExpiredError(`${message}: ${outcome}`, details);
     }
   }

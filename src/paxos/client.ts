@@ -64,7 +64,7 @@ const OVERHEAD_BYTES = 24;
 export class ClientState {
   /** 32 hexadecimal digits. */
   readonly session: string;
-  /** The slot in which it was opened, as it was told first; null as long as it was not told. */
+  /** The slot in which it was opened, as the gateway that opened it said; null: it did not say. */
   openedIn: number | null = null;
   /** Submitted and without a number, by token, in order. */
   waiting = new Map<number, Submission>();
@@ -315,16 +315,19 @@ export function complete(state: ClientState, message: Results, nowMs: number): C
 /**
  * Ends the session: everything held is given up.
  *
+ * @param last of a session that expired: no request with a higher number took effect or ever does.
+ *   Null if that is not known; then what counts is whether a copy was sent.
  * @returns each token, with `number` null if it never had one, and whether it may be in the log
  */
 export function giveUp(
   state: ClientState,
+  last: number | null = null,
 ): { readonly token: number; readonly number: number | null; readonly mayHaveHappened: boolean }[] {
   const ended = [
     ...[...state.open.values()].map(({ token, number, copies }) => ({
       token,
       number,
-      mayHaveHappened: copies > 0,
+      mayHaveHappened: last === null || state.openedIn === null ? copies > 0 : number <= last,
     })),
     ...[...state.waiting.keys()].map((token) => ({ token, number: null, mayHaveHappened: false })),
   ];

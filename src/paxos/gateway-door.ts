@@ -1,6 +1,6 @@
 /** Proposals that come without a session: the gateway brings them into the log in its own. */
-import { encodeCommand } from "./command.js";
-import { add, type GatewayState } from "./gateway.js";
+import { decodeCommand, encodeCommand } from "./command.js";
+import { add, type GatewayState, type Pending } from "./gateway.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests } from "./messages.js";
 
@@ -58,4 +58,12 @@ export function holdProposal(
   const pending = add(state, session, command);
   if (id !== "") state.byId.set(id, pending);
   return true;
+}
+
+/** The public requests that a held command stands for: one for each that asked. */
+export function proposalsOf({ blob, tokens, id }: Pending): DoorProposal[] {
+  const command = decodeCommand(blob);
+  if (command.kind !== "request") return [];
+  const { type: valueType, body } = command;
+  return tokens.map((token) => ({ token, id, valueType, body }));
 }

@@ -91,7 +91,13 @@ export class GatewayState {
 export interface Settled {
   readonly results: ReadonlyMap<string, Done[]>;
   readonly opened: readonly { readonly session: string; readonly openedIn: number | null }[];
-  readonly expired: readonly { readonly session: string; readonly client: string | null }[];
+  readonly expired: readonly {
+    readonly session: string;
+    readonly client: string | null;
+    readonly last: number | null;
+  }[];
+  /** Public requests that the gateway's expired session did not bring in: another one may. */
+  readonly undone: readonly Pending[];
   readonly receipts: readonly {
     readonly token: string;
     readonly outcome: Done;
@@ -303,7 +309,8 @@ export function settle(
   const results = new Map<string, Done[]>();
   const receipts: { token: string; outcome: Done }[] = [];
   const opened: { session: string; openedIn: number | null }[] = [];
-  const expired: { session: string; client: string | null }[] = [];
+  const expired: { session: string; client: string | null; last: number | null }[] = [];
+  const undone: Pending[] = [];
   const lost: string[] = [];
   for (const outcome of outcomes) {
     const session = state.sessions.get(outcome.session);
@@ -316,12 +323,14 @@ export function settle(
       continue;
     }
     if (outcome.kind === "expired") {
+      const { last } = outcome;
       for (const pending of [...session.pending.values()]) {
-        lost.push(...pending.tokens);
+        if (last !== null && pending.number > last) undone.push(pending);
+        else lost.push(...pending.tokens);
         forget(state, session, pending);
       }
       state.sessions.delete(outcome.session);
-      expired.push({ session: outcome.session, client: session.client });
+      expired.push({ session: outcome.session, client: session.client, last });
       continue;
     }
     if (outcome.kind === "ended") {
@@ -353,7 +362,7 @@ export function settle(
       else told.push(outcome);
     }
   }
-  return { results, opened, expired, receipts, lost };
+  return { results, opened, expired, undone, receipts, lost };
 }
 
 /** Says how many outcomes are awaited, and since when the one awaited longest. */

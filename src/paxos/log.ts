@@ -109,7 +109,7 @@ function applyRequest(
   const { session, number } = request;
   state.requests++;
   const verdict = state.sessions.judge(request);
-  if (verdict.kind === "expired") return { kind: "expired", session, number };
+  if (verdict.kind === "expired") return { ...verdict, session, number };
   if (verdict.kind === "early") {
     return { kind: "early", session, number, expected: verdict.expected };
   }

@@ -398,7 +398,13 @@ export type Outcome =
       readonly number: number;
       readonly expected: number;
     }
-  | { readonly kind: "expired"; readonly session: string; readonly number: number }
+  /** `last`: as of {@link Refused}. */
+  | {
+      readonly kind: "expired";
+      readonly session: string;
+      readonly number: number;
+      readonly last: number | null;
+    }
   /** A repeat of a request whose result the client has: whoever still holds it may let go. */
   | { readonly kind: "answered"; readonly session: string; readonly number: number }
   /** The client ended the session: the table holds it no more. `number` is that of the end. */
@@ -482,6 +488,11 @@ export interface Refused {
   readonly bytesMax: number | null;
   /** Of `too_large`: an earlier copy went to a leader, and may be chosen yet. */
   readonly mayHaveHappened: boolean;
+  /**
+   * Of an expired session: requests with higher numbers did not take effect and never do; null: not
+   * known, and for the other codes.
+   */
+  readonly last: number | null;
 }
 
 // --- stores under suspicion ------------------------------------------------------------------

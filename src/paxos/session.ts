@@ -4,6 +4,10 @@
  * A session is told apart by the slot that opened it: an `open` that comes late may bring back the
  * id of a session that was evicted, and requests of the evicted one must not take effect in it.
  *
+ * An evicted opening never comes back, so its last number is final. The table keeps that number: of
+ * the requests above it the client knows that no copy ever takes effect, and it may ask them again
+ * in another session.
+ *
  * A function of the log alone: every learner and replica that applies the same commands in the same
  * order has the same table, and evicts the same entries. No clock is read.
  *
@@ -33,7 +37,11 @@ export type Verdict =
   | { readonly kind: "effect" }
   | { readonly kind: "repeat"; readonly result: Result | null }
   | { readonly kind: "early"; readonly expected: number }
-  | { readonly kind: "expired" };
+  /** `last`: see {@link SessionTable.judge}. */
+  | { readonly kind: "expired"; readonly last: number | null };
+
+/** Evicted sessions whose last number the table keeps, in times the sessions that it holds. */
+const EVICTED_PER_SESSION = 4;
 
 /** What the table says of the end of a session. */
 export type EndVerdict =
@@ -51,6 +59,12 @@ interface Session {
 export class SessionTable {
   /** In order of use, the longest unused first. */
   #sessions = new Map<string, Session>();
+  /**
+   * The last number of evicted sessions by {@link openingOf}, in order of eviction. Sessions that
+   * their clients ended leave none: such a client asks nothing more, and many of them would crowd
+   * out those that may.
+   */
+  #evicted = new Map<string, number>();
   /** In order of arrival. */
   #ids = new Map<string, Result>();
   readonly #limits: Limits;
@@ -73,6 +87,7 @@ export class SessionTable {
         { ...session, results: new Map(session.results) },
       ]),
     );
+    copy.#evicted = new Map(this.#evicted);
     copy.#ids = new Map(this.#ids);
     return copy;
   }
@@ -85,11 +100,27 @@ export class SessionTable {
   open(id: string, slot: number): number {
     const session = this.#sessions.get(id) ?? { openedIn: slot, last: 0, results: new Map() };
     this.#use(id, session);
-    const [oldest] = this.#sessions.keys();
-    if (oldest !== undefined && this.#sessions.size > this.#limits.sessionsMax) {
-      this.#sessions.delete(oldest);
-    }
+    if (this.#sessions.size > this.#limits.sessionsMax) this.#evictOldest();
     return session.openedIn;
+  }
+
+  #evictOldest(): void {
+    const [oldest] = this.#sessions;
+    if (oldest === undefined) return;
+    const [id, { openedIn, last }] = oldest;
+    this.#sessions.delete(id);
+    const opening = openingOf(id, openedIn);
+    this.#evicted.delete(opening);
+    this.#evicted.set(opening, last);
+    if (this.#evicted.size <= EVICTED_PER_SESSION * this.#limits.sessionsMax) return;
+    const [longestGone] = this.#evicted.keys();
+    if (longestGone !== undefined) this.#evicted.delete(longestGone);
+  }
+
+  #expired(id: string, openedIn: number | null): Extract<Verdict, { readonly kind: "expired" }> {
+    // A request that names no opening might have taken effect in any of them.
+    if (openedIn === null) return { kind: "expired", last: null };
+    return { kind: "expired", last: this.#evicted.get(openingOf(id, openedIn)) ?? null };
   }
 
   /**
@@ -98,7 +129,7 @@ export class SessionTable {
    */
   end({ session: id, openedIn, number }: End): EndVerdict {
     const session = this.#sessions.get(id);
-    if (session === undefined || session.openedIn !== openedIn) return { kind: "expired" };
+    if (session === undefined || session.openedIn !== openedIn) return this.#expired(id, openedIn);
     if (number > session.last + 1) return { kind: "early", expected: session.last + 1 };
     this.#sessions.delete(id);
     return { kind: "ended" };
@@ -109,13 +140,17 @@ export class SessionTable {
     this.#sessions.set(id, session);
   }
 
-  /** Judges a request. Every learner calls this once for each request of the log, in log order. */
+  /**
+   * Judges a request. Every learner calls this once for each request of the log, in log order.
+   *
+   * @returns for an expired one `last`: the requests of that opening with numbers above it did not
+   *   take effect and never do; null: not known, the eviction is too long ago
+   */
   judge(request: Request): Verdict {
-    const session = this.#sessions.get(request.session);
-    if (session === undefined) return { kind: "expired" };
-    if (request.openedIn !== null && request.openedIn !== session.openedIn) {
-      return { kind: "expired" };
-    }
+    const { session: id, openedIn } = request;
+    const session = this.#sessions.get(id);
+    const isOfThis = openedIn === null || openedIn === session?.openedIn;
+    if (session === undefined || !isOfThis) return this.#expired(id, openedIn);
     this.#use(request.session, session);
     for (const number of session.results.keys()) {
       if (number >= request.answeredBelow) break;
@@ -156,4 +191,9 @@ export class SessionTable {
     const [oldest] = session.results.keys();
     if (oldest !== undefined) session.results.delete(oldest);
   }
+}
+
+/** Names one opening of a session: an id may be opened again, in another slot. */
+function openingOf(id: string, openedIn: number): string {
+  return `${id}/${openedIn}`;
 }

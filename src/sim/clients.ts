@@ -46,8 +46,11 @@ interface SessionClient {
   readonly name: string;
   process: SimProcess | null;
   sessions: number;
-  numbers: number;
+  /** Grows when it dies: what it asked before may take effect after what it asks then. */
+  lives: number;
   isClosed: boolean;
+  /** To be asked in another session: they did not happen in the one that expired. */
+  again: Call[];
   readonly waiting: Map<number, Call>;
 }
 
@@ -114,6 +117,8 @@ export class Clients {
       this.#end(call, { kind: "unknown", code: "client_died" });
     }
     session.waiting.clear();
+    session.again = [];
+    session.lives++;
     return true;
   }
 
@@ -136,8 +141,13 @@ export class Clients {
   #submit(call: Call, value: string): void {
     const client = this.#client(call.client);
     client.waiting.set(call.id, call);
-    const session = { id: `${client.name}/${client.sessions}`, number: ++client.numbers };
-    this.#monitor.feed.wish({ value, session, isOnce: true });
+    const order = { id: `${client.name}/${client.lives}`, number: call.id };
+    this.#monitor.feed.wish({ value, session: order, isOnce: true });
+    this.#askAgain(client);
+    this.#ask(client, call, value);
+  }
+
+  #ask(client: SessionClient, call: Call, value: string): void {
     const body = new TextEncoder().encode(value);
     const submission = { token: call.id, log: "", id: "", valueType: "string", body };
     const event = { type: "submit", requests: [submission] };
@@ -151,8 +161,9 @@ export class Clients {
         name,
         process: null,
         sessions: 0,
-        numbers: 0,
+        lives: 0,
         isClosed: false,
+        again: [],
         waiting: new Map(),
       };
       this.#sessions.set(name, client);
@@ -166,7 +177,6 @@ export class Clients {
   /** A session that expired is followed by another. */
   #openSession(client: SessionClient): void {
     const id = this.#world.random.fork(`${client.name} ${++client.sessions}`).hex(16);
-    client.numbers = 0;
     client.isClosed = false;
     client.process = this.#world.start(client.name, [["session", id]], {
       onSettle: (settlements) => this.#settled(client, settlements),
@@ -183,6 +193,12 @@ export class Clients {
     for (const settlement of settlements) {
       const call = client.waiting.get(settlement.token);
       if (call === undefined || settlement.kind === "withdrawn") continue;
+      if (settlement.kind === "failed" && settlement.code === "session_expired") {
+        if (!settlement.mayHaveHappened) {
+          client.again.push(call);
+          continue;
+        }
+      }
       client.waiting.delete(settlement.token);
       if (settlement.kind === "done") {
         const { position, slot, by } = settlement;
@@ -196,6 +212,18 @@ export class Clients {
       }
     }
     if (this.closesSessions && client.waiting.size === 0) this.#closeSession(client);
+    if (client.again.length > 0) this.#world.clock.setTimer(0, () => this.#askAgain(client));
+  }
+
+  /** Asks in another session, as the library does; its session has halted by now. */
+  #askAgain({ name, again }: SessionClient): void {
+    if (again.length === 0) return;
+    const client = this.#client(name);
+    client.again = [];
+    this.#coverage.count("requests asked in another session", again.length);
+    for (const call of again) {
+      if (call.request.kind === "submit") this.#ask(client, call, call.request.value);
+    }
   }
 
   // --- the door --------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ const EXPECTED: readonly string[] = [
   "repeats dropped",
   "early requests",
   "requests of expired sessions",
+  "requests asked in another session",
   "sessions ended",
   "messages lost",
   "messages repeated",

@@ -13,7 +13,7 @@ import type { Ledger } from "./ledger.js";
 /** A value that the workload proposed. */
 export interface Wish {
   readonly value: string;
-  /** Set: requests with numbers of one session take effect in order. */
+  /** Set: what one client asks takes effect in the order of the numbers, in one session or more. */
   readonly session?: { readonly id: string; readonly number: number } | undefined;
   /** False for a request without identity, which a repeated message may bring in twice. */
   readonly isOnce: boolean;

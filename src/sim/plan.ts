@@ -6,6 +6,7 @@
  * the same seed: the same plan always gives the same run.
  */
 import { createSeededRandom, type SeededRandom } from "../adapters/memory/random.js";
+import { withCrowds } from "./crowd-plan.js";
 import { withPayload } from "./payload-plan.js";
 import { chance, drawSetup, pick, placesOf, type Setup } from "./setup.js";
 
@@ -167,7 +168,7 @@ const REST_MS = 40_000;
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number): Plan {
-  const troubled = withFlips(drawTroubled(seed));
+  const troubled = withCrowds(withFlips(drawTroubled(seed)), BEGIN_MS);
   const restMs = chance(createSeededRandom(`rest ${seed}`), REST_RUNS) ? REST_MS : 0;
   const closesSessions = chance(createSeededRandom(`closes ${seed}`), CLOSING_RUNS);
   const plan = withPayload({ ...troubled, restMs, closesSessions }, BEGIN_MS);

@@ -119,6 +119,13 @@ describe("a session", () => {
     expect(bench.take(outcomes([expired(SESSION)]))).toEqual([toClient("session_expired", 1)]);
     expect(bench.take(outcomes([expired(SESSION)]))).toEqual([]);
   });
+
+  it("passes on which of its requests did not happen", () => {
+    const bench = serving();
+    bench.take(request([1]));
+    const told = bench.take(outcomes([expired(SESSION, 7)]));
+    expect(told).toEqual([toClient("session_expired", 1, 7)]);
+  });
 });
 
 describe("the door", () => {
@@ -148,6 +155,17 @@ describe("the door", () => {
     });
     const { ownSession } = bench.snapshot.context.data as { ownSession: string };
     expect([opening, rest]).toEqual([proposes("p1", openCommand(ownSession)), []]);
+  });
+
+  it("goes on in another session with what did not happen in the one that was evicted", () => {
+    const bench = routing();
+    bench.take(door("t1"));
+    const told = bench.take(outcomes([expired(OWN, 0)]));
+    const { ownSession } = bench.snapshot.context.data as { ownSession: string };
+    expect(told).toEqual([proposes("p1", openCommand(ownSession))]);
+    const opened = { kind: "opened" as const, session: ownSession, openedIn: 9 };
+    expect(bench.take(outcomes([opened]))).toHaveLength(1);
+    expect(bench.take(outcomes([done(ownSession, 1)]))).toEqual([receipt("t1", 1)]);
   });
 
   it("opens a session that was not there before", () => {

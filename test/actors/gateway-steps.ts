@@ -72,7 +72,12 @@ export const opened = (session: string): Outcome => ({
   session,
   openedIn: OPENED_IN,
 });
-export const expired = (session: string): Outcome => ({ kind: "expired", session, number: 1 });
+export const expired = (session: string, last: number | null = null): Outcome => ({
+  kind: "expired",
+  session,
+  number: 1,
+  last,
+});
 
 export const open = (fresh = true, session = SESSION) =>
   heard({ type: "open-session", session, fresh }, c1);
@@ -150,11 +155,20 @@ export const set = (inState: string) => timerSet("followInterval", `gateway.${in
 export const cancelled = (inState: string) =>
   timerCancelled("followInterval", `gateway.${inState}`);
 
-export const toClient = (code: Refused["code"], fromNumber: number): Effect =>
-  send("session", "c1", {
-    ...{ type: "refused", session: SESSION, fromNumber, code, retryAfterMs: 100 },
-    ...{ bytesMax: null, mayHaveHappened: false },
+export const toClient = (
+  code: Refused["code"],
+  fromNumber: number,
+  last: number | null = null,
+): Effect => {
+  const refused = { type: "refused" as const, session: SESSION, fromNumber, code };
+  return send("session", "c1", {
+    ...refused,
+    retryAfterMs: 100,
+    bytesMax: null,
+    mayHaveHappened: false,
+    last,
   });
+};
 
 export const refusesDoor = (token: string, code: string): Effect => ({
   kind: "reply",

@@ -161,7 +161,10 @@ describe("the bytes of a wire version", () => {
     );
     const recorded = JSON.parse(readFileSync(before, "utf8")) as Record<string, string>;
     const { outcomes } = examples;
-    const before3 = outcomes.outcomes.filter(({ kind }) => kind !== "ended");
+    // Version 3 appended the end of a session, and the last number of an expired one.
+    const before3 = outcomes.outcomes
+      .filter(({ kind }) => kind !== "ended")
+      .map((outcome) => (outcome.kind === "expired" ? { ...outcome, last: null } : outcome));
     const said = { ...examples, outcomes: { ...outcomes, outcomes: before3 } };
     const verbs = VERBS.filter((verb) => verb !== "end-session");
     expect(Object.keys(recorded)).toEqual(verbs);

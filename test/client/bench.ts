@@ -25,7 +25,7 @@ import { ballot, sender, testCluster } from "../support/steps.js";
 
 const space = { prefix: "synod", cluster: "test" };
 
-const NOTHING_SENT = { bytesMax: null, mayHaveHappened: false };
+const NOTHING_SENT = { bytesMax: null, mayHaveHappened: false, last: null };
 
 /** Rejections and results of a call, looked at while the clock is moved by hand. */
 export class Watched<T> {
@@ -158,6 +158,8 @@ export class FakeGateway {
   /** What it answers instead of serving; null: it serves; "silent": nothing. */
   refuses: ((message: ClientRequests) => Refused["code"] | "silent" | null) | null = null;
   opened = 0;
+  /** Serves, and tells nobody. */
+  isMute = false;
   /** The most numbers between the lowest unanswered and the highest sent one, both counted. */
   widestSpan = 0;
   readonly #bench: Bench;
@@ -204,14 +206,8 @@ export class FakeGateway {
     if (code === "silent") return;
     const first = message.requests[0]?.number ?? 1;
     if (code !== null) {
-      this.say(client, {
-        type: "refused",
-        session,
-        fromNumber: first,
-        code,
-        retryAfterMs: 50,
-        ...NOTHING_SENT,
-      });
+      const refused = { type: "refused" as const, session, fromNumber: first, code };
+      this.say(client, { ...refused, retryAfterMs: 50, ...NOTHING_SENT });
       return;
     }
     const told = [];
@@ -222,15 +218,9 @@ export class FakeGateway {
       const whole = { ...request, gateway, log, id, type, body };
       const verdict = table.judge(whole);
       if (verdict.kind === "expired") {
-        const code = "session_expired" as const;
-        this.say(client, {
-          type: "refused",
-          session,
-          fromNumber: 1,
-          code,
-          retryAfterMs: 0,
-          ...NOTHING_SENT,
-        });
+        const { last } = verdict;
+        const refused = { type: "refused" as const, session, fromNumber: 1, retryAfterMs: 0 };
+        this.say(client, { ...refused, code: "session_expired", ...NOTHING_SENT, last });
         return;
       }
       if (verdict.kind === "effect") {
@@ -247,7 +237,8 @@ export class FakeGateway {
         told.push({ number, ...verdict.result });
       }
     }
-    if (told.length > 0) this.say(client, { type: "results", session, results: told });
+    if (told.length > 0 && !this.isMute)
+      this.say(client, { type: "results", session, results: told });
   }
 
   /** Says something to a client. */

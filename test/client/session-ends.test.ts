@@ -88,13 +88,13 @@ describe("the end of a session", () => {
     expect(table.end(end(7, 2))).toEqual({ kind: "early", expected: 1 });
     expect(table.end(end(7, 1))).toEqual({ kind: "ended" });
     expect(table.size).toBe(0);
-    expect(table.end(end(7, 1))).toEqual({ kind: "expired" });
+    expect(table.end(end(7, 1))).toEqual({ kind: "expired", last: null });
   });
 
   it("is of one opening: a late copy ends no later opening of the id", () => {
     const table = new SessionTable(DEFAULT_LIMITS);
     table.open(id, 9);
-    expect(table.end(end(7, 1))).toEqual({ kind: "expired" });
+    expect(table.end(end(7, 1))).toEqual({ kind: "expired", last: null });
     expect(table.size).toBe(1);
   });
 });

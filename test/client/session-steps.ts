@@ -81,8 +81,13 @@ export function results(numbers: readonly number[], session = SESSION): Results 
 }
 
 export function refused(code: Refused["code"], fromNumber = 1, retryAfterMs = 100): Refused {
-  const nothingWasSent = { bytesMax: null, mayHaveHappened: false };
+  const nothingWasSent = { bytesMax: null, mayHaveHappened: false, last: null };
   return { type: "refused", session: SESSION, fromNumber, code, retryAfterMs, ...nothingWasSent };
+}
+
+/** The log does not know the session any more; `last` as in {@link Refused}. */
+export function expired(last: number | null): Refused {
+  return { ...refused("session_expired"), last };
 }
 
 export const settle = (...settlements: Settlement[]): Effect => ({ kind: "settle", settlements });

@@ -31,7 +31,7 @@ const columnsMax = 100;
 const allowances: readonly Allowance[] = [
   {
     of: "src/paxos/messages.ts",
-    lines: 560,
+    lines: 580,
     reason: "every flow and every message on one page is what this file is for",
   },
   {

@@ -37,6 +37,13 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     type,
     body,
   }),
+  fc.record({
+    kind: fc.constant("end" as const),
+    session,
+    openedIn: fc.maxSafeNat(),
+    number: numbers,
+    gateway: name,
+  }),
 );
 
 function read<T>(decode: () => T): T | null {
@@ -68,6 +75,10 @@ describe("a command", () => {
       [{ kind: "open", session, gateway: "g1" }, `02${session}026731`],
       [{ ...request, openedIn: 299 }, `032b01000000000000${rest}`],
       [{ ...request, openedIn: null }, `01${rest}`],
+      [
+        { kind: "end", session, openedIn: 299, number: 8, gateway: "g1" },
+        `042b01000000000000${session}0800000000000000026731`,
+      ],
     ];
     for (const [command, hex] of golden) {
       expect(Buffer.from(encodeCommand(command)).toString("hex")).toBe(hex);

@@ -7,6 +7,7 @@
 import { describe, expect, it } from "vitest";
 import { decodeCommand, encodeCommand } from "../../src/paxos/command.js";
 import { attachSession, clientOf, forgetIdle } from "../../src/paxos/gateway.js";
+import { proposalsOf } from "../../src/paxos/gateway-door.js";
 import type { Outcome, Propose } from "../../src/paxos/messages.js";
 import { GatewayBench, opened, sessionId } from "../support/gateway-world.js";
 
@@ -269,15 +270,27 @@ describe("doors", () => {
   it("are lost with the gateway's session, and nobody is told that they took effect", () => {
     const bench = door();
     bench.holdDoor("t1");
-    const { lost, expired } = bench.hear({
-      kind: "expired",
-      session: bench.state.ownSession,
-      number: 1,
-    });
+    const session = bench.state.ownSession;
+    const { lost, expired } = bench.hear({ kind: "expired", session, number: 1, last: 1 });
     expect(lost).toEqual(["t1"]);
-    expect(expired).toEqual([{ session: bench.state.ownSession, client: null }]);
+    expect(expired).toEqual([{ session, client: null, last: 1 }]);
     expect(bench.state.heldBytes).toBe(0);
     expect(bench.state.underWayBytes).toBe(0);
+  });
+
+  it("are to be asked again, where the log shows that they did not happen", () => {
+    const bench = door();
+    for (const [token, id] of [["t1"], ["t2", "order-2"], ["t3", "order-2"]] as const) {
+      bench.holdDoor(token, id);
+    }
+    const session = bench.state.ownSession;
+    const { lost, undone } = bench.hear({ kind: "expired", session, number: 1, last: 1 });
+    expect(lost).toEqual(["t1"]);
+    expect(undone.flatMap(proposalsOf).map(({ token, id }) => [token, id])).toEqual([
+      ["t2", "order-2"],
+      ["t3", "order-2"],
+    ]);
+    expect(bench.state.byId.size).toBe(0);
   });
 
   it("never share a number of a session with those of an earlier one", () => {
@@ -334,11 +347,11 @@ describe("sessions come and go", () => {
     const { bench, session } = opened();
     bench.hold(session, 1, 2);
     bench.take();
-    const { expired } = bench.hear({ kind: "expired", session, number: 1 });
-    expect(expired).toEqual([{ session, client: "client-s" }]);
+    const { expired } = bench.hear({ kind: "expired", session, number: 1, last: null });
+    expect(expired).toEqual([{ session, client: "client-s", last: null }]);
     expect(bench.state.heldBytes).toBe(0);
     expect(bench.sent()).toEqual([]);
-    expect(bench.hear({ kind: "expired", session, number: 2 }).expired).toEqual([]);
+    expect(bench.hear({ kind: "expired", session, number: 2, last: null }).expired).toEqual([]);
   });
 
   it("serves one that was opened elsewhere", () => {

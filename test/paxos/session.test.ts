@@ -161,6 +161,49 @@ describe("room", () => {
     ]).toEqual(["expired", "expired", "effect 2"]);
   });
 
+  it("once made, leaves the last number of the evicted one, of each opening", () => {
+    const bench = new Bench({ sessionsMax: 1 }, "s");
+    for (const number of [1, 2]) bench.take("s", number, { openedIn: 0 });
+    bench.table.open("t", 1);
+    bench.table.open("s", 2);
+    bench.take("s", 1, { openedIn: 2 });
+    bench.table.open("t", 3);
+    expect([
+      bench.table.judge(request("s", 3, { openedIn: 0 })),
+      bench.table.judge(request("s", 2, { openedIn: 2 })),
+      bench.table.judge(request("s", 9, { openedIn: null })),
+      bench.table.judge(request("u", 1, { openedIn: 0 })),
+    ]).toEqual([2, 1, null, null].map((last) => ({ kind: "expired", last })));
+  });
+
+  it("holds the last numbers of the latest evictions; sessions that ended take none of it", () => {
+    const bench = new Bench({ sessionsMax: 1 }, "s");
+    const lastOf = (session: string, openedIn: number) =>
+      bench.table.judge(request(session, 1, { openedIn }));
+    bench.table.open("t", 1);
+    for (let slot = 2; slot < 20; slot++) {
+      const before = slot === 2 ? "t" : "u";
+      const end = { kind: "end" as const, session: before, openedIn: slot - 1, number: 1 };
+      expect(bench.table.end({ ...end, gateway: "g1" })).toEqual({ kind: "ended" });
+      bench.table.open("u", slot);
+    }
+    expect(lastOf("s", 0)).toEqual({ kind: "expired", last: 0 });
+    expect(lastOf("t", 1)).toEqual({ kind: "expired", last: null });
+    for (let slot = 20; slot < 24; slot++) bench.table.open(`v${slot}`, slot);
+    expect(lastOf("s", 0)).toEqual({ kind: "expired", last: null });
+    expect(lastOf("u", 19)).toEqual({ kind: "expired", last: 0 });
+  });
+
+  it("shares no last number with a copy of the table", () => {
+    const bench = new Bench({ sessionsMax: 1 }, "s");
+    const copy = bench.table.clone();
+    bench.table.open("t", 1);
+    const evicted = bench.table.clone();
+    const asked = request("s", 1, { openedIn: 0 });
+    expect(copy.judge(asked)).toEqual({ kind: "effect" });
+    expect(evicted.judge(asked)).toEqual({ kind: "expired", last: 0 });
+  });
+
   it("is not made by requests of an opening that was evicted", () => {
     const bench = new Bench({ sessionsMax: 2 }, "s");
     bench.table.open("t", 1);

@@ -102,7 +102,7 @@ const outcome: Arbitrary<Outcome> = fc.oneof(
   }),
   record({ kind: fc.constant("opened" as const), session, openedIn: orNull(slot) }),
   record({ kind: fc.constant("early" as const), session, number, expected: number }),
-  record({ kind: fc.constant("expired" as const), session, number }),
+  record({ kind: fc.constant("expired" as const), session, number, last: orNull(whole(0)) }),
   record({ kind: fc.constant("ended" as const), session, number }),
 );
 
@@ -263,6 +263,7 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     retryAfterMs: amount,
     bytesMax: fc.option(slot),
     mayHaveHappened: fc.boolean(),
+    last: orNull(whole(0)),
   }),
   hello: record({ openings }),
   objection: record({

@@ -146,7 +146,7 @@ function clientExamples() {
         { kind: "done", session: ours, ...done },
         { kind: "opened", session: ours, openedIn: 299 },
         { kind: "early", session: ours, number: 9, expected: 7 },
-        { kind: "expired", session: ours, number: 10 },
+        { kind: "expired", session: ours, number: 10, last: 7 },
         { kind: "answered", session: ours, number: 2 },
         { kind: "ended", session: ours, number: 11 },
       ],
@@ -179,6 +179,7 @@ function clientExamples() {
       retryAfterMs: 50,
       bytesMax: null,
       mayHaveHappened: false,
+      last: null,
     },
   } as const satisfies Some;
 }

@@ -48,7 +48,12 @@ const outcome = Type.Union([
     number: ordinal,
     expected: ordinal,
   }),
-  Type.Object({ kind: Type.Literal("expired"), session, number: ordinal }),
+  Type.Object({
+    kind: Type.Literal("expired"),
+    session,
+    number: ordinal,
+    last: orNull(whole(0)),
+  }),
   Type.Object({ kind: Type.Literal("answered"), session, number: ordinal }),
   Type.Object({ kind: Type.Literal("ended"), session, number: ordinal }),
 ]);
@@ -101,5 +106,6 @@ export const clientSchemas = {
     retryAfterMs: amount(),
     bytesMax: orNull(whole(0)),
     mayHaveHappened: Type.Boolean(),
+    last: orNull(whole(0)),
   }),
 };

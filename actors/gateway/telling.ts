@@ -1,0 +1,75 @@
+/** What a gateway says to clients, and to those who ask through the public subjects. */
+import { type Effect, send } from "../../src/actor/effect.js";
+import { clientOf, type Settled } from "../../src/paxos/gateway.js";
+import type { Outcome, Refused } from "../../src/paxos/messages.js";
+import type { GatewayContext } from "./context.js";
+
+const RESULTS_MAX = 2048;
+
+/** Refuses requests of a session from a number on; `last` as in {@link Refused}. */
+export function refusal(
+  code: Refused["code"],
+  session: string,
+  fromNumber: number,
+  last: number | null = null,
+): Refused {
+  const rest = { retryAfterMs: 100, bytesMax: null, mayHaveHappened: false, last };
+  return { type: "refused", session, fromNumber, code, ...rest };
+}
+
+/** Results for a client, in messages of bounded size; at least one. */
+export function tellResults(
+  client: string,
+  session: string,
+  results: readonly Extract<Outcome, { kind: "done" }>[],
+): Effect[] {
+  const told: Effect[] = [];
+  for (let at = 0; at === 0 || at < results.length; at += RESULTS_MAX) {
+    const part = results
+      .slice(at, at + RESULTS_MAX)
+      .map(({ number, position, slot, ballot, by }) => ({ number, position, slot, ballot, by }));
+    told.push(send("session", client, { type: "results", session, results: part }));
+  }
+  return told;
+}
+
+/** Turns what is settled into answers to clients and to those who came through the door. */
+export function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
+  const { data } = context;
+  const told: Effect[] = [];
+  for (const { session, openedIn } of settled.opened) {
+    const client = clientOf(data, session);
+    if (client === null) continue;
+    told.push(send("session", client, { type: "session-opened", session, openedIn }));
+  }
+  for (const [session, results] of settled.results) {
+    const client = clientOf(data, session);
+    if (client === null) continue;
+    told.push(...tellResults(client, session, results));
+  }
+  for (const { token, outcome } of settled.receipts) {
+    const { position, slot, ballot, by } = outcome;
+    told.push({
+      kind: "reply",
+      token,
+      answer: { kind: "receipt", position, slot, ballot, syncedBy: by },
+    });
+  }
+  for (const token of settled.lost) {
+    const message = "the gateway's session was evicted: the value may or may not be in the log";
+    const answer = { kind: "refused" as const, code: "outcome_unknown", message };
+    told.push({ kind: "reply", token, answer: { ...answer, mayHaveHappened: true } });
+  }
+  return told;
+}
+
+/** Refuses a public request. */
+export function refuseProposal(
+  token: string,
+  code: string,
+  message: string,
+  mayHaveHappened = false,
+): Effect {
+  const answer = { kind: "refused" as const, code, message, mayHaveHappened };
+  return { kind: "reply", token, answer: { ...answer, retryAfterMs: 100 } };
+}
