@@ -7,10 +7,15 @@ import { chance } from "./setup.js";
 const CROWDED_RUNS = 0.1;
 const CROWDED_SESSIONS_MAX = 12;
 
-/** In some runs crowds evict everybody, again and again. Drawn apart from the other draws. */
+/** Some runs are crowded. Drawn apart from the other draws. */
 export function withCrowds(plan: Plan, beginMs: number): Plan {
   const random = createSeededRandom(`crowds ${plan.seed}`);
-  if (!chance(random, CROWDED_RUNS)) return plan;
+  return chance(random, CROWDED_RUNS) ? crowded(plan, beginMs) : plan;
+}
+
+/** Crowds evict everybody, again and again. */
+export function crowded(plan: Plan, beginMs: number): Plan {
+  const random = createSeededRandom(`crowded ${plan.seed}`);
   const crowds = Array.from({ length: 4 + random.integer(8) }, (): TimedFault => {
     const atMs = beginMs + random.integer(plan.calmMs - beginMs);
     return { atMs, fault: { kind: "crowd", sessions: 4 + random.integer(20) } };

@@ -36,7 +36,13 @@ import { earlierPromisesAnswer, undecidedByOne } from "./reads.js";
 import { repeatBeforeSync } from "./repeat-before-sync.js";
 import { replyBeforeSync } from "./reply-before-sync.js";
 import { reportedVoteCounted } from "./reported-vote-counted.js";
-import { earlyApplied, openingsMixed, repeatApplied, unknownSessionTaken } from "./sessions.js";
+import {
+  earlyApplied,
+  lastNumberTooLow,
+  openingsMixed,
+  repeatApplied,
+  unknownSessionTaken,
+} from "./sessions.js";
 import { corruptTakenAsMissing, voteForgottenAtReload } from "./store-openings.js";
 import { unlistedVoteCounted } from "./unlisted-vote-counted.js";
 import { voteNotPersisted } from "./vote-not-persisted.js";
@@ -66,6 +72,7 @@ export const BROKEN: readonly Broken[] = [
   holeCountedAsChosen,
   holeSkipped,
   incompletePromiseCounted,
+  lastNumberTooLow,
   livesJoined,
   lowerBallotAccepted,
   lowerBallotPromised,

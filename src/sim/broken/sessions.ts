@@ -2,6 +2,7 @@
 import type { Request } from "../../paxos/command.js";
 import type { Limits } from "../../paxos/limits.js";
 import { SessionTable, type Verdict } from "../../paxos/session.js";
+import { crowded } from "../crowd-plan.js";
 import type { Broken } from "./broken.js";
 import { type Learn, learnThrough } from "./learning.js";
 import { logScene } from "./scenes.js";
@@ -115,5 +116,33 @@ export const openingsMixed: Broken = {
     }),
     seedsMax: 20,
     catches: ["oneFeed", "feedOrder", "acknowledgedIsChosen", "liveness"],
+  },
+};
+
+/** When crowds begin to come. */
+const CROWDS_FROM_MS = 600;
+
+/** Forgets the last request of a session that it evicts. */
+class TableOneShort extends SessionTable {
+  override judge(request: Request): Verdict {
+    const verdict = super.judge(request);
+    if (verdict.kind !== "expired" || verdict.last === null) return verdict;
+    return { kind: "expired", last: Math.max(0, verdict.last - 1) };
+  }
+}
+
+export const lastNumberTooLow: Broken = {
+  name: "last-number-too-low",
+  what: "a client reads of a request of its evicted session that it never takes effect, and it did",
+  roles: (real) =>
+    learnThrough(
+      real,
+      applyWith((limits) => new TableOneShort(limits)),
+    ),
+  hunt: {
+    plan: (drawn) =>
+      crowded({ ...drawn, setup: { ...drawn.setup, family: "log" } }, CROWDS_FROM_MS),
+    seedsMax: 60,
+    catches: ["exactlyOnce"],
   },
 };

@@ -240,8 +240,11 @@ export class Phrases {
         );
         return plain(`results: ${list(told)}`);
       }
-      case "refused":
-        return plain(`refused from request ${message.fromNumber} on: ${message.code}`);
+      case "refused": {
+        const { fromNumber, code, last } = message;
+        const lastOne = last === null ? "" : `, ${last} was the last`;
+        return plain(`refused from request ${fromNumber} on: ${code}${lastOne}`);
+      }
       default:
         return plain(message.type);
     }
