@@ -16,7 +16,7 @@ export type { Logger } from "./actor/ports.js";
 export type { Wait } from "./actor/role.js";
 export type { After } from "./client/chosen.js";
 export type { SessionOptions } from "./client/connect.js";
-export type { RoleReport, RoleWaits, Status } from "./client/control.js";
+export type { RoleReport, RoleWaits, ServedDescriptor, Status } from "./client/control.js";
 export type { Call } from "./client/ending.js";
 export {
   ConflictError,

@@ -12,6 +12,7 @@ import type { Address, Effect, Settlement } from "./effect.js";
 import { Feed } from "./feed.js";
 import { Intake } from "./intake.js";
 import type { LamportClock } from "./lamport.js";
+import { Mistakes } from "./mistakes.js";
 import type { Observer } from "./observer.js";
 import type { Outbox } from "./outbox.js";
 import { OverLimit } from "./over-limit.js";
@@ -25,7 +26,7 @@ import type {
   Transport,
   TransportStatus,
 } from "./ports.js";
-import type { Hearing, RoleDefinition } from "./role.js";
+import type { Hearing, RoleDefinition, Wait } from "./role.js";
 import { Runner } from "./runner.js";
 import { type Denial, ServerErrors } from "./server-errors.js";
 import { createStepper } from "./step.js";
@@ -74,6 +75,7 @@ export class Host {
   readonly #intake: Intake;
   readonly #doors: Doors;
   readonly #serverErrors: ServerErrors;
+  readonly #mistakes = new Mistakes();
   readonly #feeds = new Map<Runner, Feed>();
   readonly #overheard: ReadonlySet<string>;
   readonly #ears = new Map<string, Runner[]>();
@@ -103,6 +105,7 @@ export class Host {
   count(reason: string, by = 1): number {
     const times = (this.dropped.get(reason) ?? 0) + by;
     this.dropped.set(reason, times);
+    this.#mistakes.note(reason, by, () => this.#options.clock.nowMs());
     return times;
   }
 
@@ -165,6 +168,11 @@ export class Host {
   /** What the server forbids this process now. */
   denials(): readonly Denial[] {
     return this.#serverErrors.denials(this.#options.clock.nowMs());
+  }
+
+  /** What people must mend: what this process counted of their mistakes lately. */
+  mistakes(): readonly Wait[] {
+    return this.#mistakes.waits(this.#options.clock.nowMs());
   }
 
   #noteStatus(status: TransportStatus): void {

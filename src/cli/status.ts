@@ -1,6 +1,6 @@
 /** `synod status`: who runs, who leads, who lags. */
 import type { Command } from "commander";
-import type { RoleReport, Status } from "../client/control.js";
+import type { RoleReport, ServedDescriptor, Status } from "../client/control.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
@@ -60,7 +60,7 @@ function rowsOf(cluster: Cluster, running: readonly RoleReport[]): RoleRow[] {
 
 /** The contract of `--json`: every field in its place, null where it does not apply. */
 function plainStatus(
-  { cluster, leader, dropped }: Status,
+  { cluster, descriptors, leader, dropped }: Status,
   rows: readonly RoleRow[],
   server: string,
 ) {
@@ -80,7 +80,7 @@ function plainStatus(
       ...{ copiesPerValue: of.copiesPerValue ?? null },
     };
   });
-  return { cluster, server, leader, roles, dropped };
+  return { cluster, server, leader, roles, dropped, descriptors };
 }
 
 function gone({ role, id }: { readonly role: string; readonly id: string }): RoleRow {
@@ -89,7 +89,7 @@ function gone({ role, id }: { readonly role: string; readonly id: string }): Rol
 }
 
 function draw(status: Status, rows: readonly RoleRow[], server: string): string[] {
-  const { cluster, leader, dropped } = status;
+  const { cluster, descriptors, leader, dropped } = status;
   const head = ["role", "id", "pid", "state", "chosen", "promised", "syncs", "nacks"];
   const cells = rows.map((row) => [
     row.role,
@@ -105,7 +105,7 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
   const led =
     leader === null ? "no leader" : `leader ${leader.id}, ballot ${shortBallot(leader.ballot)}`;
   return [
-    `cluster ${cluster} on ${server}: ${led}`,
+    `cluster ${cluster} on ${server}: ${disagreement(descriptors)}${led}`,
     ...table([head.map((cell) => styled(process.stdout, "dim", cell)), ...cells]),
     ...rows.flatMap(remark),
     ...(counts.length === 0 ? [] : [`dropped: ${counts.join(", ")}`]),
@@ -114,6 +114,22 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
 
 /** From here on `status` says that the log is filled with copies. */
 const copiesPerValueShown = 1.5;
+
+/** Most roles that are named of one descriptor. */
+const namedMax = 6;
+
+/** Says that several descriptors are served under one name; nothing if there is one. */
+function disagreement(descriptors: readonly ServedDescriptor[]): string {
+  if (descriptors.length < 2) return "";
+  const groups = descriptors.map(({ clusterId, epoch, safetyHash, roles }) => {
+    const more = roles.length - namedMax;
+    const named = `${roles.slice(0, namedMax).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+    return `id ${clusterId} epoch ${epoch} safety part ${safetyHash.slice(0, 8)} (${named})`;
+  });
+  const what = `${descriptors.length} different descriptors are served under this name`;
+  const advice = "give every process the same cluster.yaml";
+  return `${styled(process.stdout, "red", what)}: ${groups.join("; ")}: ${advice}; `;
+}
 
 /** What is to be said of a role beside its row. */
 function remark({ role, id, state, why, copiesPerValue }: RoleRow): string[] {

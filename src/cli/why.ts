@@ -27,8 +27,16 @@ async function showWaits(role: string | undefined, flags: ConnectionFlags): Prom
   if (waiting.length === 0) {
     result(found.length === 0 ? `no process runs role ${role}` : "nobody waits for anything");
   }
-  for (const one of waiting) {
-    for (const wait of one.waits) result(`${one.role} ${one.id} waits for ${sentence(wait)}`);
+  // What a whole process waits for, each of its roles waits for: one line names them all.
+  const waitersOf = new Map<string, string[]>();
+  for (const { role: name, id, waits } of waiting) {
+    for (const wait of waits) {
+      const what = sentence(wait);
+      waitersOf.set(what, [...(waitersOf.get(what) ?? []), `${name} ${id}`]);
+    }
+  }
+  for (const [what, waiters] of waitersOf) {
+    result(`${waiters.join(", ")} ${waiters.length === 1 ? "waits" : "wait"} for ${what}`);
   }
 }
 

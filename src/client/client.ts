@@ -217,7 +217,9 @@ export class Client implements Synod {
   }
 
   async why(call: Call = {}): Promise<readonly RoleWaits[]> {
-    return mergeWaits(await this.#gather("why", call));
+    const waits = mergeWaits(await this.#gather("why", call));
+    const own = this.#host.mistakes();
+    return own.length === 0 ? waits : [...waits, { role: "client", id: this.#id, waits: own }];
   }
 
   async prove(position: number, call: Call = {}): Promise<ChosenProof | null> {

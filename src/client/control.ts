@@ -21,9 +21,24 @@ export type RoleReport = {
   readonly dropped: Readonly<Record<string, number>>;
 } & { readonly [K in keyof RoleStatus]?: RoleStatus[K] | null };
 
+/** A descriptor, and the roles that serve it. */
+export interface ServedDescriptor {
+  /** 32 hexadecimal digits each. */
+  readonly clusterId: string;
+  readonly safetyHash: string;
+  readonly epoch: number;
+  /** Each `role id`, sorted. */
+  readonly roles: readonly string[];
+}
+
 /** What the processes of a cluster say of themselves. */
 export interface Status {
   readonly cluster: string;
+  /**
+   * The descriptors of all processes that answer under the cluster's name; the one with the most
+   * roles first. More than one: a person's mistake, and the groups do not hear each other.
+   */
+  readonly descriptors: readonly ServedDescriptor[];
   /** The proposer that leads the highest ballot. */
   readonly leader: { readonly id: string; readonly ballot: string } | null;
   readonly roles: readonly RoleReport[];
@@ -82,7 +97,23 @@ export function mergeStatus(cluster: string, answers: readonly Record<string, un
       dropped[reason] = (dropped[reason] ?? 0) + counted;
     }
   }
-  return { cluster, leader: leaderOf(roles), roles, dropped };
+  const descriptors = descriptorsOf(answers);
+  return { cluster, descriptors, leader: leaderOf(roles), roles, dropped };
+}
+
+/** Groups the processes by what they serve. */
+function descriptorsOf(answers: readonly Record<string, unknown>[]): readonly ServedDescriptor[] {
+  const groups = new Map<string, ServedDescriptor & { roles: string[] }>();
+  for (const answer of answers) {
+    const { clusterId, epoch, safetyHash } = answer;
+    if (typeof clusterId !== "string" || typeof safetyHash !== "string") continue;
+    const key = `${clusterId} ${String(epoch)} ${safetyHash}`;
+    const group = groups.get(key) ?? { clusterId, epoch: Number(epoch), safetyHash, roles: [] };
+    for (const { role, id } of rolesOf(answer)) group.roles.push(`${role} ${id}`);
+    groups.set(key, group);
+  }
+  for (const { roles } of groups.values()) roles.sort();
+  return [...groups.values()].sort((a, b) => b.roles.length - a.roles.length);
 }
 
 /** Puts the answers to `why` together. */

@@ -41,6 +41,10 @@ export interface ProcessStatus {
   readonly process: string;
   readonly pid: number;
   readonly cluster: string;
+  /** What tells its descriptor from another under the same name. */
+  readonly clusterId: string;
+  readonly epoch: number;
+  readonly safetyHash: string;
   readonly server: string;
   /** The largest message that the server takes at the moment. */
   readonly payloadBytesMax: number;

@@ -13,7 +13,7 @@ import { structured } from "../adapters/msgpackr/structured.js";
 import { NatsConnectError } from "../adapters/nats/errors.js";
 import type { NatsOptions } from "../adapters/nats/options.js";
 import { connectNats } from "../adapters/nats/transport.js";
-import type { Cluster } from "../paxos/cluster.js";
+import { type Cluster, safetyHash } from "../paxos/cluster.js";
 import { createClock, createRandom } from "./clock.js";
 import { answerControl } from "./control.js";
 import { readDescriptor } from "./descriptor.js";
@@ -292,6 +292,9 @@ class RunningWorker implements Worker {
       process: this.#host.nonce,
       pid: process.pid,
       cluster: this.cluster.name,
+      clusterId: this.cluster.clusterId,
+      epoch: this.cluster.epoch,
+      safetyHash: safetyHash(this.cluster),
       server: this.#server,
       payloadBytesMax: this.#parts.transport.payloadBytesMax,
       roles: [...roles, ...this.#parts.corpses.map((corpse) => reportCorpse(corpse, dropped))],
@@ -304,9 +307,9 @@ class RunningWorker implements Worker {
     const corpses = this.#parts.corpses.map(({ role, id, why }) => {
       return { role, id, waits: [waitForOperator(why)] };
     });
-    const rights = waitForRights(this.#host.denials(), nowMs);
+    const ofProcess = [...waitForRights(this.#host.denials(), nowMs), ...this.#host.mistakes()];
     const roles = this.#host.runners.map((runner) =>
-      reportWaits(runner, nowMs, [...rights, ...this.#host.overLimit.waitsOf(runner)]),
+      reportWaits(runner, nowMs, [...ofProcess, ...this.#host.overLimit.waitsOf(runner)]),
     );
     return { process: this.#host.nonce, pid: process.pid, roles: [...roles, ...corpses] };
   }

@@ -1,10 +1,15 @@
 /**
- * Goal: `status --json` has every field of its contract, in every row, whoever runs.
- * Method: `up` from dist with one acceptor stopped, which then answers for nothing.
+ * Goal: `status --json` has every field of its contract, in every row, whoever runs; two descriptors
+ * that are served under one name show in the first line, and `why` says what to do.
+ * Method: `up` from dist with one acceptor stopped, which then answers for nothing; and with a
+ * learner of a second descriptor beside it.
  */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import type { Status } from "../../src/client/control.js";
 import { Town, testMs } from "../cluster/cluster.js";
-import { Processes } from "./processes.js";
+import { Processes, until } from "./processes.js";
 
 const processes = new Processes();
 let stopped: number | undefined;
@@ -34,7 +39,9 @@ describe("status --json", () => {
       const status = JSON.parse(stdout) as Record<string, unknown> & {
         roles: Record<string, unknown>[];
       };
-      expect(Object.keys(status)).toEqual(["cluster", "server", "leader", "roles", "dropped"]);
+      const fields = ["cluster", "server", "leader", "roles", "dropped"];
+      expect(Object.keys(status).slice(0, fields.length)).toEqual(fields);
+      expect(status["descriptors"]).toHaveLength(1);
       expect(status["leader"]).toEqual({
         id: expect.stringMatching(/^p[12]$/),
         ballot: expect.stringMatching(/^\d+\.p[12]\.[0-9a-f]{16}$/),
@@ -49,6 +56,50 @@ describe("status --json", () => {
       });
       expect(rowOf("l1")).toMatchObject({ data: null, appliedWatermark: expect.any(Number) });
       expect(rowOf("l1")?.["appliedWatermark"]).toBeGreaterThan(0);
+    },
+    testMs,
+  );
+
+  it.each([
+    ["another cluster of this name", "wrong_cluster", (drawn: string, _own: string) => drawn],
+    [
+      "this cluster, edited",
+      "wrong_epoch",
+      (_drawn: string, own: string) => own.replace(/^epoch: 1\b/m, "epoch: 2"),
+    ],
+  ])(
+    "two descriptors under one name: %s",
+    async (_what, reason, describeOther) => {
+      const town = await Town.bringUp(processes, await processes.folder(), ["--embedded"]);
+      await town.leaderPid();
+      const shared = JSON.parse((await town.run("status", "--json")).stdout) as { server: string };
+      const drawn = (await town.run("format", "--new", "demo")).stdout;
+      const own = await readFile(join(town.cwd, ".synod", "cluster.yaml"), "utf8");
+      const folder = await processes.folder();
+      const other = describeOther(drawn, own);
+      expect(other).not.toBe(own);
+      await writeFile(join(folder, "cluster.yaml"), other);
+      const args = ["worker", "learner:l9", "--nats", shared.server];
+      const stranger = processes.start(args, { cwd: folder });
+      await stranger.says(/serving|running|connected/);
+      await until(async () => (await town.run("status")).stdout.includes("learner         l9"));
+
+      const { stdout } = await town.run("status");
+      const [first] = stdout.split("\n");
+      expect(first).toContain("2 different descriptors are served under this name");
+      expect(first).toMatch(
+        /\(acceptor a1, [^)]*\); id [0-9a-f]{32} epoch [12] [^(]*\(learner l9\)/,
+      );
+      const { descriptors } = JSON.parse((await town.run("status", "--json")).stdout) as Status;
+      expect(descriptors.map(({ roles }) => roles.includes("learner l9"))).toEqual([false, true]);
+      // A learner hears the beacons of the leader, which are those of another cluster.
+      const why = (await town.run("why")).stdout;
+      expect(why).toMatch(
+        new RegExp(
+          `^learner l9 waits for an operator.*same cluster.yaml.*${reason}, \\d+ times`,
+          "m",
+        ),
+      );
     },
     testMs,
   );
