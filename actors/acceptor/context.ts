@@ -52,8 +52,13 @@ export function acceptorContext(input: RoleInput): AcceptorContext {
 
 /** What `status` shows of an acceptor. */
 export function acceptorStatus(context: AcceptorContext): RoleStatus {
-  const { promised, chosenWatermark, trimmed } = context.data;
+  const { promised, chosenWatermark, trimmed, keys, keysBytes } = context.data;
+  const { decideKeysMax, decideBytesMax } = context.cluster.limits;
   return {
+    bounds: [
+      { name: "decideKeysMax", used: keys.size, limit: decideKeysMax },
+      { name: "decideBytesMax", used: keysBytes, limit: decideBytesMax },
+    ],
     promised: promised === null ? null : formatBallot(promised),
     chosenWatermark,
     firstRetained: trimmed,

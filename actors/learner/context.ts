@@ -94,10 +94,18 @@ export const learnerLearned: Learned = {
 
 /** What `status` shows of a learner. */
 export function learnerStatus(context: LearnerContext): RoleStatus {
-  const { chosen, firstSlot, keys, log } = context.data;
+  const { chosen, firstSlot, keys, keptBytes, log } = context.data;
+  const { limits } = context.cluster;
   const copiesPerValue = Math.round((100 * log.requests) / Math.max(1, log.position)) / 100;
   return {
     ...(log.position === 0 ? {} : { copiesPerValue }),
+    bounds: [
+      { name: "decideKeysMax", used: keys.decided.size, limit: limits.decideKeysMax },
+      { name: "decideBytesMax", used: keys.decidedBytes, limit: limits.decideBytesMax },
+      { name: "historyBytesMax", used: keptBytes, limit: limits.historyBytesMax },
+      { name: "sessionsMax", used: log.sessions.size, limit: limits.sessionsMax },
+      { name: "idsMax", used: log.sessions.ids, limit: limits.idsMax },
+    ],
     chosenWatermark: chosen.tail,
     appliedWatermark: chosen.watermark,
     firstRetained: firstSlot,

@@ -22,6 +22,7 @@ import {
   pickValue,
   promisesFormQuorum,
   type SynodAttempt,
+  valueFindsNoRoom,
   votesFormQuorum,
 } from "../../src/paxos/synod.js";
 import { type SynodProposerContext, synodProposerContext } from "./context.js";
@@ -38,6 +39,16 @@ function attemptOf(context: SynodProposerContext): SynodAttempt {
 /** Answers every waiting request alike. */
 function replyAll(tokens: readonly string[], answer: DoorAnswer) {
   return tokens.map((token) => ({ kind: "reply" as const, token, answer }));
+}
+
+/** Refuses because too many acceptors have no room. */
+function tooMany({ cluster }: SynodProposerContext, mayHaveHappened: boolean): DoorAnswer {
+  const { decideKeysMax, decideBytesMax } = cluster.limits;
+  const message =
+    `the acceptors hold as many keys as decideKeysMax (${decideKeysMax}) or decideBytesMax ` +
+    `(${decideBytesMax}) allows, and a key is kept permanently: raise the limit in every ` +
+    "cluster.yaml and restart the acceptors, or write to the log (propose) instead";
+  return { kind: "refused", code: "too_many", message, mayHaveHappened };
 }
 
 /** Says whether a quorum has promised, without a vote, and nobody wishes for a value. */
@@ -75,6 +86,7 @@ export const synodProposerMachine = setup({
     // In the first attempt only: nothing was proposed yet.
     keysAreExhausted: ({ context }) =>
       context.attempts === 1 && keysAreExhausted(context.full, context.cluster),
+    valueFindsNoRoom: ({ context }) => valueFindsNoRoom(context.full, context.cluster),
   },
   actions: {
     noteWish: assign(({ context, event }) => {
@@ -174,14 +186,9 @@ export const synodProposerMachine = setup({
     replyUndecided: effects(({ context: { tokens, asked } }: Args) =>
       replyAll(tokens.slice(0, asked), { kind: "undecided" }),
     ),
-    replyTooMany: effects(({ context }: Args) =>
-      replyAll(context.tokens, {
-        kind: "refused",
-        code: "too_many",
-        message: "the acceptors hold as many keys as decideKeysMax allows: use a log or kv instead",
-        mayHaveHappened: false,
-      }),
-    ),
+    replyTooMany: effects(({ context }: Args) => replyAll(context.tokens, tooMany(context, false))),
+    // An acceptor with room may have voted, and the value may be chosen once others have room.
+    replyNoRoom: effects(({ context }: Args) => replyAll(context.tokens, tooMany(context, true))),
     finish: effects(() => [{ kind: "finish" }]),
   },
   delays: {
@@ -238,23 +245,30 @@ export const synodProposerMachine = setup({
     accepting: {
       description:
         "Phase 2: proposes the value of the highest vote reported, or its own if there was none. " +
-        "Left when a phase-2 quorum has voted, or a higher ballot shows.",
+        "Left when a phase-2 quorum has voted, a higher ballot shows, or too few have room for " +
+        "the value.",
       meta: { paper: "PMS §2.2 phase 2(a)" },
       tags: ["inPhase2"],
       entry: "broadcastAccept",
       on: {
         "key-accepted": { actions: "countVote" },
-        "key-nack": {
-          guard: "higherBallotPromised",
-          target: "backingOff",
-          actions: "noteHigherBallot",
+        "key-nack": [
+          {
+            guard: "higherBallotPromised",
+            target: "backingOff",
+            actions: "noteHigherBallot",
+          },
+          { guard: "acceptorIsFull", actions: "noteFull" },
+        ],
+      },
+      always: [
+        {
+          guard: "votesFormQuorum",
+          target: "decided",
+          actions: ["noteChosen", "announceToLearners"],
         },
-      },
-      always: {
-        guard: "votesFormQuorum",
-        target: "decided",
-        actions: ["noteChosen", "announceToLearners"],
-      },
+        { guard: "valueFindsNoRoom", target: "finished", actions: "replyNoRoom" },
+      ],
       after: { retryDelay: { target: "accepting", reenter: true } },
     },
     backingOff: {

@@ -26,7 +26,7 @@ import type {
   Transport,
   TransportStatus,
 } from "./ports.js";
-import type { Hearing, RoleDefinition, Wait } from "./role.js";
+import type { Hearing, RoleDefinition } from "./role.js";
 import { Runner } from "./runner.js";
 import { type Denial, ServerErrors } from "./server-errors.js";
 import { createStepper } from "./step.js";
@@ -70,12 +70,12 @@ export class Host {
   readonly overLimit: OverLimit;
   /** What was dropped or refused, by reason. */
   readonly dropped = new Map<string, number>();
+  readonly mistakes = new Mistakes();
   readonly #options: HostOptions;
   readonly #stepper = createStepper();
   readonly #intake: Intake;
   readonly #doors: Doors;
   readonly #serverErrors: ServerErrors;
-  readonly #mistakes = new Mistakes();
   readonly #feeds = new Map<Runner, Feed>();
   readonly #overheard: ReadonlySet<string>;
   readonly #ears = new Map<string, Runner[]>();
@@ -105,7 +105,7 @@ export class Host {
   count(reason: string, by = 1): number {
     const times = (this.dropped.get(reason) ?? 0) + by;
     this.dropped.set(reason, times);
-    this.#mistakes.note(reason, by, () => this.#options.clock.nowMs());
+    this.mistakes.note(reason, by, () => this.#options.clock.nowMs());
     return times;
   }
 
@@ -143,10 +143,7 @@ export class Host {
     return runner;
   }
 
-  /**
-   * Asks every role to end its work; resolves by `done` once nothing is left to say, or after
-   * `waitMs`.
-   */
+  /** Ends the work of every role; calls `done` once nothing is left to say, or after `waitMs`. */
   stop(waitMs: number, done: () => void): void {
     this.#tellAll({ type: "stop" });
     const { clock } = this.#options;
@@ -168,11 +165,6 @@ export class Host {
   /** What the server forbids this process now. */
   denials(): readonly Denial[] {
     return this.#serverErrors.denials(this.#options.clock.nowMs());
-  }
-
-  /** What people must mend: what this process counted of their mistakes lately. */
-  mistakes(): readonly Wait[] {
-    return this.#mistakes.waits(this.#options.clock.nowMs());
   }
 
   #noteStatus(status: TransportStatus): void {

@@ -11,7 +11,10 @@ const KEPT_MS = 60_000;
 
 const SAME_DESCRIPTOR = "give every process the same cluster.yaml";
 
-/** What each counter means; `denied_*` is told by subject (`waitForRights` of the worker). */
+/**
+ * What each counter means. `over_server_limit` is told by message (`over-limit.ts`), `denied_*` by
+ * subject (`waitForRights` of the worker).
+ */
 const WORDS: Readonly<Record<string, string>> = {
   wrong_cluster:
     "messages of another cluster of the same name came, and were dropped: somebody made a second " +
@@ -21,9 +24,6 @@ const WORDS: Readonly<Record<string, string>> = {
     `descriptor was edited; ${SAME_DESCRIPTOR}`,
   wrong_version:
     "messages of another version of synod came, and were dropped: run one version everywhere",
-  over_server_limit:
-    "messages of this process were over the server's limit, and were not sent: raise max_payload " +
-    "of the server, or lower valueBytesMax, batchBytesMax and partBytesMax of the descriptor",
   foreign_reply:
     "something that is no synod process answered requests to this cluster, perhaps a JetStream " +
     "stream that captures its subjects: keep those subjects out of the stream",

@@ -164,7 +164,16 @@ export interface Disk {
    * room.
    */
   hasRoom(bytes: number): boolean;
+  /** How full it is. */
+  room(): DiskRoom;
   close(): void;
+}
+
+/** How full a disk is. */
+export interface DiskRoom {
+  readonly usedBytes: number;
+  /** By its own bound, or by what the file system has left; Infinity if neither is known. */
+  readonly bytesMax: number;
 }
 
 /** Structured log of a role. Fields are plain data; never secrets, never whole values. */

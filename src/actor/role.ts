@@ -101,6 +101,14 @@ export interface Wait {
   readonly reason: string;
 }
 
+/** Something bounded that a role fills; what happens at the limit is in `src/worker/bounds.ts`. */
+export interface Bound {
+  /** The limit of the descriptor, or `diskBytes`; one with `Bytes` in its name is in bytes. */
+  readonly name: string;
+  readonly used: number;
+  readonly limit: number;
+}
+
 /** What `status` shows of a role beside its state; absent fields do not apply. */
 export interface RoleStatus {
   readonly promised?: string | null;
@@ -116,6 +124,8 @@ export interface RoleStatus {
   readonly stateHash?: string;
   readonly elections?: number;
   readonly nacks?: number;
+  /** Bounds that end a service for good when they are reached. */
+  readonly bounds?: readonly Bound[];
 }
 
 /** How a role listens to a verb: as itself and one of all, or also to what another role is told. */

@@ -247,6 +247,7 @@ export class Runner {
       this.#options.observer?.stepped(this, key, null, step);
       this.#collect(instance, step.effects, made);
       this.#records = [];
+      this.store?.forgetRecords();
       if (effects === undefined) this.#settle(made);
       return instance;
     } catch (error) {

@@ -19,7 +19,7 @@ import {
   type StoreRecord,
   voteKey,
 } from "../paxos/record.js";
-import type { Disk, DiskError } from "./ports.js";
+import type { Disk, DiskError, DiskRoom } from "./ports.js";
 import {
   alreadyFormatted,
   checkIdentity,
@@ -130,12 +130,6 @@ export function openStore(
 
 /** An open store of one role; made by {@link openStore}. */
 export class Store {
-  /**
-   * What it held when it was opened: promise, marks, keys, round, and the votes of slots at or
-   * above
-   * the chosen watermark. Older votes stay on disk, for repair.
-   */
-  readonly records: readonly StoreRecord[];
   readonly #disk: Disk;
   readonly #folder: string;
   #durable: State;
@@ -152,14 +146,32 @@ export class Store {
   /** No vote, on disk or under way, is below. */
   #votesBegin = 0;
   #trimOwed = 0;
+  #records: readonly StoreRecord[];
 
   constructor(disk: Disk, folder: string, found: Survey) {
     this.#disk = disk;
     this.#folder = folder;
-    this.#durable = found;
-    this.#latest = found;
+    // The meta record alone: what else was found would stay in memory until the first commit.
+    this.#durable = { meta: found.meta, bytes: found.bytes };
+    this.#latest = this.#durable;
     this.#votesEnd = found.votesEnd;
-    this.records = found.records;
+    this.#records = found.records;
+  }
+
+  /**
+   * What it held when it was opened: promise, marks, keys, round, and the votes of slots at or
+   * above the chosen watermark. Older votes stay on disk, for repair.
+   */
+  get records(): readonly StoreRecord[] {
+    return this.#records;
+  }
+
+  /**
+   * Lets go of {@link records}, which a role that runs has in its memory. Otherwise every key and
+   * vote that was found stays as long as the process runs.
+   */
+  forgetRecords(): void {
+    this.#records = [];
   }
 
   /** The meta record as stable storage has it. */
@@ -261,6 +273,11 @@ export class Store {
   /** Says whether a store that was refused room has a chance now. */
   hasRoom(): boolean {
     return this.#broken === null && this.#disk.hasRoom(this.#roomBytes);
+  }
+
+  /** What its disk holds, and may hold, in bytes. */
+  room(): DiskRoom {
+    return this.#disk.room();
   }
 
   /** Ends its use; what is under way is answered as failed. */

@@ -1,11 +1,12 @@
 /** `synod status`: who runs, who leads, who lags. */
 import type { Command } from "commander";
+import type { Bound } from "../actor/role.js";
 import type { RoleReport, ServedDescriptor, Status } from "../client/control.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
 import { output } from "./output.js";
-import { result, styled, table } from "./terminal.js";
+import { result, size, styled, table } from "./terminal.js";
 import { shortBallot } from "./value.js";
 
 /** Milliseconds between two looks of `--watch`. */
@@ -78,6 +79,7 @@ function plainStatus(
       // Beside the contract.
       ...{ ballot: of.ballot ?? null, leader: of.leader ?? null, keys: of.keys ?? null, why },
       ...{ copiesPerValue: of.copiesPerValue ?? null },
+      bounds: of.bounds ?? [],
     };
   });
   return { cluster, server, leader, roles, dropped, descriptors };
@@ -108,12 +110,30 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
     `cluster ${cluster} on ${server}: ${disagreement(descriptors)}${led}`,
     ...table([head.map((cell) => styled(process.stdout, "dim", cell)), ...cells]),
     ...rows.flatMap(remark),
+    ...fullest(rows),
     ...(counts.length === 0 ? [] : [`dropped: ${counts.join(", ")}`]),
   ];
 }
 
 /** From here on `status` says that the log is filled with copies. */
 const copiesPerValueShown = 1.5;
+
+/** Each bound that ends a service, at the role that has used most of it. */
+function fullest(rows: readonly RoleRow[]): string[] {
+  const most = new Map<string, { readonly bound: Bound; readonly who: string }>();
+  for (const { role, id, bounds } of rows) {
+    for (const bound of bounds ?? []) {
+      const { used, limit } = most.get(bound.name)?.bound ?? { used: -1, limit: 1 };
+      if (bound.used / bound.limit <= used / limit) continue;
+      most.set(bound.name, { bound, who: `${role} ${id}` });
+    }
+  }
+  const shown = [...most.values()].map(({ bound: { name, used, limit }, who }) => {
+    const amount = (count: number) => (name.includes("Bytes") ? size(count) : String(count));
+    return `${name} ${amount(used)} of ${amount(limit)} (${who})`;
+  });
+  return shown.length === 0 ? [] : [`used: ${shown.join(", ")}`];
+}
 
 /** Most roles that are named of one descriptor. */
 const namedMax = 6;

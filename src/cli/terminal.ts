@@ -76,3 +76,12 @@ export function duration(ms: number): string {
   if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`;
   return `${Math.round(ms / 60_000)} min`;
 }
+
+/** `512 B`, `1.5 KiB`, `256 MiB` */
+export function size(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let amount = bytes;
+  let unit = 0;
+  for (; amount >= 1024 && unit < units.length - 1; unit++) amount /= 1024;
+  return `${Number.isInteger(amount) ? amount : amount.toFixed(1)} ${units[unit]}`;
+}

@@ -218,7 +218,7 @@ export class Client implements Synod {
 
   async why(call: Call = {}): Promise<readonly RoleWaits[]> {
     const waits = mergeWaits(await this.#gather("why", call));
-    const own = this.#host.mistakes();
+    const own = this.#host.mistakes.waits(this.#ports.clock.nowMs());
     return own.length === 0 ? waits : [...waits, { role: "client", id: this.#id, waits: own }];
   }
 

@@ -135,9 +135,12 @@ class Decision {
         break;
       case "refused": {
         const { error } = readJson(payload);
-        const { code, message, retryAfterMs } = (error ?? {}) as Record<string, unknown>;
+        const refusal = (error ?? {}) as Record<string, unknown>;
+        const { code, message, retryAfterMs } = refusal;
         if (code !== "overloaded") {
-          const mayHaveHappened = this.#copies > 1 && !this.#wish.isQuestion;
+          // The one that refuses knows of the last copy alone.
+          const isOpen = this.#copies > 1 || refusal["mayHaveHappened"] === true;
+          const mayHaveHappened = isOpen && !this.#wish.isQuestion;
           throw errorOfRefusal({ code: String(code), message: String(message), mayHaveHappened });
         }
         const askedMs = typeof retryAfterMs === "number" ? retryAfterMs : PAUSE_MS;

@@ -18,7 +18,7 @@
  */
 import { invariant } from "./assert.js";
 import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
-import type { Limits } from "./limits.js";
+import { keyBytes, type Limits } from "./limits.js";
 import type {
   Accept,
   KeyAccept,
@@ -57,6 +57,8 @@ export class AcceptorState {
   trimmed = 0;
   highestVoted = -1;
   keys = new Map<string, KeyState>();
+  /** What they count for against `decideBytesMax`. */
+  keysBytes = 0;
   /** How often this incarnation had read its memory from disk before this one was read. */
   life = 0;
   /** Answers to `prepare` of this life so far. */
@@ -89,7 +91,7 @@ export function recoverAcceptor(records: readonly StoreRecord[], life: number): 
       const { ballot, digest, value } = record;
       state.votes.set(record.slot, { ballot, digest, value });
     } else if (record.kind === "key") {
-      state.keys.set(record.key, { promised: record.promised, vote: record.vote });
+      setKey(state, record.key, { promised: record.promised, vote: record.vote });
     } else if (record.kind === "marks") {
       state.chosenWatermark = record.chosenWatermark;
       state.markedWatermark = record.chosenWatermark;
@@ -302,7 +304,13 @@ export function nack(
 
 // --- single-decree keys ----------------------------------------------------------------------
 
-/** Judges a ballot for a key, and whether there is room for a key not seen before. */
+/**
+ * Judges a ballot for a key, and whether there is room for a key not seen before, or for a longer
+ * value.
+ *
+ * Why room never stands in the way of a chosen value: those that voted for it hold it already, and
+ * voting for it again at a higher ballot takes no further room.
+ */
 export function judgeKey(
   state: AcceptorState,
   message: KeyPrepare | KeyAccept,
@@ -311,11 +319,25 @@ export function judgeKey(
   const key = state.keys.get(message.key);
   if (key === undefined && state.keys.size >= limits.decideKeysMax) return "too_many";
   const reason = judgeBallot(key?.promised ?? null, message.ballot, limits.roundJumpMax);
-  if (reason !== null || message.type === "key-prepare") return reason;
+  if (reason !== null) return reason;
   const vote = key?.vote ?? null;
-  const second =
-    vote !== null && sameBallot(vote.ballot, message.ballot) && vote.digest !== message.digest;
-  return second ? "second_digest" : null;
+  if (message.type === "key-accept" && vote !== null) {
+    const isSecond = sameBallot(vote.ballot, message.ballot) && vote.digest !== message.digest;
+    if (isSecond) return "second_digest";
+  }
+  const length = message.type === "key-accept" ? message.value.length : (vote?.value.length ?? 0);
+  const growth = keyBytes(message.key, length) - bytesOfKey(message.key, key);
+  return growth > 0 && state.keysBytes + growth > limits.decideBytesMax ? "too_many" : null;
+}
+
+/** What a key counts for now; 0 if it is not known. */
+function bytesOfKey(key: string, state: KeyState | undefined): number {
+  return state === undefined ? 0 : keyBytes(key, state.vote?.value.length ?? 0);
+}
+
+function setKey(state: AcceptorState, key: string, after: KeyState): void {
+  state.keysBytes += bytesOfKey(key, after) - bytesOfKey(key, state.keys.get(key));
+  state.keys.set(key, after);
 }
 
 /**
@@ -327,7 +349,7 @@ export function judgeKey(
 export function promiseKey(state: AcceptorState, prepare: KeyPrepare): Outcome<KeyPromise> {
   const before = state.keys.get(prepare.key);
   const after = { promised: prepare.ballot, vote: before?.vote ?? null };
-  state.keys.set(prepare.key, after);
+  setKey(state, prepare.key, after);
   const repeated = before !== undefined && sameBallot(before.promised, prepare.ballot);
   const { key, ballot } = prepare;
   return {
@@ -347,7 +369,7 @@ export function voteForKey(state: AcceptorState, accept: KeyAccept): readonly St
   if (vote !== null && sameBallot(vote.ballot, accept.ballot)) return [];
   const { key, ballot, digest } = accept;
   const after = { promised: ballot, vote: { ballot, digest, value: accept.value.slice() } };
-  state.keys.set(key, after);
+  setKey(state, key, after);
   return [{ kind: "key", key, ...after }];
 }
 

@@ -9,6 +9,7 @@
  */
 import { type Ballot, compareBallots, formatBallot } from "./ballot.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
+import { keyBytes } from "./limits.js";
 import type { KeyAccept, KeyAccepted, KeyChosen } from "./messages.js";
 import { isPhase2Quorum } from "./quorum.js";
 
@@ -35,8 +36,10 @@ interface Tally {
 
 /** What a learner knows of keys. One owner; changed only by the functions below. */
 export class KeyLearnerState {
-  /** At most `decideKeysMax`; none is ever changed or forgotten. */
+  /** At most `decideKeysMax`, and `decideBytesMax` of them; none is ever changed or forgotten. */
   readonly decided = new Map<string, DecidedKey>();
+  /** What they count for against `decideBytesMax`. */
+  decidedBytes = 0;
   /** By ballot, digest and key, oldest first; at most `decideTalliesMax`. */
   readonly tallies = new Map<string, Tally>();
   /** Which tallies a key has. */
@@ -101,12 +104,18 @@ export function noteKeyChosen(
   const known = state.decided.get(key);
   if (known !== undefined) return known.digest === digest ? NO_NEWS : SECOND_VALUE;
   if (isFull(state, cluster)) return NO_ROOM;
-  state.decided.set(key, { ballot, digest, value: value.slice(), by, isCounted: false });
+  setDecided(state, key, { ballot, digest, value: value.slice(), by, isCounted: false });
   return NO_NEWS;
 }
 
 function isFull(state: KeyLearnerState, cluster: Cluster): boolean {
-  return state.decided.size >= cluster.limits.decideKeysMax;
+  const { decideKeysMax, decideBytesMax } = cluster.limits;
+  return state.decided.size >= decideKeysMax || state.decidedBytes >= decideBytesMax;
+}
+
+function setDecided(state: KeyLearnerState, key: string, decided: DecidedKey): void {
+  state.decided.set(key, decided);
+  state.decidedBytes += keyBytes(key, decided.value.length);
 }
 
 /**
@@ -175,7 +184,7 @@ function settle(state: KeyLearnerState, tally: Tally, cluster: Cluster): KeyNews
   const by = [...voters].sort();
   const known = state.decided.get(key);
   if (known === undefined) {
-    state.decided.set(key, { ballot, digest, value, by, isCounted: true });
+    setDecided(state, key, { ballot, digest, value, by, isCounted: true });
   } else {
     known.isCounted = true;
     if (known.digest !== digest) return SECOND_VALUE;

@@ -21,6 +21,8 @@ export interface Limits {
   readonly roundJumpMax: number;
   /** Keys decided by single-decree Synod, for ever. */
   readonly decideKeysMax: number;
+  /** Bytes of those keys and their values, with 256 for each key. */
+  readonly decideBytesMax: number;
   /** Single-decree instances a synod-proposer works on at once. */
   readonly decideOpenMax: number;
   /** How long a synod-proposer works on a key that nothing decides before it drops it. */
@@ -70,6 +72,14 @@ export interface Limits {
   readonly recheckMs: number;
 }
 
+/** What a single-decree key costs beside itself and its value: ballots, digest, its record. */
+const KEY_OVERHEAD_BYTES = 256;
+
+/** What a key and its value count for against `decideBytesMax`. */
+export function keyBytes(key: string, valueBytes: number): number {
+  return KEY_OVERHEAD_BYTES + key.length + valueBytes;
+}
+
 /** The limits of a descriptor that names none. */
 export const DEFAULT_LIMITS: Limits = {
   windowMax: 64,
@@ -81,6 +91,7 @@ export const DEFAULT_LIMITS: Limits = {
   partBytesMax: 512 * 1024,
   roundJumpMax: 1_000_000,
   decideKeysMax: 100_000,
+  decideBytesMax: 256 * 1024 * 1024,
   decideOpenMax: 1024,
   decidePatienceMs: 60_000,
   decideLingerMs: 2000,

@@ -78,6 +78,11 @@ export class SessionTable {
     return this.#sessions.size;
   }
 
+  /** Idempotency ids that it holds. */
+  get ids(): number {
+    return this.#ids.size;
+  }
+
   /** Makes a copy that shares no changeable part. */
   clone(): SessionTable {
     const copy = new SessionTable(this.#limits);

@@ -128,3 +128,13 @@ export function keysAreExhausted(full: ReadonlySet<string>, cluster: Cluster): b
   const rest = new Set(acceptors.filter((id) => !full.has(id)));
   return !isPhase1Quorum(cluster.quorums, acceptors, rest);
 }
+
+/**
+ * Says whether a proposed value can get no further: the acceptors that have room for it form no
+ * phase-2 quorum.
+ */
+export function valueFindsNoRoom(full: ReadonlySet<string>, cluster: Cluster): boolean {
+  const acceptors = acceptorIds(cluster);
+  const rest = new Set(acceptors.filter((id) => !full.has(id)));
+  return !isPhase2Quorum(cluster.quorums, acceptors, rest);
+}

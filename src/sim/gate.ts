@@ -8,6 +8,7 @@ import type {
   Disk,
   DiskBatch,
   DiskError,
+  DiskRoom,
   Headers,
   Incoming,
   PublishOptions,
@@ -196,6 +197,10 @@ export class GatedDisk implements Disk {
 
   hasRoom(bytes: number): boolean {
     return this.#disk.hasRoom(bytes);
+  }
+
+  room(): DiskRoom {
+    return this.#disk.room();
   }
 
   close(): void {

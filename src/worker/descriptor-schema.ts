@@ -23,6 +23,7 @@ export const LIMIT_RANGES: { readonly [K in keyof Limits]: readonly [number, num
   partBytesMax: [4 * kib, 64 * mib],
   roundJumpMax: [1000, 2 ** 40],
   decideKeysMax: [1, 10_000_000],
+  decideBytesMax: [64 * kib, 65_536 * mib],
   decideOpenMax: [1, 65_536],
   decidePatienceMs: [1000, 60 * minuteMs],
   decideLingerMs: [0, 60 * minuteMs],

@@ -3,9 +3,10 @@
  */
 
 import { stateName } from "../../actors/index.js";
-import type { RoleStatus, Wait } from "../actor/role.js";
+import type { Bound, RoleStatus, Wait } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Denial } from "../actor/server-errors.js";
+import type { BoundedRole } from "./bounds.js";
 
 /** One role of one process; null where it does not apply. */
 export interface RoleReport {
@@ -31,6 +32,8 @@ export interface RoleReport {
   readonly nacks: number;
   /** Synced transactions of its store in this life. */
   readonly syncs: number;
+  /** How full what ends a service is; `diskBytes` of a role with a store. */
+  readonly bounds: readonly Bound[];
   /** What its process dropped or refused, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -109,8 +112,26 @@ export function reportRole(
     elections: one.elections ?? 0,
     nacks: statuses.reduce((sum, { nacks = 0 }) => sum + nacks, 0),
     syncs: store === null ? 0 : Math.max(0, store.durableWriteNumber - opening),
+    bounds: boundsOf(runner),
     dropped,
   };
+}
+
+/** How full the bounds of a role are; none of one that has halted. */
+function boundsOf(runner: Runner): readonly Bound[] {
+  const { definition, store, halted } = runner;
+  if (halted !== null) return [];
+  const [snapshot] = runner.snapshots().values();
+  const isOne = definition.instanceOf === undefined && snapshot !== undefined;
+  const own = isOne ? (definition.status(snapshot).bounds ?? []) : [];
+  if (store === null) return own;
+  const { usedBytes: used, bytesMax: limit } = store.room();
+  return Number.isFinite(limit) ? [...own, { name: "diskBytes", used, limit }] : own;
+}
+
+/** A role, and how full its bounds are. */
+export function boundedRole(runner: Runner): BoundedRole {
+  return { role: runner.definition.name, id: runner.id, bounds: boundsOf(runner) };
 }
 
 /** Reports a role that could not be started. */
@@ -129,7 +150,7 @@ export function reportCorpse(
     keys: null,
     stateHash: null,
   };
-  const none = { elections: 0, nacks: 0, syncs: 0, dropped };
+  const none = { elections: 0, nacks: 0, syncs: 0, bounds: [], dropped };
   return { role, id, pid: process.pid, data, state: "halted", why, ...nothing, ...none };
 }
 

@@ -14,6 +14,7 @@ import { NatsConnectError } from "../adapters/nats/errors.js";
 import type { NatsOptions } from "../adapters/nats/options.js";
 import { connectNats } from "../adapters/nats/transport.js";
 import { type Cluster, safetyHash } from "../paxos/cluster.js";
+import { BoundWatch } from "./bounds.js";
 import { createClock, createRandom } from "./clock.js";
 import { answerControl } from "./control.js";
 import { readDescriptor } from "./descriptor.js";
@@ -25,6 +26,7 @@ import {
 } from "./evidence.js";
 import { EXIT } from "./exit.js";
 import {
+  boundedRole,
   type Corpse,
   type ProcessStatus,
   type ProcessWaits,
@@ -239,6 +241,7 @@ class RunningWorker implements Worker {
   readonly #trace: RunningTrace | undefined;
   readonly #folders = new Map<string, string | null>();
   readonly #endings: (() => void)[] = [];
+  readonly #bounds: BoundWatch;
   #server: string;
   #end: (ending: Ending) => void = () => {};
   #stopped: Promise<void> | undefined;
@@ -253,6 +256,7 @@ class RunningWorker implements Worker {
       this.#end = resolve;
     });
     const logger = options.logger ?? silent;
+    this.#bounds = new BoundWatch(logger);
     // Above everything this process can have heard before it was killed (README, "Traces").
     const lamport = options.trace === undefined ? undefined : new LamportClock(Date.now() * 1000);
     if (options.trace !== undefined && lamport !== undefined) {
@@ -307,10 +311,17 @@ class RunningWorker implements Worker {
     const corpses = this.#parts.corpses.map(({ role, id, why }) => {
       return { role, id, waits: [waitForOperator(why)] };
     });
-    const ofProcess = [...waitForRights(this.#host.denials(), nowMs), ...this.#host.mistakes()];
-    const roles = this.#host.runners.map((runner) =>
-      reportWaits(runner, nowMs, [...ofProcess, ...this.#host.overLimit.waitsOf(runner)]),
-    );
+    const ofProcess = [
+      ...waitForRights(this.#host.denials(), nowMs),
+      ...this.#host.mistakes.waits(nowMs),
+    ];
+    const roles = this.#host.runners.map((runner) => {
+      const bounded = boundedRole(runner);
+      this.#bounds.look([bounded], nowMs);
+      const room = this.#bounds.waits(bounded, nowMs);
+      const overLimit = this.#host.overLimit.waitsOf(runner);
+      return reportWaits(runner, nowMs, [...ofProcess, ...overLimit, ...room]);
+    });
     return { process: this.#host.nonce, pid: process.pid, roles: [...roles, ...corpses] };
   }
 
@@ -332,6 +343,7 @@ class RunningWorker implements Worker {
     const { transport, options } = this.#parts;
     const { space } = this.#host;
     this.#endings.push(
+      this.#bounds.start(this.#parts.ports.clock, () => this.#host.runners.map(boundedRole)),
       answerControl(transport, space, "status", () => this.status()),
       answerControl(transport, space, "why", () => this.why()),
       answerControl(transport, space, "prove", (body) => this.#evidence(readProofQuestion(body))),

@@ -10,7 +10,6 @@ describe("a person's mistake", () => {
     ["wrong_cluster", /give every process the same cluster.yaml/],
     ["wrong_epoch", /give every process the same cluster.yaml/],
     ["wrong_version", /one version everywhere/],
-    ["over_server_limit", /raise max_payload/],
     ["foreign_reply", /keep those subjects out of the stream/],
     ["server_error", /mend what it names/],
   ];

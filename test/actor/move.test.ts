@@ -185,6 +185,7 @@ describe("a store that is moved", () => {
       scan: (first, end, visit) => disk.scan(first, end, visit),
       commit: (batch, done) => disk.commit(batch, done),
       hasRoom: () => true,
+      room: () => disk.room(),
       close: () => undefined,
     };
     const target = placeOf(to);

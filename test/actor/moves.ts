@@ -25,6 +25,7 @@ function mortal(disk: Disk, life: Life): Disk {
       disk.commit(batch, done);
     },
     hasRoom: (bytes) => disk.hasRoom(bytes),
+    room: () => disk.room(),
     close: () => disk.close(),
   };
 }

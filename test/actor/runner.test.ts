@@ -4,6 +4,8 @@
  * Method: an obedient role whose events carry the effects it asks for; clock and disk are moved by
  * hand. Instances of keyed roles are in runner-instances.test.ts.
  */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { roles, stateName } from "../../actors/index.js";
 import { type Effect, persist, send } from "../../src/actor/effect.js";
@@ -187,6 +189,24 @@ describe("a role that halts itself", () => {
     bench.do({ kind: "log", level: "info", message: "a line" }, say("nack"));
     bench.do({ kind: "count", reason: "odd", by: 3 });
     expect([bench.take(), bench.counts]).toEqual([["a line", "nack"], new Map([["odd", 3]])]);
+  });
+});
+
+describe("what a store held", () => {
+  it("is in the memory of the role alone once it runs", () => {
+    const bench = new RunnerBench(undefined, undefined, true, [promiseOf(1)]);
+    expect(bench.input().records).toEqual([promiseOf(1)]);
+    expect(bench.runner.store?.records).toEqual([]);
+  });
+
+  it("is collected when the role has taken it in", async () => {
+    const held = [{ kind: "key", key: "k", promised: ballot(1), vote: null } as const];
+    const bench = new RunnerBench(roles.acceptor, undefined, true, held);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    setFlagsFromString("--expose-gc");
+    (runInNewContext("gc") as () => void)();
+    expect(bench.snapshot()?.context.data.keys.has("k")).toBe(true);
+    expect(bench.found.map((one) => one.deref())).toEqual([undefined, undefined]);
   });
 });
 

@@ -12,6 +12,7 @@ import type { Store } from "../../src/actor/store.js";
 import type { MemoryFile } from "../../src/adapters/memory/disk.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import type { Limits } from "../../src/paxos/limits.js";
+import type { StoreRecord } from "../../src/paxos/record.js";
 import { testCluster } from "../support/steps.js";
 import { formatted, identity, open } from "./stores.js";
 
@@ -100,22 +101,23 @@ class HandClock implements Clock {
  * A store whose commits finish when the test says so: `finish` ends all that are under way,
  * `finishOne` the one that was asked for `at` places behind the oldest, and those before it.
  */
-function slowStore(): {
+function slowStore(held: readonly StoreRecord[]): {
   file: MemoryFile;
   store: Store;
   finish: () => void;
   finishOne: (at?: number) => void;
 } {
   const queue: (() => void)[] = [];
-  let held = false;
+  let isSlow = false;
   const file = formatted("memory:running", {
     soon: (run) => {
-      if (held) queue.push(run);
+      if (isSlow) queue.push(run);
       else run();
     },
   });
+  if (held.length > 0) open(file, identity).commit({ records: held }, () => undefined);
   const store = open(file, identity);
-  held = true;
+  isSlow = true;
   const finish = () => {
     for (const run of queue.splice(0)) run();
   };
@@ -131,10 +133,21 @@ export class RunnerBench {
   readonly left: string[] = [];
   readonly halts: string[] = [];
   readonly counts = new Map<string, number>();
-  readonly disk = slowStore();
+  readonly disk: ReturnType<typeof slowStore>;
   readonly runner: Runner;
+  /** The list of what the store held before the role started, and each record of it. */
+  readonly found: readonly WeakRef<object>[];
 
-  constructor(definition = obedientRole(), limits: Partial<Limits> = {}, withStore = true) {
+  /** @param held what its store holds before it starts */
+  constructor(
+    definition = obedientRole(),
+    limits: Partial<Limits> = {},
+    withStore = true,
+    held: readonly StoreRecord[] = [],
+  ) {
+    this.disk = slowStore(held);
+    const { records } = this.disk.store;
+    this.found = [records, ...records].map((one) => new WeakRef<object>(one));
     this.runner = new Runner({
       definition,
       id: "a1",

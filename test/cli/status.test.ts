@@ -1,6 +1,6 @@
 /**
- * Goal: `status --json` has every field of its contract, in every row, whoever runs; two descriptors
- * that are served under one name show in the first line, and `why` says what to do.
+ * Goal: `status --json` has every field of its contract, in every row, whoever runs; two
+ * descriptors under one name show in the first line, and `why` says what to do.
  * Method: `up` from dist with one acceptor stopped, which then answers for nothing; and with a
  * learner of a second descriptor beside it.
  */

@@ -206,15 +206,18 @@ describe("bounds", () => {
     expect([...one.state.talliesOf.keys()]).toEqual(["k1"]);
   });
 
-  it("decideKeysMax: no other key is learned, and none forgotten", () => {
-    const one = learner(testCluster({ decideKeysMax: 1 }));
-    one.hearChosen(announced("x", ["a1", "a2"], 1, "k1"));
-    expect(one.hearChosen(announced("y", [], 1, "k2"))).toEqual(odd("too_many_keys"));
-    expect(one.hearValue(accept("y", 1, "k2"))).toEqual(odd("too_many_keys"));
-    expect(one.hearVote("a1", accepted("y", 1, "k2"))).toEqual(odd("too_many_keys"));
-    expect(one.hearChosen(announced("x", ["a1"], 1, "k1"))).toEqual(nothing);
-    expect([[...one.state.decided.keys()], one.state.tallies.size]).toEqual([["k1"], 0]);
-  });
+  it.each([{ decideKeysMax: 1 }, { decideBytesMax: 250 }])(
+    "%o: no other key is learned, and none forgotten",
+    (limits) => {
+      const one = learner(testCluster(limits));
+      one.hearChosen(announced("x", ["a1", "a2"], 1, "k1"));
+      expect(one.hearChosen(announced("y", [], 1, "k2"))).toEqual(odd("too_many_keys"));
+      expect(one.hearValue(accept("y", 1, "k2"))).toEqual(odd("too_many_keys"));
+      expect(one.hearVote("a1", accepted("y", 1, "k2"))).toEqual(odd("too_many_keys"));
+      expect(one.hearChosen(announced("x", ["a1"], 1, "k1"))).toEqual(nothing);
+      expect([[...one.state.decided.keys()], one.state.tallies.size]).toEqual([["k1"], 0]);
+    },
+  );
 });
 
 // --- against a count that keeps everything ---------------------------------------------------

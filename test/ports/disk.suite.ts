@@ -187,6 +187,18 @@ export function diskSuite(place: () => DiskPlace): void {
     expect(await late).toMatchObject({ kind: "failed" });
   });
 
+  it("says how full it is", async () => {
+    const disk = place().open();
+    const before = disk.room();
+    expect(before.usedBytes).toBeLessThan(before.bytesMax);
+    await commit(disk, { puts: [put(META, "m"), put(key(1), "x".repeat(100_000))] });
+    const after = disk.room();
+    expect(after.usedBytes - before.usedBytes).toBeGreaterThanOrEqual(100_000);
+    expect(after.usedBytes).toBeLessThan(after.bytesMax);
+    disk.close();
+    expect(() => disk.room()).not.toThrow();
+  });
+
   it("calls `done` once, and what it throws is its caller's", async () => {
     const disk = place().open();
     let calls = 0;

@@ -14,6 +14,7 @@ function tooEarly(disk: Disk): Disk {
       done(null);
     },
     hasRoom: (bytes) => disk.hasRoom(bytes),
+    room: () => disk.room(),
     close: () => disk.close(),
   };
 }

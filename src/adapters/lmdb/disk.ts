@@ -8,7 +8,7 @@
 import { accessSync, closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
-import type { Disk, DiskBatch, DiskError } from "../../actor/ports.js";
+import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../actor/ports.js";
 import { AccessError, isPresent, ownership } from "./access.js";
 import { checkHead, DiskRefused } from "./header.js";
 import { available, pagesOf, Room } from "./room.js";
@@ -152,6 +152,11 @@ class LmdbDisk implements Disk {
   hasRoom(bytes: number): boolean {
     if (this.#broken !== null) return false;
     return this.#room.has(pagesOf(this.#db), bytes);
+  }
+
+  room(): DiskRoom {
+    if (this.#broken !== null) return { usedBytes: 0, bytesMax: Number.POSITIVE_INFINITY };
+    return this.#room.report(pagesOf(this.#db));
   }
 
   close(): void {

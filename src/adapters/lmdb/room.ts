@@ -102,6 +102,12 @@ export class Room {
     return available(this.#path) >= need + MARGIN_BYTES;
   }
 
+  /** How full it is: by its own bound, or by what the file system has left. */
+  report(pages: Pages): { readonly usedBytes: number; readonly bytesMax: number } {
+    const reachable = fstatSync(this.#file).size + available(this.#path);
+    return { usedBytes: pages.used * pages.size, bytesMax: Math.min(this.#bytesMax, reachable) };
+  }
+
   close(): void {
     closeSync(this.#file);
   }

@@ -4,7 +4,7 @@
  * A {@link MemoryFile} is what survives a crash; a {@link MemoryDisk} is one process's hold on it.
  * A batch is unsynced until the queue that the test passed in lets it finish.
  */
-import type { Disk, DiskBatch, DiskError } from "../../actor/ports.js";
+import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../actor/ports.js";
 
 /** How a memory file behaves. */
 export interface MemoryFileOptions {
@@ -279,6 +279,10 @@ export class MemoryDisk implements Disk {
 
   hasRoom(bytes: number): boolean {
     return this.broken === null && !this.#closed && this.#file.fits(bytes);
+  }
+
+  room(): DiskRoom {
+    return { usedBytes: this.#file.bytes, bytesMax: this.#file.bytesMax };
   }
 
   close(): void {

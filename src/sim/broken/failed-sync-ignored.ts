@@ -12,6 +12,7 @@ function trusting(disk: Disk): Disk {
     commit: (batch, done) =>
       disk.commit(batch, (error) => done(error?.kind === "failed" ? null : error)),
     hasRoom: (bytes) => disk.hasRoom(bytes),
+    room: () => disk.room(),
     close: () => disk.close(),
   };
 }

@@ -15,6 +15,7 @@ function unfenced(disk: Disk): Disk {
       disk.commit({ ...batch, expect: { key, bytes } }, done);
     },
     hasRoom: (bytes) => disk.hasRoom(bytes),
+    room: () => disk.room(),
     close: () => disk.close(),
   };
 }
