@@ -18,18 +18,28 @@ export function forget(state: GatewayState, session: ClientSession, pending: Pen
   pending.sentMs ??= 0; // if it still stands in `toSend`, it is passed over
 }
 
-/** Puts the sent commands of a session back to be sent, from a number on. */
-export function takeBack(state: GatewayState, session: ClientSession, from: number): void {
-  const numbers = [...session.pending.keys()].filter((number) => number >= from);
+/** Puts those sent commands of a session that `isMeant` picks back to be sent, in order. */
+export function takeBack(
+  state: GatewayState,
+  session: ClientSession,
+  isMeant: (pending: Pending) => boolean,
+): void {
   const again: Pending[] = [];
-  for (const number of numbers.sort((a, b) => a - b)) {
-    const pending = session.pending.get(number) as Pending;
-    if (pending.sentMs === null) continue; // stands in `toSend` already
+  for (const pending of session.pending.values()) {
+    if (pending.sentMs === null || !isMeant(pending)) continue; // null: stands in `toSend` already
     state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
     pending.sentMs = null;
     again.push(pending);
   }
-  state.toSend.prepend(again); // before what the session asked later
+  if (again.length === 0) return;
+  // Before what the session asks for the first time, in order with what it asks again already.
+  for (let first = state.toSend.first; first !== undefined; first = state.toSend.first) {
+    if (session.pending.get(first.number) !== first || !first.wasSent) break;
+    again.push(first);
+    state.toSend.shift();
+  }
+  again.sort((one, other) => one.number - other.number);
+  state.toSend.prepend(again);
 }
 
 /** Lets go of what its client does not wait for any more: answered elsewhere, or given up. */
@@ -64,7 +74,7 @@ export function closeGap(state: GatewayState, session: ClientSession): void {
   // Of its own session it waits for all the results itself.
   const answeredBelow = session.client === null ? first.number : session.answeredBelow;
   if (!passGaps(session.gaps, Math.min(first.number, answeredBelow))) return;
-  takeBack(state, session, first.number);
+  takeBack(state, session, ({ number }) => number >= first.number);
   const command = decodeCommand(first.blob);
   if (command.kind === "request") reencode(state, first, { ...command, answeredBelow });
 }

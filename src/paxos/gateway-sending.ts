@@ -8,11 +8,9 @@ import { Fifo } from "./fifo.js";
 import type { ClientSession, GatewayState, Pending } from "./gateway.js";
 import { giveUpTooLarge, type TooLarge, takeBack } from "./gateway-gaps.js";
 import type { Limits } from "./limits.js";
-import type { Propose } from "./messages.js";
+import type { Outcome, Propose } from "./messages.js";
 import { commandFits } from "./payload.js";
 
-/** Copies of a session's commands that may be on their way, in times its commands. */
-const COPIES_MAX = 2;
 /** Least and most wait before what has no outcome is sent again, in `retryDelayMs`. */
 const OVERDUE_DELAYS_MIN = 4;
 const OVERDUE_DELAYS_MAX = 32;
@@ -79,8 +77,6 @@ function noteSent(state: GatewayState, pending: Pending, nowMs: number): void {
   pending.firstSentMs ??= nowMs;
   pending.wasSent = true;
   pending.wasEarly = false;
-  const session = state.sessions.get(pending.session);
-  if (session !== undefined) session.copies++;
   state.underWayBytes += pending.blob.length;
 }
 
@@ -125,8 +121,7 @@ export function sendOverdueAgain(state: GatewayState, nowMs: number, limits: Lim
   for (const session of state.sessions.values()) {
     if (!sessionIsOverdue(session, nowMs, bounds)) continue;
     session.patience *= 2;
-    session.copies = 0; // whatever was on its way has made no outcome for long
-    takeBack(state, session, 0);
+    takeBack(state, session, () => true);
   }
 }
 
@@ -152,19 +147,37 @@ function sessionIsOverdue(
   return nowMs - Math.max(oldest.sentMs, heardMs) >= Math.min(mostMs, usualMs * patience);
 }
 
-/** Answers an `early` outcome: everything from the number awaited is sent again. */
-export function resendFrom(
-  state: GatewayState,
+/**
+ * Takes an `early` outcome in: the number awaited is to be sent again, and what came too early.
+ *
+ * Why not the rest: it is on its way, and makes an outcome. Where messages overtake each other
+ * there is gap after gap, and copies of copies would pile up.
+ *
+ * @returns what is to be sent again
+ */
+export function noteEarly(
   session: ClientSession,
-  expected: number,
-  limits: Limits,
+  { number, expected }: Extract<Outcome, { readonly kind: "early" }>,
+  { retryDelayMs }: Limits,
   nowMs: number,
-): void {
+): readonly Pending[] {
+  const early = session.pending.get(number);
+  const earlySentMs = early?.sentMs ?? nowMs;
+  if (early !== undefined) {
+    early.wasEarly = true;
+    early.firstSentMs = null; // this copy has its outcome: the time of the next one counts
+  }
   const { resent } = session;
-  const isFresh = resent !== null && nowMs - resent.atMs < limits.retryDelayMs;
-  if (isFresh && resent.expected === expected) return; // one gap makes many early outcomes
-  // Where messages overtake each other there is gap after gap: copies of copies must not pile up.
-  if (session.copies > COPIES_MAX * session.pending.size) return;
-  session.resent = { expected, atMs: nowMs };
-  takeBack(state, session, expected);
+  if (resent === null || resent.expected !== expected || nowMs - resent.atMs >= retryDelayMs) {
+    session.resent = { expected, atMs: nowMs };
+    const awaited = session.pending.get(expected);
+    return awaited === undefined ? earlyOnes(session) : [awaited, ...earlyOnes(session)];
+  }
+  // Otherwise it follows once the number awaited has taken effect, or is sent once more.
+  return early !== undefined && earlySentMs < resent.atMs ? [early] : [];
+}
+
+/** What came too early since it was sent last. */
+export function earlyOnes(session: ClientSession): readonly Pending[] {
+  return [...session.pending.values()].filter(({ wasEarly }) => wasEarly);
 }

@@ -3,14 +3,14 @@
  * and pass them on again when that may be needed.
  *
  * Order: the commands of one session go to the leader in the order of their numbers; a lost message
- * shows as `early` outcomes, and everything from the number awaited is sent again.
+ * shows as `early` outcomes, and the number awaited is sent again, and what came too early.
  */
 import { decodeCommand, encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
 import { Fifo } from "./fifo.js";
 import { closeGap, forget, leaveOut, noteAnswered, reencode, takeBack } from "./gateway-gaps.js";
 import { type Done, KnownResults } from "./gateway-results.js";
-import { resendFrom } from "./gateway-sending.js";
+import { earlyOnes, noteEarly } from "./gateway-sending.js";
 import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests, EndSession, Outcome } from "./messages.js";
@@ -53,8 +53,6 @@ export interface ClientSession {
   highest: number;
   /** The last `early` that was answered by sending again. */
   resent: { readonly expected: number; readonly atMs: number } | null;
-  /** Copies of its commands that were sent and made no outcome so far; lost ones among them. */
-  copies: number;
   /** When an outcome came last. */
   heardMs: number;
   /** How many times the usual wait before all is sent again; grows while nothing comes. */
@@ -115,7 +113,6 @@ function serve(state: GatewayState, client: string | null, id: string): ClientSe
     pending,
     highest: known?.highest ?? 0,
     resent: null,
-    copies: known?.copies ?? 0,
     heardMs: known?.heardMs ?? 0,
     patience: known?.patience ?? 1,
     answeredBelow: known?.answeredBelow ?? 1,
@@ -312,14 +309,17 @@ export function settle(
   const expired: { session: string; client: string | null; last: number | null }[] = [];
   const undone: Pending[] = [];
   const lost: string[] = [];
+  const again = new Map<ClientSession, Set<Pending>>();
+  const sendAgain = (session: ClientSession, pendings: readonly Pending[]) => {
+    const meant = again.get(session) ?? new Set();
+    for (const pending of pendings) meant.add(pending);
+    again.set(session, meant);
+  };
   for (const outcome of outcomes) {
     const session = state.sessions.get(outcome.session);
     if (session === undefined) continue;
-    session.copies = Math.max(0, session.copies - 1);
     if (outcome.kind === "early") {
-      const early = session.pending.get(outcome.number);
-      if (early !== undefined) early.wasEarly = true;
-      resendFrom(state, session, outcome.expected, limits, nowMs);
+      sendAgain(session, noteEarly(session, outcome, limits, nowMs));
       continue;
     }
     if (outcome.kind === "expired") {
@@ -343,7 +343,7 @@ export function settle(
     if (pending.firstSentMs !== null) state.outcomeLatency.add(nowMs - pending.firstSentMs);
     forget(state, session, pending);
     if (session.pending.get(pending.number + 1)?.wasEarly === true) {
-      takeBack(state, session, pending.number + 1);
+      sendAgain(session, earlyOnes(session));
     }
     session.heardMs = nowMs;
     session.patience = 1;
@@ -362,6 +362,7 @@ export function settle(
       else told.push(outcome);
     }
   }
+  for (const [session, meant] of again) takeBack(state, session, (one) => meant.has(one));
   return { results, opened, expired, undone, receipts, lost };
 }
 

@@ -3,9 +3,9 @@
  * while its answer is merely slow.
  *
  * Source: RFC 6298 §2, the retransmission timer of TCP: a smoothed mean plus four times the
- * smoothed deviation. Differs: what was sent more than once is measured from its first copy. That
- * is too long where the first copy was lost, and right where it was slow; leaving such answers out,
- * as TCP does, would never measure a system that is always slower than the least wait.
+ * smoothed deviation. Differs: what was sent more than once is measured from its first copy without
+ * an answer. That is too long where that copy was lost, and right where it was slow; leaving such
+ * answers out, as TCP does, would never measure a system that is always slower than the least wait.
  */
 
 /** A running estimate. One owner. Plain fields: the explorer copies states field by field. */
