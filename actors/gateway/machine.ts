@@ -176,7 +176,7 @@ export const gatewayMachine = setup({
       const { data, cluster, id, nonce } = context;
       const outcomes = event.received.flatMap(({ message }) => message.outcomes);
       const settled = settle(data, outcomes, cluster.limits, event.nowMs);
-      const told = tellSettled(context, settled);
+      const told = tellSettled(settled);
       for (const { session, client, last } of settled.expired) {
         if (session === data.ownSession) openOwnSession(data, id, nonce);
         else if (client !== null) {

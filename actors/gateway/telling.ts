@@ -1,8 +1,7 @@
 /** What a gateway says to clients, and to those who ask through the public subjects. */
 import { type Effect, send } from "../../src/actor/effect.js";
-import { clientOf, type Settled } from "../../src/paxos/gateway.js";
+import type { Settled } from "../../src/paxos/gateway.js";
 import type { Outcome, Refused } from "../../src/paxos/messages.js";
-import type { GatewayContext } from "./context.js";
 
 const RESULTS_MAX = 2048;
 
@@ -34,17 +33,16 @@ export function tellResults(
 }
 
 /** Turns what is settled into answers to clients and to those who came through the door. */
-export function tellSettled(context: GatewayContext, settled: Settled): Effect[] {
-  const { data } = context;
+export function tellSettled(settled: Settled): Effect[] {
   const told: Effect[] = [];
   for (const { session, openedIn } of settled.opened) {
-    const client = clientOf(data, session);
-    if (client === null) continue;
+    const client = settled.clients.get(session);
+    if (client === undefined) continue;
     told.push(send("session", client, { type: "session-opened", session, openedIn }));
   }
   for (const [session, results] of settled.results) {
-    const client = clientOf(data, session);
-    if (client === null) continue;
+    const client = settled.clients.get(session);
+    if (client === undefined) continue;
     told.push(...tellResults(client, session, results));
   }
   for (const { token, outcome } of settled.receipts) {

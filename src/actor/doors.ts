@@ -86,6 +86,7 @@ export class Doors {
 
   /** Answers a waiting request; one that is not waiting any more is counted. */
   reply(token: string, answer: DoorAnswer): void {
+    if (token === "") return; // a request that was published, and waits for no answer
     const waiting = this.#waiting.get(token);
     if (waiting === undefined) {
       this.#options.count("reply_too_late");

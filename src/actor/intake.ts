@@ -68,7 +68,7 @@ export class Intake {
       if (objection !== null) this.object(sender, objection);
       return undefined;
     }
-    this.#witness.note(sender);
+    if (LISTED_ROLES.has(sender.role)) this.#witness.note(sender);
     return decoded;
   }
 

@@ -71,6 +71,14 @@ export type HostEvent =
       readonly nowMs: number;
     };
 
+/** Events that the host tells all its roles; most charts have no use for them. */
+export const ANNOUNCED: ReadonlySet<string> = new Set([
+  "connection.up",
+  "connection.down",
+  "stop",
+  "pong",
+] satisfies HostEvent["type"][]);
+
 /** Distributes {@link Inbound} over a union of messages. */
 export type InboundOf<M extends Message> = M extends Message ? Inbound<M> : never;
 

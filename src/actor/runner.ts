@@ -13,6 +13,7 @@ import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
 import { StoreRefused } from "./refusal.js";
 import type { RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
+import { ANNOUNCED } from "./role.js";
 import type { Stepper } from "./step.js";
 import type { Store, StoreBatch } from "./store.js";
 
@@ -258,7 +259,7 @@ export class Runner {
 
   #step(instance: Instance | undefined, event: RoleEvent, effects: Effect[]): void {
     if (instance === undefined || instance.finished) {
-      this.#options.count("unheard");
+      if (!ANNOUNCED.has(event.type)) this.#options.count("unheard");
       return;
     }
     if (this.#halted !== null) return;
@@ -268,7 +269,7 @@ export class Runner {
       const stamped = { ...event, payloadBytesMax };
       const step = this.#options.stepper.step(machine, instance.snapshot, stamped);
       instance.snapshot = step.snapshot;
-      if (!step.heard) this.#options.count("unheard");
+      if (!step.heard && !ANNOUNCED.has(event.type)) this.#options.count("unheard");
       this.#options.observer?.stepped(this, instance.key, event, step);
       this.#collect(instance, step.effects, effects);
     } catch (error) {
@@ -324,7 +325,11 @@ export class Runner {
     const write = this.#outbox.beginWrite();
     this.#outbox.add(rest);
     const batch = { records, trimBelow };
-    this.store.commit(batch, (error) => this.#committed(write, batch, error));
+    try {
+      this.store.commit(batch, (error) => this.#committed(write, batch, error));
+    } catch (error) {
+      this.#threw(error, "commit", undefined);
+    }
   }
 
   #committed(write: number, batch: StoreBatch, error: DiskError | null): void {
@@ -369,15 +374,17 @@ export class Runner {
 
   #release(effect: Effect): void {
     if (this.#halted !== null) return;
-    this.#options.observer?.leaves(this, effect);
-    if (effect.kind === "count") this.#options.count(effect.reason, effect.by);
-    else if (effect.kind === "halt") this.halt(effect.why);
-    else if (effect.kind === "log") {
-      this.#options.logger[effect.level](
-        { role: this.definition.name, id: this.id },
-        effect.message,
-      );
-    } else this.#options.carryOut(this, effect);
+    const { observer, logger, count, carryOut } = this.#options;
+    try {
+      observer?.leaves(this, effect);
+      if (effect.kind === "count") count(effect.reason, effect.by);
+      else if (effect.kind === "halt") this.halt(effect.why);
+      else if (effect.kind === "log") {
+        logger[effect.level]({ role: this.definition.name, id: this.id }, effect.message);
+      } else carryOut(this, effect);
+    } catch (error) {
+      this.#threw(error, effect.kind, undefined);
+    }
   }
 
   #threw(error: unknown, event: string, instance: Instance | undefined): void {

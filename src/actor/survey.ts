@@ -11,6 +11,7 @@ import {
   type RawRecord,
   recordSum,
   type StoreRecord,
+  slotOfVoteKey,
 } from "../paxos/record.js";
 import type { Disk } from "./ports.js";
 import { corrupt, notFormatted } from "./refusal.js";
@@ -48,17 +49,16 @@ export function survey(disk: Disk, folder: string, check: (meta: Meta) => void):
   let sum: Sum = [0, 0];
   let votesEnd = 0;
   disk.scan(Uint8Array.of(META_KEY[0] as number, 0), null, (key, raw) => {
-    const record = readRecord({ key, bytes: raw }, folder);
-    if (isVoteKey(key)) {
+    const slot = isVoteKey(key) ? slotOfVoteKey(key) : null;
+    const isKept = slot === null || slot >= watermark;
+    // Bytes of a disk are valid until the next commit: what is kept is copied.
+    const record = readRecord({ key, bytes: isKept ? new Uint8Array(raw) : raw }, folder);
+    if (slot !== null) {
       count++;
       sum = xor(sum, recordSum(raw));
+      votesEnd = Math.max(votesEnd, slot + 1);
     }
-    if (record.kind === "vote") {
-      votesEnd = Math.max(votesEnd, record.slot + 1);
-      if (record.slot < watermark) return true;
-    }
-    // Bytes of a disk are valid until the next commit, and this record is kept.
-    records.push(readRecord({ key, bytes: new Uint8Array(raw) }, folder));
+    if (isKept) records.push(record);
     return true;
   });
   if (count !== meta.votes || sum[0] !== meta.votesSum[0] || sum[1] !== meta.votesSum[1]) {

@@ -88,6 +88,11 @@ export class GatewayState {
 /** Says who is told what after outcomes came. */
 export interface Settled {
   readonly results: ReadonlyMap<string, Done[]>;
+  /**
+   * The client of each session that had an outcome: the session may be gone by now, expired or
+   * ended by a later outcome.
+   */
+  readonly clients: ReadonlyMap<string, string>;
   readonly opened: readonly { readonly session: string; readonly openedIn: number | null }[];
   readonly expired: readonly {
     readonly session: string;
@@ -309,6 +314,7 @@ export function settle(
   const expired: { session: string; client: string | null; last: number | null }[] = [];
   const undone: Pending[] = [];
   const lost: string[] = [];
+  const clients = new Map<string, string>();
   const again = new Map<ClientSession, Set<Pending>>();
   const sendAgain = (session: ClientSession, pendings: readonly Pending[]) => {
     const meant = again.get(session) ?? new Set();
@@ -318,6 +324,7 @@ export function settle(
   for (const outcome of outcomes) {
     const session = state.sessions.get(outcome.session);
     if (session === undefined) continue;
+    if (session.client !== null) clients.set(outcome.session, session.client);
     if (outcome.kind === "early") {
       sendAgain(session, noteEarly(session, outcome, limits, nowMs));
       continue;
@@ -363,7 +370,7 @@ export function settle(
     }
   }
   for (const [session, meant] of again) takeBack(state, session, (one) => meant.has(one));
-  return { results, opened, expired, undone, receipts, lost };
+  return { results, clients, opened, expired, undone, receipts, lost };
 }
 
 /** Says how many outcomes are awaited, and since when the one awaited longest. */

@@ -71,6 +71,12 @@ export function isVoteKey(key: Uint8Array): boolean {
   return key.length === 9 && key[0] === KIND.vote;
 }
 
+/** Returns the slot of a vote's key. */
+export function slotOfVoteKey(key: Uint8Array): number {
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+  return view.getUint32(1) * 2 ** 32 + view.getUint32(5);
+}
+
 /** Returns the key under which a record stands; a record of the same key replaces it. */
 export function recordKey(record: StoreRecord): Uint8Array {
   if (record.kind === "vote") return voteKey(record.slot);

@@ -63,8 +63,14 @@ function bench(limits: Partial<Limits> = {}, door = plain) {
   const client = bus.connect("client");
   const answers: (string | undefined)[] = [];
   const bodies: Uint8Array[] = [];
-  const knock = (payload: Uint8Array | string, timeoutMs = 600_000) => {
+  /** Asks, and waits for an answer for so long; null: it publishes, and waits for none. */
+  const knock = (payload: Uint8Array | string, timeoutMs: number | null = 600_000) => {
     const bytes = typeof payload === "string" ? value(payload) : payload;
+    if (timeoutMs === null) {
+      client.publish(`synod.test.${door.subject}`, bytes);
+      clock.advance(1);
+      return;
+    }
     client.request(`synod.test.${door.subject}`, bytes, { timeoutMs }, (answer) => {
       if (answer.kind !== "answer") answers.push(answer.kind);
       else {
@@ -102,6 +108,14 @@ describe("a request", () => {
     reply(told[0]?.token ?? "");
     reply("no token of ours");
     expect([answers, counts]).toEqual([["undecided"], ["reply_too_late", "reply_too_late"]]);
+  });
+
+  it("that was published and waits for no answer makes none that is too late", () => {
+    const { knock, told, reply, counts } = bench();
+    knock("a", null);
+    expect(told).toMatchObject([{ text: "a", token: "" }]);
+    reply("");
+    expect(counts).toEqual([]);
   });
 
   it("that the role cannot read is refused at the door, and counted", () => {

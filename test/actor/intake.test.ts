@@ -111,6 +111,15 @@ describe("a message is dropped, and counted", () => {
     expect(objections).toEqual([]);
   });
 
+  it("is no witness's matter if nobody lists its role, whatever store it names", () => {
+    const { intake, counts, objections } = bench();
+    const { storeId } = a1();
+    const hint = { type: "hint", candidate: "p1", suspects: null } as const;
+    intake.open(from(sender("elector", "e9", { storeId, incarnation: 9 }), hint));
+    intake.open(from(a1(), hello));
+    expect([objections, counts]).toEqual([[], []]);
+  });
+
   it("but not counted if it is our own: it was heard in this process already", () => {
     const { intake, counts } = bench();
     expect(intake.open(from({ ...p1, process: HERE }, prepare))).toBeUndefined();

@@ -68,6 +68,15 @@ describe("a drain", () => {
     expect(bench.counts).toEqual(new Map([["unheard", 1]]));
   });
 
+  it("does not count what the host tells everybody", () => {
+    const bench = new RunnerBench();
+    const pong = { type: "pong", proposer: "p1" };
+    for (const type of ["connection.down", "connection.up", "stop"]) bench.runner.tell({ type });
+    bench.runner.tell(pong);
+    bench.clock.turn();
+    expect(bench.counts.size).toBe(0);
+  });
+
   it("counts what found no room", () => {
     const bench = new RunnerBench(obedientRole(), { inboxEventsMax: 2 });
     expect(bench.runner.deliver({ ...propose, bytes: 1 })).toBe(true);
@@ -129,6 +138,27 @@ describe("timers", () => {
     alarm?.fire();
     bench.clock.turn();
     expect(bench.counts).toEqual(new Map([["fired", 1]]));
+  });
+});
+
+describe("what is carried out and throws", () => {
+  it("stops the role, which is named, and nothing else leaves", () => {
+    const bench = new RunnerBench();
+    bench.carryOut = (name) => {
+      if (name === "beacon") throw new Error("no such subject");
+    };
+    bench.do(say("promise"), say("beacon"), say("nack"));
+    expect(bench.take()).toEqual(["promise"]);
+    expect(bench.halts).toEqual(["threw: acceptor a1 stopped at send: no such subject"]);
+  });
+
+  it("stops the role if it is a write", () => {
+    const bench = new RunnerBench();
+    const round = Number.MAX_SAFE_INTEGER + 1; // no record holds it
+    bench.do(persist(promiseOf(round)), say("promise"));
+    bench.disk.finish();
+    expect(bench.take()).toEqual([]);
+    expect(bench.halts).toEqual([expect.stringMatching(/^threw: acceptor a1 stopped at commit: /)]);
   });
 });
 

@@ -133,6 +133,8 @@ export class RunnerBench {
   readonly left: string[] = [];
   readonly halts: string[] = [];
   readonly counts = new Map<string, number>();
+  /** Runs before an effect leaves. */
+  carryOut: (name: string) => void = () => undefined;
   readonly disk: ReturnType<typeof slowStore>;
   readonly runner: Runner;
   /** The list of what the store held before the role started, and each record of it. */
@@ -164,7 +166,10 @@ export class RunnerBench {
       },
       nonce: "0123456789abcdef",
       payloadBytesMax: () => 1_048_576,
-      carryOut: (_, effect) => this.left.push(nameOf(effect)),
+      carryOut: (_, effect) => {
+        this.carryOut(nameOf(effect));
+        this.left.push(nameOf(effect));
+      },
       count: (reason, by = 1) => {
         this.counts.set(reason, (this.counts.get(reason) ?? 0) + by);
       },

@@ -181,6 +181,18 @@ describe("the door", () => {
   });
 });
 
+describe("a session that is gone", () => {
+  it.each([
+    ["expired", expired(SESSION)],
+    ["ended", { kind: "ended", session: SESSION, number: 2 } as Outcome],
+  ])("%s in the batch of a result still has the result", (_, end) => {
+    const bench = serving();
+    bench.take(request([1]));
+    const [first] = bench.take(outcomes([done(SESSION, 1), end]));
+    expect(first).toEqual(results(1));
+  });
+});
+
 describe("refusals", () => {
   const room = openCommand(OWN).length + own(1).length;
   const cluster = testCluster({ holdBytesMax: room });

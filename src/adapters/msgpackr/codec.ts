@@ -82,12 +82,14 @@ export function createCodec(cluster: Cluster): Codec {
     epoch: cluster.epoch,
     hash: hexToBytes(safetyHash(cluster)).subarray(0, hashBytes),
   };
-  const prefixes = new Map<RoleName, Prefix>();
+  // By role and id: as many as this process has roles.
+  const prefixes = new Map<string, Prefix>();
   const prefixOf = (sender: Sender): Uint8Array => {
-    const known = prefixes.get(sender.role);
+    const name = `${sender.role} ${sender.id}`;
+    const known = prefixes.get(name);
     if (known !== undefined && isSameSender(known.sender, sender)) return known.bytes;
     const bytes = prefix(realm, sender);
-    prefixes.set(sender.role, { sender, bytes });
+    prefixes.set(name, { sender, bytes });
     return bytes;
   };
   return {
