@@ -83,6 +83,7 @@ const proposer: RoleDefinition = {
     { verb: "nack" },
     { verb: "propose" },
     { verb: "ask-basis" },
+    { verb: "repair" },
     { verb: "beacon", toldTo: "learner" },
   ],
   status: (snapshot) => proposerStatus(snapshot.context),

@@ -38,7 +38,7 @@ export function acceptorContext(input: RoleInput): AcceptorContext {
     id: input.id,
     cluster: input.cluster,
     openings: input.openings,
-    data: recoverAcceptor(input.records, input.life),
+    data: recoverAcceptor(input.records, input.life, input.cluster.limits),
     records: [],
     replies: [],
     refusals: [],

@@ -4,6 +4,7 @@
  * Paper: PMS §2.2 (the algorithm), §2.4 ("an acceptor must remember … even if it fails and is then
  * restarted"). The rules are in `src/paxos/acceptor.ts`; this chart says when which one applies.
  */
+
 import { assertEvent, assign, setup } from "xstate";
 import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
 import {
@@ -18,7 +19,6 @@ import {
   judgeKey,
   nack,
   nackKey,
-  noteChosen,
   promise,
   promiseKey,
   voteForKey,
@@ -37,6 +37,7 @@ import type {
   Repair,
 } from "../../src/paxos/messages.js";
 import { limitsUnder } from "../../src/paxos/payload.js";
+import { noteJump } from "../../src/paxos/round-jump.js";
 import { type AcceptorContext, acceptorContext, type Reply } from "./context.js";
 
 type AcceptorEvent =
@@ -60,7 +61,8 @@ function ballotVerdict({ context, event }: Args): NackReason | null {
   assertEvent(event, ["prepare", "accept"]);
   const ballot = event.received[0]?.message.ballot;
   if (ballot === undefined) return null;
-  return judgeBallot(context.data.promised, ballot, context.cluster.limits.roundJumpMax);
+  const { promised, jumpSlack } = context.data;
+  return judgeBallot(promised, ballot, context.cluster.limits.roundJumpMax + jumpSlack);
 }
 
 function keyVerdict({ context, event }: Args): NackReason | null {
@@ -150,7 +152,9 @@ export const acceptorMachine = setup({
       assertEvent(event, ["prepare", "accept"]);
       const { from, message } = first(event, event.type);
       const slot = message.type === "accept" ? message.firstSlot : null;
-      const refusal = nack(context.data, message.ballot, slot, ballotVerdict(args) ?? "stale");
+      const reason = ballotVerdict(args) ?? "stale";
+      const refusal = nack(context.data, message.ballot, slot, reason);
+      if (reason === "round_jump") noteJump(context.data, context.cluster.limits);
       return { refusals: [{ to: from, message: refusal }], nacks: context.nacks + 1 };
     }),
     refuseLeader: assign(({ context, event }) => {
@@ -162,13 +166,14 @@ export const acceptorMachine = setup({
       const { context, event } = args;
       assertEvent(event, ["key-prepare", "key-accept"]);
       const { from, message } = first(event, event.type);
-      const refusal = nackKey(context.data, message, keyVerdict(args) ?? "stale");
+      const reason = keyVerdict(args) ?? "stale";
+      const refusal = nackKey(context.data, message, reason);
+      if (reason === "round_jump") noteJump(context.data, context.cluster.limits);
       return { refusals: [{ to: from, message: refusal }], nacks: context.nacks + 1 };
     }),
-    noteLeader: assign(({ context, event }) => {
+    noteLeader: assign(({ event }) => {
       const { message } = first(event, "beacon");
       assertEvent(event, "beacon");
-      noteChosen(context.data, message.chosenWatermark, context.cluster.limits);
       return { leader: { ballot: message.ballot, heardMs: event.nowMs } };
     }),
     noteObjection: assign(({ event }) => ({

@@ -49,7 +49,12 @@ export const electorMachine = setup({
     beaconIsCurrent: ({ context, event }) => {
       assertEvent(event, "beacon");
       const ballot = event.received[0]?.message.ballot ?? null;
-      return context.leader === null || !isLower(ballot, context.leader.ballot);
+      const { leader, heardMs, cluster } = context;
+      if (leader === null || ballot === null) return true;
+      const { suspectMs, roundJumpMax } = cluster.limits;
+      // A ballot that nobody can hold, from a message that lied, must not hide the real leader.
+      if (event.nowMs - heardMs > 2 * suspectMs) return true;
+      return !isLower(ballot, leader.ballot) && ballot.round <= leader.ballot.round + roundJumpMax;
     },
   },
   actions: {

@@ -77,13 +77,18 @@ export function learnerContext(input: RoleInput): LearnerContext {
 }
 
 /**
- * Says from which slot on a learner publishes: a working window before the tail it heard of first.
+ * Says from which slot on a learner publishes: a working window before the lowest tail that it knew
+ * until it publishes.
  *
- * Why not from slot 0: it reads the whole log anew at its start, and whoever listens has had it.
+ * Why not from slot 0: it reads the whole log again at its start, which subscribers have had.
+ * Why the lowest: a tail that a message names may be wrong. The learner drops such a tail after a
+ * while, and would publish nothing up to there.
  */
 export function feedStart({ feedFrom, data, cluster }: LearnerContext): number | null {
-  if (feedFrom !== null || data.chosen.tail === 0) return feedFrom;
-  return Math.max(0, data.chosen.tail - cluster.limits.pipelineSlotsMax);
+  const { watermark, heardTail } = data.chosen;
+  const tail = Math.max(data.chosen.tail, heardTail);
+  if (tail === 0 || (feedFrom !== null && watermark > feedFrom)) return feedFrom;
+  return Math.min(feedFrom ?? tail, Math.max(0, tail - cluster.limits.pipelineSlotsMax));
 }
 
 /** What an observer reads of a learner. */
@@ -106,7 +111,7 @@ export function learnerStatus(context: LearnerContext): RoleStatus {
       { name: "sessionsMax", used: log.sessions.size, limit: limits.sessionsMax },
       { name: "idsMax", used: log.sessions.ids, limit: limits.idsMax },
     ],
-    chosenWatermark: chosen.tail,
+    chosenWatermark: Math.max(chosen.tail, chosen.heardTail),
     appliedWatermark: chosen.watermark,
     firstRetained: firstSlot,
     keys: keys.decided.size,
@@ -116,10 +121,11 @@ export function learnerStatus(context: LearnerContext): RoleStatus {
 /** What it waits for: the values of slots that are chosen. */
 export function learnerWaits(state: string, context: LearnerContext, nowMs: number): Wait[] {
   if (state === "listening") return [];
-  const { watermark, tail } = context.data.chosen;
+  const { watermark, heardTail } = context.data.chosen;
+  const tail = Math.max(context.data.chosen.tail, heardTail);
   return [
     {
-      for: `the values of slots ${watermark} to ${tail - 1}, which are chosen`,
+      for: `the values of slots ${watermark} to ${tail - 1}, which are or may be chosen`,
       from: context.cluster.acceptors.map(({ id }) => id),
       have: 0,
       need: tail - watermark,

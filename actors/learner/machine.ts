@@ -20,13 +20,15 @@ import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
 import { hasBasis, noteBasis } from "../../src/paxos/basis.js";
 import { noteKeyChosen, noteKeyValue, noteKeyVote } from "../../src/paxos/key-learner.js";
 import {
+  forgetHeardTail,
+  hearTail,
   missingRange,
   noteAccept,
   noteChosenRange,
   noteEntries,
   noteRepairVotes,
-  noteTail,
   noteVotes,
+  tailToProve,
   takeChosen,
 } from "../../src/paxos/learner.js";
 import { applyEntry } from "../../src/paxos/log.js";
@@ -51,6 +53,12 @@ import { type HistoryEvent, historyAnswer, partBytesMax } from "./history.js";
 
 /** Most outcomes of one message; the kernel cuts it further where the server's limit is small. */
 const OUTCOMES_MAX = 2048;
+/**
+ * Who is asked in turn while a repair makes no progress: acceptors have votes, learners values, and
+ * the leader proposes again what neither settles. After a whole turn a watermark that the learner
+ * only heard is dropped; the next beacon brings it again.
+ */
+const ASKED = ["acceptor", "learner", "acceptor", "proposer"] as const;
 /** Gateways that may follow one learner. */
 const FOLLOWERS_MAX = 1024;
 
@@ -141,15 +149,14 @@ export const learnerMachine = setup({
       assertEvent(event, "accepted");
       const { data, cluster } = context;
       for (const { from, message } of event.received) {
-        noteVotes(data.chosen, from.id, message, cluster);
+        noteVotes(data.chosen, from, message, cluster);
       }
       return apply(context);
     }),
     learnFromBeacon: assign(({ context, event }) => {
       assertEvent(event, "beacon");
-      const { data, cluster } = context;
       for (const { message } of event.received) {
-        noteTail(data.chosen, message.chosenWatermark, cluster);
+        hearTail(context.data.chosen, message.chosenWatermark);
       }
       return apply(context);
     }),
@@ -158,7 +165,7 @@ export const learnerMachine = setup({
       const { data, cluster } = context;
       if (event.type === "votes") {
         for (const { from, message } of event.received) {
-          noteRepairVotes(data.chosen, from.id, message, cluster);
+          noteRepairVotes(data.chosen, from, message, cluster);
         }
       } else {
         for (const { message } of event.received) noteEntries(data.chosen, message, cluster);
@@ -184,7 +191,14 @@ export const learnerMachine = setup({
     }),
     beginRepair: assign(({ context, event }) => {
       const sinceMs = "nowMs" in event ? (event.nowMs ?? context.sinceMs) : context.sinceMs;
-      return { attempts: context.attempts + 1, repairs: context.repairs + 1, sinceMs };
+      const repairs = context.repairs + 1;
+      if (context.attempts < ASKED.length) {
+        return { attempts: context.attempts + 1, repairs, sinceMs };
+      }
+      const { chosen } = context.data;
+      forgetHeardTail(chosen);
+      const attempts = missingRange(chosen, context.cluster) === null ? 0 : 1;
+      return { attempts, repairs, sinceMs };
     }),
     noteFollower: assign(({ context, event }) => {
       assertEvent(event, "follow");
@@ -240,12 +254,13 @@ export const learnerMachine = setup({
       context.keyNews.flatMap(({ odd }) => (odd === null ? [] : count(odd))),
     ),
     askForRepair: effects(({ context, event }: Args) => {
-      const range = missingRange(context.data.chosen, context.cluster);
-      if (range === null) return NOTHING;
+      const { data, cluster, attempts } = context;
       const bytesMax = partBytesMax(context, event);
-      // Acceptors first; every other try asks the learners, who know more than votes.
-      const asked = context.attempts % 2 === 1 ? "acceptor" : "learner";
-      return [broadcast(asked, { type: "repair", ...range, bytesMax })];
+      const asked = ASKED[(attempts - 1) % ASKED.length] ?? "acceptor";
+      const top = asked === "acceptor" ? tailToProve(data.chosen, cluster) : null;
+      return [missingRange(data.chosen, cluster), top].flatMap((range) =>
+        range === null ? [] : [broadcast(asked, { type: "repair", ...range, bytesMax })],
+      );
     }),
     askForBasis: effects(({ context, event }: Args) => {
       assertEvent(event, "beacon");
@@ -354,10 +369,9 @@ export const learnerMachine = setup({
     },
     repairing: {
       description:
-        "Asks acceptors for their votes and learners for what they know, for the slots that are " +
-        "chosen " +
-        "and missing; again at once after progress, else after a pause. Left when nothing is " +
-        "missing.",
+        "Asks acceptors for their votes, learners for what they know and the leader to propose " +
+        "again, for the slots that are or may be chosen and are missing; again at once after " +
+        "progress, else after a pause. Left when nothing is missing, or nobody knows of it.",
       meta: { paper: "PMS §2.3" },
       entry: ["beginRepair", "askForRepair"],
       always: [

@@ -38,6 +38,8 @@ export interface ProposerContext {
   /** Commands that the last rule dropped: no message that the server takes now can carry them. */
   readonly tooLarge: number;
   readonly copies: number;
+  /** Promises that the last step dropped: their votes did not show their watermark. */
+  readonly unfounded: number;
   readonly elections: number;
   readonly nacks: number;
   readonly haltReason: string | null;
@@ -50,6 +52,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
   for (const record of input.records) {
     if (record.kind === "round") data.highestRound = Math.max(data.highestRound, record.round);
   }
+  data.usedRound = data.highestRound;
   return {
     id: input.id,
     cluster: input.cluster,
@@ -67,6 +70,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     overloaded: 0,
     tooLarge: 0,
     copies: 0,
+    unfounded: 0,
     elections: 0,
     nacks: 0,
     haltReason: null,

@@ -5,24 +5,21 @@
  * slots). The rules are in `src/paxos/proposer.ts`; whether to stand is the elector's hint, and
  * nothing that protects safety reads it.
  */
+
 import { assertEvent, assign, setup } from "xstate";
 import { broadcast, count, effects, NOTHING, send } from "../../src/actor/effect.js";
-import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
+import type { RoleInput } from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
-import { isLower, sameBallot } from "../../src/paxos/ballot.js";
+import { sameBallot } from "../../src/paxos/ballot.js";
 import { acceptorIds } from "../../src/paxos/cluster.js";
-import type {
-  Accepted,
-  AskBasis,
-  Beacon,
-  Hint,
-  LastHeard,
-  Nack,
-  Promise1b,
-  Propose,
-} from "../../src/paxos/messages.js";
+import type { LastHeard } from "../../src/paxos/messages.js";
 import {
   addPromisePart,
+  dropUnfounded,
+  noteReported,
+  promisesSuffice,
+} from "../../src/paxos/promises.js";
+import {
   adopt,
   adoptionIsDone,
   beginBallot,
@@ -30,20 +27,19 @@ import {
   dropOpen,
   endsBallot,
   isStalled,
-  noteWatermark,
-  promisesSuffice,
+  proposeAgain,
   takeAccepts,
   takeLateAccepts,
   windowIsFull,
 } from "../../src/paxos/proposer.js";
 import { enqueue, fillWindow } from "../../src/paxos/queue.js";
 import { isPhase1Quorum } from "../../src/paxos/quorum.js";
+import { goBack, jumpEndsBallot, noteJumpRefusal, noteRound } from "../../src/paxos/round-jump.js";
 import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
+import type { ProposerEvent } from "./events.js";
+import { follow, isCurrent, isOutrankedBy } from "./following.js";
 import { announcements, beacon, clusterNow, toAudience } from "./leading.js";
 
-type ProposerEvent =
-  | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose | AskBasis>
-  | HostEvent;
 type Args = { context: ProposerContext; event: ProposerEvent };
 
 const nowOf = (event: ProposerEvent, otherwise: number) =>
@@ -59,9 +55,7 @@ export const proposerMachine = setup({
     hintNamesMe: ({ context, event }) => {
       assertEvent(event, "hint");
       const hint = event.received[0]?.message;
-      if (hint?.candidate !== context.id) return false;
-      // A hint against a ballot that was replaced meanwhile is out of date.
-      return context.leader === null || !isLower(hint.suspects, context.leader.ballot);
+      return hint?.candidate === context.id && isCurrent(context, hint, event.nowMs);
     },
     hintNamesOther: ({ context, event }) => {
       assertEvent(event, "hint");
@@ -74,6 +68,11 @@ export const proposerMachine = setup({
       return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), silentAcceptors(context));
     },
     promisesSuffice: ({ context }) => promisesSuffice(context.data, context.cluster),
+    refusedAsJump: ({ event }) => {
+      assertEvent(event, "nack");
+      return event.received.some(({ message }) => message.reason === "round_jump");
+    },
+    jumpEndsBallot: ({ context }) => jumpEndsBallot(context.data, context.cluster),
     adoptionIsDone: ({ context }) => adoptionIsDone(context.data),
     refusalEndsBallot: ({ context, event }) => {
       assertEvent(event, "nack");
@@ -81,8 +80,8 @@ export const proposerMachine = setup({
     },
     otherLeaderIsHigher: ({ context, event }) => {
       assertEvent(event, "beacon");
-      const ballot = event.received[0]?.message.ballot ?? null;
-      return isLower(context.data.ballot, ballot);
+      const ballot = event.received[0]?.message.ballot;
+      return ballot !== undefined && isOutrankedBy(context, ballot);
     },
     windowIsFull: ({ context }) => windowIsFull(context.data, context.cluster.limits),
     windowHasRoom: ({ context }) => !windowIsFull(context.data, context.cluster.limits),
@@ -96,13 +95,7 @@ export const proposerMachine = setup({
       assertEvent(event, "beacon");
       const received = event.received[0];
       if (received === undefined) return {};
-      const { ballot, chosenWatermark } = received.message;
-      const { data } = context;
-      data.highestRound = Math.max(data.highestRound, ballot.round);
-      noteWatermark(data, chosenWatermark);
-      const known = context.leader;
-      if (known !== null && isLower(ballot, known.ballot)) return {};
-      return { leader: { id: received.from.id, ballot, heardMs: event.nowMs } };
+      return { leader: follow(context, received.from, received.message, event.nowMs) };
     }),
     beginQuestion: assign(({ context, event }) => ({
       question: context.question + 1,
@@ -117,9 +110,7 @@ export const proposerMachine = setup({
       for (const { from, message } of event.received) {
         if (message.question !== context.question) continue;
         answers.set(from.id, message);
-        const { data } = context;
-        data.highestRound = Math.max(data.highestRound, message.promised?.round ?? 0);
-        noteWatermark(data, message.chosenWatermark);
+        noteRound(context.data, message.promised?.round ?? 0, context.cluster.limits);
       }
       return { answers };
     }),
@@ -132,10 +123,11 @@ export const proposerMachine = setup({
       for (const { from, message } of event.received) {
         addPromisePart(context.data, from.id, from.incarnation, message);
       }
-      return {};
+      return { unfounded: dropUnfounded(context.data, context.cluster.limits) };
     }),
     adoptVotes: assign(({ context, event }) => {
       const nowMs = nowOf(event, context.sinceMs);
+      noteReported(context.data, context.cluster);
       adopt(context.data, nowMs);
       const cluster = clusterNow(context, event);
       return { outgoing: takeAccepts(context.data, cluster, nowMs), attempts: 0 };
@@ -173,10 +165,28 @@ export const proposerMachine = setup({
       const fresh = takeAccepts(data, cluster, nowMs);
       return { outgoing: [...fresh, ...takeLateAccepts(data, cluster, nowMs)], tooLarge };
     }),
+    proposeAgain: assign(({ context, event }) => {
+      assertEvent(event, "repair");
+      const { data, cluster } = context;
+      const asked = event.received.map(({ message }) => message);
+      return { outgoing: proposeAgain(data, asked, cluster, event.nowMs) };
+    }),
+    noteJumpRefusals: assign(({ context, event }) => {
+      assertEvent(event, "nack");
+      for (const { from, message } of event.received) {
+        noteJumpRefusal(context.data, from.id, message);
+      }
+      return { nacks: context.nacks + event.received.length };
+    }),
+    goBack: assign(({ context }) => {
+      goBack(context.data);
+      return { attempts: context.attempts + 1 };
+    }),
     noteRefusal: assign(({ context, event }) => {
       assertEvent(event, "nack");
-      const rounds = event.received.map(({ message }) => message.promised?.round ?? 0);
-      context.data.highestRound = Math.max(context.data.highestRound, ...rounds);
+      for (const { message } of event.received) {
+        noteRound(context.data, message.promised?.round ?? 0, context.cluster.limits);
+      }
       return { nacks: context.nacks + event.received.length, attempts: context.attempts + 1 };
     }),
     drawBackoff: assign(({ context, event }) => {
@@ -202,8 +212,11 @@ export const proposerMachine = setup({
       broadcast("acceptor", { type: "ask-leader", question: context.question }),
     ]),
     persistRound: effects(({ context }: Args) => [
-      { kind: "persist", records: [{ kind: "round", round: context.data.highestRound }] },
+      { kind: "persist", records: [{ kind: "round", round: context.data.usedRound }] },
     ]),
+    countUnfounded: effects(({ context }: Args) =>
+      context.unfounded === 0 ? NOTHING : [count("unfounded_watermark", context.unfounded)],
+    ),
     broadcastPrepare: effects(({ context }: Args) => {
       const { ballot, fromSlot } = context.data;
       if (ballot === null) return NOTHING;
@@ -254,6 +267,7 @@ export const proposerMachine = setup({
     "disk.failed": { target: ".halted", actions: "noteDiskFailure" },
     propose: { actions: ["noteTurnedAway", "sendNotLeading"] },
     "ask-basis": { actions: "sendBasis" },
+    repair: {},
     beacon: [
       {
         guard: "otherLeaderIsHigher",
@@ -266,9 +280,8 @@ export const proposerMachine = setup({
   states: {
     standby: {
       description:
-        "Follows the leader's watermark, so that a takeover carries a window and not the log. " +
-        "Left " +
-        "when the elector names this proposer.",
+        "Follows the leader's round, not its watermark: a takeover's promises show what is " +
+        "chosen. Left when the elector names this proposer.",
       meta: { paper: "PMS §2.4" },
       on: { hint: { guard: "hintNamesMe", target: "asking" } },
     },
@@ -290,19 +303,21 @@ export const proposerMachine = setup({
     preparing: {
       description:
         "Phase 1 for every slot from the watermark on, asked again after a silence. Left when a " +
-        "phase-1 quorum has promised, or a higher ballot shows.",
+        "phase-1 quorum has promised, a higher ballot shows, or too many refuse it as a jump.",
       meta: { paper: "PMS §3" },
       tags: ["inPhase1"],
       entry: ["persistRound", "broadcastPrepare"],
       on: {
-        promise: { actions: "recordPromise" },
-        nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
+        promise: { actions: ["recordPromise", "countUnfounded"] },
+        nack: [
+          { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
+          { guard: "refusedAsJump", actions: "noteJumpRefusals" },
+        ],
       },
-      always: {
-        guard: "promisesSuffice",
-        target: "adopting",
-        actions: ["adoptVotes", "announceBasis"],
-      },
+      always: [
+        { guard: "promisesSuffice", target: "adopting", actions: ["adoptVotes", "announceBasis"] },
+        { guard: "jumpEndsBallot", target: "preempted", actions: "goBack" },
+      ],
       after: { retryDelay: { target: "preparing", reenter: true } },
     },
     adopting: {
@@ -316,6 +331,7 @@ export const proposerMachine = setup({
       on: {
         propose: { actions: ["queueCommands", "sendOutgoing", "countUnqueued"] },
         accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
+        repair: { actions: ["proposeAgain", "sendOutgoing"] },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
       },
       always: { guard: "adoptionIsDone", target: "leading" },
@@ -337,6 +353,7 @@ export const proposerMachine = setup({
       on: {
         propose: { actions: ["queueCommands", "sendOutgoing", "countUnqueued"] },
         accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
+        repair: { actions: ["proposeAgain", "sendOutgoing"] },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
       },
       states: {
@@ -377,7 +394,7 @@ export const proposerMachine = setup({
     halted: {
       description: "The store cannot be trusted. An operator leads out.",
       entry: "halt",
-      on: { "disk.failed": {}, propose: {}, beacon: {}, "ask-basis": {} },
+      on: { "disk.failed": {}, propose: {}, beacon: {}, "ask-basis": {}, repair: {} },
     },
   },
 });

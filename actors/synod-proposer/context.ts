@@ -20,6 +20,8 @@ export interface SynodProposerContext {
   readonly attempt: SynodAttempt | null;
   readonly attempts: number;
   readonly highestRound: number;
+  /** The highest round in which it proposed: no later ballot may repeat it. */
+  readonly proposedRound: number;
   readonly backoffMs: number;
   /** The value, the ballot it was chosen at, and acceptors known to have voted for it there. */
   readonly chosen: {
@@ -46,6 +48,7 @@ export function synodProposerContext(input: RoleInput): SynodProposerContext {
     attempt: null,
     attempts: 0,
     highestRound: 0,
+    proposedRound: 0,
     backoffMs: 0,
     chosen: null,
     full: new Set(),

@@ -10,8 +10,10 @@ import { assertEvent, assign, setup } from "xstate";
 import { broadcast, type DoorAnswer, effects, NOTHING } from "../../src/actor/effect.js";
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
+import { followRound } from "../../src/paxos/ballot.js";
 import { decodeTyped, encodeTyped } from "../../src/paxos/command.js";
 import type { Decide, KeyAccepted, KeyNack, KeyPromise } from "../../src/paxos/messages.js";
+import { isRefusedByJump, roundToGoBackTo } from "../../src/paxos/round-jump.js";
 import {
   alreadyChosen,
   beginAttempt,
@@ -19,6 +21,7 @@ import {
   countVote,
   isPreempted,
   keysAreExhausted,
+  noteJumpRefusal,
   pickValue,
   promisesFormQuorum,
   type SynodAttempt,
@@ -83,6 +86,12 @@ export const synodProposerMachine = setup({
       assertEvent(event, "key-nack");
       return event.received.some(({ message }) => message.reason === "too_many");
     },
+    refusedAsJump: ({ event }) => {
+      assertEvent(event, "key-nack");
+      return event.received.some(({ message }) => message.reason === "round_jump");
+    },
+    jumpEndsAttempt: ({ context }) =>
+      isRefusedByJump(new Set(attemptOf(context).jumpRefusals.keys()), context.cluster),
     // In the first attempt only: nothing was proposed yet.
     keysAreExhausted: ({ context }) =>
       context.attempts === 1 && keysAreExhausted(context.full, context.cluster),
@@ -115,7 +124,8 @@ export const synodProposerMachine = setup({
     }),
     pickValue: assign(({ context }) => {
       const attempt = attemptOf(context);
-      return { attempt: { ...attempt, proposed: pickValue(attempt, context.wish) } };
+      const proposed = pickValue(attempt, context.wish);
+      return { attempt: { ...attempt, proposed }, proposedRound: attempt.ballot.round };
     }),
     countVote: assign(({ context, event }) => {
       assertEvent(event, "key-accepted");
@@ -144,9 +154,27 @@ export const synodProposerMachine = setup({
     }),
     noteHigherBallot: assign(({ context, event }) => {
       assertEvent(event, "key-nack");
-      const rounds = event.received.map(({ message }) => message.promised?.round ?? 0);
-      const highestRound = Math.max(context.highestRound, ...rounds);
+      const used = attemptOf(context).ballot.round;
+      const { roundJumpMax } = context.cluster.limits;
+      let { highestRound } = context;
+      for (const { message } of event.received) {
+        const promised = message.promised?.round ?? 0;
+        highestRound = followRound(highestRound, used, promised, roundJumpMax);
+      }
       return { highestRound, nacks: context.nacks + event.received.length };
+    }),
+    noteJumpRefusals: assign(({ context, event }) => {
+      assertEvent(event, "key-nack");
+      const attempt = event.received.reduce(
+        (noted, { from, message }) => noteJumpRefusal(noted, from.id, message),
+        attemptOf(context),
+      );
+      return { attempt, nacks: context.nacks + event.received.length };
+    }),
+    goBack: assign(({ context }) => {
+      const { ballot, jumpRefusals } = attemptOf(context);
+      const promised = jumpRefusals.values();
+      return { highestRound: roundToGoBackTo(ballot.round, context.proposedRound, promised) };
     }),
     drawBackoff: assign(({ context }) => {
       const { backoffMinMs, backoffMaxMs } = context.cluster.limits;
@@ -226,6 +254,7 @@ export const synodProposerMachine = setup({
             actions: "noteHigherBallot",
           },
           { guard: "acceptorIsFull", actions: "noteFull" },
+          { guard: "refusedAsJump", actions: "noteJumpRefusals" },
         ],
       },
       always: [
@@ -239,6 +268,7 @@ export const synodProposerMachine = setup({
         { guard: "nothingToPropose", target: "finished", actions: "replyUndecided" },
         { guard: "promisesFormQuorum", target: "accepting", actions: "pickValue" },
         { guard: "keysAreExhausted", target: "finished", actions: "replyTooMany" },
+        { guard: "jumpEndsAttempt", target: "backingOff", actions: "goBack" },
       ],
       after: { retryDelay: { target: "preparing", reenter: true } },
     },

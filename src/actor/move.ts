@@ -109,7 +109,7 @@ export async function leave(
   const { disk, folder } = source;
   const { standing: before } = metaOf(source, identity);
   if (before.kind === "moved" && before.move === move.name) return;
-  const { meta, bytes } = seen ?? survey(disk, folder, () => undefined);
+  const { meta, bytes } = seen ?? survey(disk, folder, () => undefined, identity.windowMax);
   checkIdentity(meta, identity, disk.file, folder);
   const standing: Standing = { kind: "moved", move: move.name, to: move.to };
   const next = encodeMeta({ ...meta, standing, writeNumber: meta.writeNumber + 1 });
@@ -230,7 +230,8 @@ async function arrive(seen: Survey, target: Place, move: string): Promise<void> 
 /** Reads all of a source. A copy that was damaged on its way can be carried again. */
 function wholeSurvey({ disk, folder }: Place, identity: StoreIdentity): Survey {
   try {
-    return survey(disk, folder, (meta) => checkOwner(meta, identity, folder));
+    const check = (meta: Meta) => checkOwner(meta, identity, folder);
+    return survey(disk, folder, check, identity.windowMax);
   } catch (error) {
     const isCopy = readMeta(disk, folder).meta.file !== disk.file;
     if (!isCopy || !(error instanceof StoreRefused) || error.code !== "corrupt") throw error;

@@ -8,7 +8,10 @@ import type { DiskError } from "./ports.js";
 export type StoreIdentity = Pick<
   Meta,
   "clusterId" | "role" | "id" | "storeId" | "epoch" | "safetyHash"
->;
+> & {
+  /** Of the descriptor; the safety hash covers it. */
+  readonly windowMax: number;
+};
 
 /** Why a store was not opened or formatted. */
 export type RefusalCode =

@@ -107,7 +107,8 @@ export function openStore(
 ): void {
   let found: Survey;
   try {
-    found = survey(disk, folder, (meta) => checkIdentity(meta, identity, disk.file, folder));
+    const check = (meta: Meta) => checkIdentity(meta, identity, disk.file, folder);
+    found = survey(disk, folder, check, identity.windowMax);
   } catch (error) {
     if (!(error instanceof StoreRefused)) throw error;
     done(error);
@@ -147,6 +148,7 @@ export class Store {
   #votesBegin = 0;
   #trimOwed = 0;
   #records: readonly StoreRecord[];
+  readonly #windowMax: number;
 
   constructor(disk: Disk, folder: string, found: Survey) {
     this.#disk = disk;
@@ -155,12 +157,13 @@ export class Store {
     this.#durable = { meta: found.meta, bytes: found.bytes };
     this.#latest = this.#durable;
     this.#votesEnd = found.votesEnd;
+    this.#windowMax = found.windowMax;
     this.#records = found.records;
   }
 
   /**
-   * What it held when it was opened: promise, marks, keys, round, and the votes of slots at or
-   * above the chosen watermark. Older votes stay on disk, for repair.
+   * What it held when it was opened: promise, marks, keys, round, and the latest votes, from
+   * `votesReadFrom` on. Older votes stay on disk, for repair.
    */
   get records(): readonly StoreRecord[] {
     return this.#records;
@@ -224,7 +227,8 @@ export class Store {
    * @throws StoreRefused if it is corrupt, or if another process has opened it since
    */
   reload(): readonly StoreRecord[] {
-    const { bytes, records, votesEnd } = survey(this.#disk, this.#folder, () => undefined);
+    const found = survey(this.#disk, this.#folder, () => undefined, this.#windowMax);
+    const { bytes, records, votesEnd } = found;
     if (!sameBytes(bytes, this.#durable.bytes)) throw fenced(this.#folder);
     this.#votesEnd = Math.max(this.#votesEnd, votesEnd);
     return records;

@@ -12,6 +12,7 @@ import {
   recordSum,
   type StoreRecord,
   slotOfVoteKey,
+  votesReadFrom,
 } from "../paxos/record.js";
 import type { Disk } from "./ports.js";
 import { corrupt, notFormatted } from "./refusal.js";
@@ -30,27 +31,35 @@ export interface Survey extends State {
   readonly records: readonly StoreRecord[];
   /** No vote is at or above. */
   readonly votesEnd: number;
+  /** What it was read with. */
+  readonly windowMax: number;
 }
 
 /**
  * Reads and verifies everything.
  *
  * @param check looks at the meta record before the others are read
+ * @param windowMax of the cluster: how many of the latest votes an acceptor needs in memory
  * @throws StoreRefused if there is no store, or a corrupt one
  *
  * Why a count and a sum of votes: a record that vanished leaves no bad checksum behind.
  */
-export function survey(disk: Disk, folder: string, check: (meta: Meta) => void): Survey {
+export function survey(
+  disk: Disk,
+  folder: string,
+  check: (meta: Meta) => void,
+  windowMax: number,
+): Survey {
   const { meta, bytes } = readMeta(disk, folder);
   check(meta);
-  const watermark = readMarks(disk, folder);
+  const votesFrom = readVotesFrom(disk, folder, windowMax);
   const records: StoreRecord[] = [];
   let count = 0;
   let sum: Sum = [0, 0];
   let votesEnd = 0;
   disk.scan(Uint8Array.of(META_KEY[0] as number, 0), null, (key, raw) => {
     const slot = isVoteKey(key) ? slotOfVoteKey(key) : null;
-    const isKept = slot === null || slot >= watermark;
+    const isKept = slot === null || slot >= votesFrom;
     // Bytes of a disk are valid until the next commit: what is kept is copied.
     const record = readRecord({ key, bytes: isKept ? new Uint8Array(raw) : raw }, folder);
     if (slot !== null) {
@@ -64,7 +73,7 @@ export function survey(disk: Disk, folder: string, check: (meta: Meta) => void):
   if (count !== meta.votes || sum[0] !== meta.votesSum[0] || sum[1] !== meta.votesSum[1]) {
     throw corrupt(folder, `it holds ${count} votes, which are not the ${meta.votes} it wrote last`);
   }
-  return { meta, bytes, records, votesEnd };
+  return { meta, bytes, records, votesEnd, windowMax };
 }
 
 /** Reads the meta record. @throws StoreRefused if there is no store, or a corrupt one */
@@ -78,12 +87,12 @@ export function readMeta(disk: Disk, folder: string): State {
   return { meta: orCorrupt(folder, () => decodeMeta(bytes)), bytes };
 }
 
-function readMarks(disk: Disk, folder: string): number {
+function readVotesFrom(disk: Disk, folder: string, windowMax: number): number {
   const key = encodeRecord({ kind: "marks", chosenWatermark: 0, trimmed: 0, highestVoted: -1 }).key;
   const bytes = disk.get(key);
   if (bytes === undefined) return 0;
   const marks = readRecord({ key, bytes }, folder);
-  return marks.kind === "marks" ? marks.chosenWatermark : 0;
+  return marks.kind === "marks" ? votesReadFrom(marks, windowMax) : 0;
 }
 
 /** Decodes a record. @throws StoreRefused if it is corrupt */

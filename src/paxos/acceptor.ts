@@ -13,8 +13,9 @@
  * - a repeat of the promised prepare, or of an accept it voted for, is answered again: answers
  *   get lost;
  * - an accept of a ballot above the promised one raises the promise, as in Lamport's Paxos.tla;
- * - a promise reports votes only from the acceptor's chosen watermark on; it names that watermark,
- *   and the proposer never proposes below it.
+ * - a promise reports only the last window of votes; it names the first slot of that window, and
+ *   the proposer never proposes below it. The acceptor's own votes show that what is below is
+ *   chosen ({@link chosenBelow}); it believes no watermark that a message names.
  */
 import { invariant } from "./assert.js";
 import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
@@ -32,7 +33,7 @@ import type {
   SlotVote,
   Vote,
 } from "./messages.js";
-import type { StoreRecord } from "./record.js";
+import { chosenBelow, type StoreRecord, votesReadFrom } from "./record.js";
 
 /** Names that one life of an acceptor's memory has for its answers. */
 export const ANSWERS_PER_LIFE = 2 ** 32;
@@ -51,6 +52,7 @@ export class AcceptorState {
   /** Votes of the slots from {@link votesFrom} on; older ones are on disk alone. */
   votes = new Map<number, Vote>();
   votesFrom = 0;
+  /** Every slot below is chosen, as its own votes show. */
   chosenWatermark = 0;
   /** The chosen watermark that is on disk, or on the way there. */
   markedWatermark = 0;
@@ -59,6 +61,8 @@ export class AcceptorState {
   keys = new Map<string, KeyState>();
   /** What they count for against `decideBytesMax`. */
   keysBytes = 0;
+  /** How much further than `roundJumpMax` a ballot may jump; see `noteJump`. */
+  jumpSlack = 0;
   /** How often this incarnation had read its memory from disk before this one was read. */
   life = 0;
   /** Answers to `prepare` of this life so far. */
@@ -79,9 +83,13 @@ export class AcceptorState {
  * @param life how often this incarnation read it before: 0 at its start, one more after each full
  *   disk
  *
- * Requires: `life` < 2^21.
+ * Requires: `life` < 2^21; the votes from `votesReadFrom` on are among the records.
  */
-export function recoverAcceptor(records: readonly StoreRecord[], life: number): AcceptorState {
+export function recoverAcceptor(
+  records: readonly StoreRecord[],
+  life: number,
+  limits: Limits,
+): AcceptorState {
   invariant(life < LIVES_MAX, "an incarnation reads its memory fewer than 2^21 times");
   const state = new AcceptorState();
   state.life = life;
@@ -93,15 +101,19 @@ export function recoverAcceptor(records: readonly StoreRecord[], life: number): 
     } else if (record.kind === "key") {
       setKey(state, record.key, { promised: record.promised, vote: record.vote });
     } else if (record.kind === "marks") {
-      state.chosenWatermark = record.chosenWatermark;
-      state.markedWatermark = record.chosenWatermark;
-      state.votesFrom = record.chosenWatermark;
+      state.votesFrom = votesReadFrom(record, limits.windowMax);
+      state.markedWatermark = state.votesFrom;
       state.trimmed = record.trimmed;
       state.highestVoted = record.highestVoted;
     }
   }
   for (const slot of state.votes.keys()) state.highestVoted = Math.max(state.highestVoted, slot);
+  state.chosenWatermark = watermarkOf(state, limits);
   return state;
+}
+
+function watermarkOf({ highestVoted, trimmed }: AcceptorState, { windowMax }: Limits): number {
+  return Math.max(trimmed, chosenBelow(highestVoted, windowMax));
 }
 
 /**
@@ -126,7 +138,8 @@ export interface Outcome<A> {
 }
 
 /**
- * Promises a ballot for every slot ≥ `fromSlot` and reports the votes from there on.
+ * Promises a ballot for every slot ≥ `fromSlot` and reports the votes from there on, at most the
+ * last window of them.
  *
  * Paper: PMS §2.2, phase 1(b); §3 for all slots at once.
  *
@@ -144,6 +157,7 @@ export function promise(
   const repeated = sameBallot(state.promised, prepare.ballot);
   state.promised = prepare.ballot;
   const from = Math.max(prepare.fromSlot, state.chosenWatermark);
+  invariant(state.votesFrom <= from, "a promise leaves out no vote at or above its watermark");
   const votes: SlotVote[] = [];
   for (const [slot, vote] of state.votes) if (slot >= from) votes.push({ slot, ...vote });
   votes.sort((a, b) => a.slot - b.slot);
@@ -243,10 +257,9 @@ export function castVotes(
       else refused.push({ slot, reason: verdict });
     }
   }
-  const watermark = accepts.reduce((high, accept) => Math.max(high, accept.chosenWatermark), 0);
-  noteChosen(state, watermark, limits);
-  // Also what a beacon said before: at a low rate each watermark comes with one first.
-  if (records.length > 0 && state.chosenWatermark > state.markedWatermark) {
+  forgetOldVotes(state, limits);
+  // Once a window is enough: a start then reads two windows of votes at most.
+  if (records.length > 0 && state.chosenWatermark >= state.markedWatermark + limits.windowMax) {
     state.markedWatermark = state.chosenWatermark;
     records.push(marks(state));
   }
@@ -271,15 +284,13 @@ function marks(state: AcceptorState): StoreRecord {
 }
 
 /**
- * Notes that every slot below `watermark` is chosen, and drops old votes from memory.
+ * Moves the watermark up behind the highest vote, and drops old votes from memory.
  *
- * Why: a promise then carries a window, not the log. The note needs no sync of its own: losing it
- * only makes a promise longer.
- *
- * @returns true if that is news
+ * Why: a promise then carries a window, not the log.
  */
-export function noteChosen(state: AcceptorState, watermark: number, limits: Limits): boolean {
-  if (watermark <= state.chosenWatermark) return false;
+function forgetOldVotes(state: AcceptorState, limits: Limits): void {
+  const watermark = watermarkOf(state, limits);
+  if (watermark <= state.chosenWatermark) return;
   state.chosenWatermark = watermark;
   const keepFrom = watermark - 2 * limits.windowMax;
   if (keepFrom - state.votesFrom > state.votes.size) {
@@ -288,7 +299,6 @@ export function noteChosen(state: AcceptorState, watermark: number, limits: Limi
     state.votesFrom = keepFrom;
   }
   for (; state.votesFrom < keepFrom; state.votesFrom++) state.votes.delete(state.votesFrom);
-  return true;
 }
 
 /** Makes the refusal of a prepare or of a slot's accept. */
@@ -318,7 +328,8 @@ export function judgeKey(
 ): NackReason | null {
   const key = state.keys.get(message.key);
   if (key === undefined && state.keys.size >= limits.decideKeysMax) return "too_many";
-  const reason = judgeBallot(key?.promised ?? null, message.ballot, limits.roundJumpMax);
+  const jumpMax = limits.roundJumpMax + state.jumpSlack;
+  const reason = judgeBallot(key?.promised ?? null, message.ballot, jumpMax);
   if (reason !== null) return reason;
   const vote = key?.vote ?? null;
   if (message.type === "key-accept" && vote !== null) {

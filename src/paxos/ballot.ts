@@ -50,9 +50,31 @@ export function higherBallot(a: Ballot | null, b: Ballot | null): Ballot | null 
  * has tried to issue, and begins phase 1 with a higher proposal number than any it has already
  * used". Differs: the owner's nonce already keeps ballots apart across restarts, so the round that
  * is kept on disk only keeps rounds from starting over.
+ *
+ * Limits: 2^53 − 1. Acceptors refuse that as a jump, and their refusal leads back down.
  */
 export function nextBallot(owner: string, highestRound: number): Ballot {
-  return { round: highestRound + 1, owner };
+  return { round: Math.min(highestRound + 1, Number.MAX_SAFE_INTEGER), owner };
+}
+
+/**
+ * Takes a round that a message names: a proposer follows it upwards, at most `roundJumpMax` above
+ * the highest round that it used itself.
+ *
+ * Why bounded: acceptors refuse a ballot that jumps further above the one they promised. A proposer
+ * that believed a single forged or flipped 2^53 − 1 could never get a promise again. An honest
+ * laggard that is further behind catches up by as much with each ballot.
+ *
+ * @param highest the highest round seen or used so far
+ * @param used the highest round that the proposer used itself
+ */
+export function followRound(
+  highest: number,
+  used: number,
+  heard: number,
+  roundJumpMax: number,
+): number {
+  return Math.max(highest, Math.min(heard, used + roundJumpMax));
 }
 
 /** Makes the owner part of a ballot from a proposer's id and 64 random bits in hexadecimal. */

@@ -8,6 +8,10 @@
  *      value: by P2 they are the same;
  *   4. the slot is known to be chosen, and a phase-1 quorum has reported its votes: the highest of
  *      them has the chosen value, since one of that quorum is in the quorum that chose it (P2c).
+ *
+ * For the fourth way each acceptor must show, by a vote a window above the slot (`chosenBelow`),
+ * that the slot was chosen before it reported. A watermark that a message names is hearsay: the
+ * learner asks for what may be below, and takes nothing for chosen because of it.
  */
 import { type Ballot, compareBallots, formatBallot, isLower } from "./ballot.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
@@ -17,10 +21,12 @@ import type {
   ChosenEntry,
   ChosenRange,
   Entries,
+  Sender,
   SlotVote,
   Votes,
 } from "./messages.js";
 import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
+import { chosenBelow } from "./record.js";
 
 interface Candidate {
   readonly ballot: Ballot;
@@ -45,9 +51,20 @@ interface Slot {
 export class LearnerState {
   /** Every slot below is applied. */
   watermark = 0;
-  /** Every slot below is known to be chosen, here or elsewhere. */
+  /** Every slot below is known to be chosen, here or by its announcement. */
   tail = 0;
+  /** A message named this watermark: it is asked for, and nothing else follows from it. */
+  heardTail = 0;
   slots = new Map<number, Slot>();
+  /** What each acceptor's votes showed: every slot below was chosen by this write of its store. */
+  marks = new Map<string, Mark>();
+}
+
+/** Who reports: an acceptor, and how far its store had come (they are in every envelope). */
+export type Reporter = Pick<Sender, "id" | "incarnation" | "writeNumber">;
+
+interface Mark extends Omit<Reporter, "id"> {
+  readonly below: number;
 }
 
 /** How far above its watermark a learner keeps what it hears, in slots. */
@@ -83,10 +100,10 @@ export function noteAccept(state: LearnerState, accept: Accept, cluster: Cluster
     if (slot === null || slot.entry !== null) continue;
     const candidate = candidateOf(slot, accept.ballot, accept.digests[index] as string);
     candidate.value ??= value.slice();
-    settle(at, slot, cluster, state.tail);
+    settle(at, slot, cluster);
   }
   for (const range of accept.chosen) noteChosenRange(state, range, cluster);
-  noteTail(state, accept.chosenWatermark, cluster);
+  hearTail(state, accept.chosenWatermark);
 }
 
 /** Takes an announcement. */
@@ -98,7 +115,7 @@ export function noteChosenRange(state: LearnerState, range: ChosenRange, cluster
     if (slot.chosenAt === null || isLower(range.ballot, slot.chosenAt.ballot)) {
       slot.chosenAt = { ballot: range.ballot, by: range.by };
     }
-    settle(at, slot, cluster, state.tail);
+    settle(at, slot, cluster);
   }
   extendTail(state);
 }
@@ -112,57 +129,78 @@ function extendTail(state: LearnerState): void {
   }
 }
 
-/** Takes the leader's word that every slot below is chosen. */
-export function noteTail(state: LearnerState, tail: number, cluster: Cluster): void {
-  if (tail <= state.tail) return;
-  const before = state.tail;
-  state.tail = tail;
-  const end = Math.min(tail, horizon(state, cluster));
-  for (let at = Math.max(before, state.watermark); at < end; at++) {
-    const slot = state.slots.get(at);
-    if (slot !== undefined && slot.entry === null) settle(at, slot, cluster, tail);
+/** Takes the leader's word that every slot below is chosen for a reason to ask. */
+export function hearTail(state: LearnerState, tail: number): void {
+  state.heardTail = Math.max(state.heardTail, tail);
+}
+
+/** Drops the watermark it heard: nobody who was asked knows of a chosen slot below it. */
+export function forgetHeardTail(state: LearnerState): void {
+  state.heardTail = state.tail;
+}
+
+/** Notes what an acceptor's vote shows of what is chosen, and when the acceptor said it. */
+function noteMark(state: LearnerState, from: Reporter, voted: number, cluster: Cluster): void {
+  const below = chosenBelow(voted, cluster.limits.windowMax);
+  const { incarnation, writeNumber } = from;
+  if (below > (state.marks.get(from.id)?.below ?? 0)) {
+    state.marks.set(from.id, { incarnation, writeNumber, below });
   }
+}
+
+/** Every slot below was chosen before the acceptor sent this message. */
+function chosenBefore(state: LearnerState, from: Reporter): number {
+  const mark = state.marks.get(from.id);
+  if (mark === undefined || from.incarnation < mark.incarnation) return 0;
+  if (from.incarnation === mark.incarnation && from.writeNumber < mark.writeNumber) return 0;
+  return mark.below;
 }
 
 /** Counts the votes of an acceptor; one acceptor counts once for one ⟨ballot, digest⟩. */
 export function noteVotes(
   state: LearnerState,
-  acceptor: string,
+  from: Reporter,
   accepted: Accepted,
   cluster: Cluster,
 ): void {
   for (const { slot: at, digest } of accepted.votes) {
+    noteMark(state, from, at, cluster);
     const slot = slotAt(state, at, cluster);
     if (slot === null || slot.entry !== null) continue;
-    candidateOf(slot, accepted.ballot, digest).voters.add(acceptor);
-    settle(at, slot, cluster, state.tail);
+    candidateOf(slot, accepted.ballot, digest).voters.add(from.id);
+    settle(at, slot, cluster);
   }
 }
 
 /**
  * Takes an acceptor's answer to a repair: one vote a slot, or none. Below `trimmed` it forgot its
  * votes, so that none is no report.
+ *
+ * Why not every answer is a report for the fourth way: one that the acceptor gave before the slot
+ * was chosen is too old. It is late enough if the acceptor had already voted a window above.
  */
 export function noteRepairVotes(
   state: LearnerState,
-  acceptor: string,
+  from: Reporter,
   answer: Votes,
   cluster: Cluster,
 ): void {
+  for (const { slot } of answer.votes) noteMark(state, from, slot, cluster);
+  const certain = chosenBefore(state, from);
   const votes = new Map(answer.votes.map((vote) => [vote.slot, vote]));
   const end = Math.min(answer.to, horizon(state, cluster));
   const start = Math.max(answer.from, answer.trimmed, state.watermark);
   for (let at = start; at < end; at++) {
     const slot = slotAt(state, at, cluster);
-    if (slot === null || slot.entry !== null || at >= state.tail) continue;
+    if (slot === null || slot.entry !== null) continue;
     const vote = votes.get(at) ?? null;
-    slot.reports.set(acceptor, vote);
+    if (at < certain) slot.reports.set(from.id, vote);
     if (vote !== null) {
       const candidate = candidateOf(slot, vote.ballot, vote.digest);
       candidate.value ??= vote.value.slice();
-      candidate.voters.add(acceptor);
+      candidate.voters.add(from.id);
     }
-    settle(at, slot, cluster, state.tail);
+    settle(at, slot, cluster);
   }
 }
 
@@ -175,7 +213,7 @@ export function noteEntries(state: LearnerState, answer: Entries, cluster: Clust
 }
 
 /** Looks whether a slot's value is known by now. */
-function settle(at: number, slot: Slot, cluster: Cluster, tail: number): void {
+function settle(at: number, slot: Slot, cluster: Cluster): void {
   const acceptors = acceptorIds(cluster);
   for (const candidate of slot.candidates.values()) {
     const { value, ballot, voters } = candidate;
@@ -191,7 +229,7 @@ function settle(at: number, slot: Slot, cluster: Cluster, tail: number): void {
       return;
     }
   }
-  if (at < tail) slot.entry = highestReport(at, slot, cluster);
+  slot.entry = highestReport(at, slot, cluster);
 }
 
 /** The fourth way of the head of this file. */
@@ -226,18 +264,29 @@ export function takeChosen(state: LearnerState): ChosenEntry[] {
 }
 
 /**
- * Says which slots to ask for: from the watermark to the end of what is known to be chosen.
+ * Says which slots to ask for: from the watermark to the end of what is, or may be, chosen.
  *
- * Why never further: an acceptor's answer about a slot counts as the report of a phase-1 quorum's
- * member only if it was given after the value was chosen. Whatever is asked for below the tail was
- * chosen before the question, so no answer, however late, is too old.
- *
- * @returns null if nothing known to be chosen is missing
+ * @returns null if nothing that may be chosen is missing
  */
 export function missingRange(
   state: LearnerState,
   cluster: Cluster,
 ): { readonly from: number; readonly to: number } | null {
-  const to = Math.min(state.tail, horizon(state, cluster));
+  const to = Math.min(Math.max(state.tail, state.heardTail), horizon(state, cluster));
   return to > state.watermark ? { from: state.watermark, to } : null;
+}
+
+/**
+ * Says which slot to ask acceptors for beside {@link missingRange}: the last one below the
+ * watermark that a message named. A vote there shows that what is missing a window below is chosen.
+ *
+ * @returns null if nothing is missing so far below
+ */
+export function tailToProve(
+  state: LearnerState,
+  cluster: Cluster,
+): { readonly from: number; readonly to: number } | null {
+  const { heardTail, watermark } = state;
+  if (chosenBelow(heardTail - 1, cluster.limits.windowMax) <= watermark) return null;
+  return { from: heardTail - 1, to: heardTail };
 }

@@ -11,7 +11,7 @@ import type { Limits } from "./limits.js";
 import type { Message } from "./messages.js";
 
 /** What a message of one value takes beside it, at most: envelope, ids, ballots, headers. */
-const ENVELOPE_BYTES = 4096;
+export const ENVELOPE_BYTES = 4096;
 
 /** What a command takes beside its value, at most: session, gateway, log, id. */
 const COMMAND_OVERHEAD_BYTES = 1024;

@@ -5,36 +5,19 @@
  * the same proposal number for all instances", re-proposes what it must, fills the holes with
  * no-ops, and from then on "simply executes phase 2".
  */
-import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
-import { type BasisPromise, makeBasis } from "./basis.js";
+import { invariant } from "./assert.js";
+import { type Ballot, compareBallots, isLower, nextBallot, sameBallot } from "./ballot.js";
+import { makeBasis } from "./basis.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
 import { commandName } from "./command.js";
 import { digest } from "./digest.js";
 import { Fifo } from "./fifo.js";
 import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
-import type {
-  Accept,
-  Accepted,
-  Basis,
-  ChosenRange,
-  Nack,
-  Promise1b,
-  SlotVote,
-} from "./messages.js";
-import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
+import type { Accept, Accepted, Basis, ChosenRange, Nack, SlotVote } from "./messages.js";
+import type { Assembly, CompletePromise } from "./promises.js";
+import { isPhase2Quorum } from "./quorum.js";
 import { commandsOf, NOOP } from "./value.js";
-
-/** A promise that is complete: every part of one answer has come. */
-export interface CompletePromise extends BasisPromise {
-  readonly trimmed: number;
-}
-
-interface Assembly {
-  readonly incarnation: number;
-  readonly answer: number;
-  readonly parts: Map<number, Promise1b>;
-}
 
 /** A slot under way: proposed, not yet known as chosen below the watermark. */
 export interface OpenSlot {
@@ -53,8 +36,15 @@ export interface OpenSlot {
 /** What a proposer knows. One owner; changed only by the functions below. */
 export class ProposerState {
   ballot: Ballot | null = null;
+  /** The highest round that it used or follows; see `followRound`. */
   highestRound = 0;
-  /** Every slot below is chosen: from its own tally, or from the leader it follows. */
+  /** The highest round that it used: what its store keeps. */
+  usedRound = 0;
+  /** The highest round of this life in which it proposed: no later ballot may repeat it. */
+  proposedRound = 0;
+  /** Acceptors that refused this ballot as too far above the round they promised, with that. */
+  jumpRefusals = new Map<string, number>();
+  /** Every slot below is chosen: by its own tally, or by what a phase-1 quorum answered. */
   chosenWatermark = 0;
   fromSlot = 0;
   nextSlot = 0;
@@ -75,6 +65,11 @@ export class ProposerState {
   firstUnsent = 0;
   /** Chosen and not yet announced. */
   announcements: ChosenRange[] = [];
+  /**
+   * Values of the last window of chosen slots: a learner may need them proposed again. Bounded by
+   * `windowMax`.
+   */
+  kept = new Map<number, Uint8Array>();
 
   /** Makes a copy that shares no changeable part. */
   clone(): ProposerState {
@@ -93,26 +88,23 @@ export class ProposerState {
     copy.underWay = new Set(this.underWay);
     copy.votesLatency = this.votesLatency.clone();
     copy.announcements = [...this.announcements];
+    copy.jumpRefusals = new Map(this.jumpRefusals);
+    copy.kept = new Map(this.kept);
     return copy;
   }
 }
 
 /**
- * Notes that every slot below `watermark` is chosen, by the word of a leader or an acceptor. Slots
- * of its own that are below need no more votes.
+ * Begins phase 1 of a ballot above every round seen, from the chosen watermark on.
+ *
+ * Holds: it proposed nothing in that ballot so far, also after it went back (`goBack`).
  */
-export function noteWatermark(state: ProposerState, watermark: number): void {
-  if (watermark <= state.chosenWatermark) return;
-  state.chosenWatermark = watermark;
-  for (const slot of state.open.keys()) if (slot < watermark) closeSlot(state, slot);
-  state.nextSlot = Math.max(state.nextSlot, watermark);
-  state.firstUnsent = Math.max(state.firstUnsent, watermark);
-}
-
-/** Begins phase 1 of a ballot above every round seen, from the chosen watermark on. */
 export function beginBallot(state: ProposerState, owner: string): void {
-  state.highestRound += 1;
-  state.ballot = { round: state.highestRound, owner };
+  state.ballot = nextBallot(owner, state.highestRound);
+  invariant(state.ballot.round > state.proposedRound, "a proposer proposes in a ballot once");
+  state.highestRound = state.ballot.round;
+  state.usedRound = state.ballot.round;
+  state.jumpRefusals.clear();
   state.fromSlot = state.chosenWatermark;
   state.assemblies.clear();
   state.promises.clear();
@@ -127,53 +119,16 @@ export function dropOpen(state: ProposerState): void {
   state.queueBytes = 0;
   state.underWay.clear();
   state.announcements = [];
+  state.kept.clear();
 }
 
-/**
- * Adds one part of a promise; the promise counts once every part of one answer is there.
- *
- * Parts of different answers never combine. A part of a later answer of that acceptor begins the
- * assembly again, and so does one that disagrees with the first part about how many parts there
- * are, what is trimmed or what is chosen; a part of an earlier answer is dropped.
- */
-export function addPromisePart(
-  state: ProposerState,
-  acceptor: string,
-  incarnation: number,
-  part: Promise1b,
-): void {
-  if (!sameBallot(part.ballot, state.ballot) || state.promises.has(acceptor)) return;
-  let assembly = state.assemblies.get(acceptor);
-  const isLater =
-    assembly === undefined ||
-    incarnation > assembly.incarnation ||
-    (incarnation === assembly.incarnation && part.answer > assembly.answer);
-  if (isLater) {
-    assembly = { incarnation, answer: part.answer, parts: new Map() };
-    state.assemblies.set(acceptor, assembly);
+/** Where phase 2 begins: what is below is chosen, as the quorum's answers or its own tally show. */
+export function firstOpenSlot(state: ProposerState): number {
+  let start = Math.max(state.fromSlot, state.chosenWatermark);
+  for (const { trimmed, chosenWatermark } of state.promises.values()) {
+    start = Math.max(start, trimmed, chosenWatermark);
   }
-  if (assembly?.incarnation !== incarnation || assembly.answer !== part.answer) return;
-  if (!agreesWithFirst(assembly, part)) assembly.parts.clear();
-  assembly.parts.set(part.part, part);
-  if (assembly.parts.size < part.parts) return;
-  const { answer, trimmed, chosenWatermark } = part;
-  const votes = [...assembly.parts.values()].flatMap((one) => one.votes);
-  state.assemblies.delete(acceptor);
-  state.promises.set(acceptor, { incarnation, answer, trimmed, chosenWatermark, votes });
-}
-
-function agreesWithFirst({ parts }: Assembly, part: Promise1b): boolean {
-  const [first = part] = parts.values();
-  return (
-    part.parts === first.parts &&
-    part.trimmed === first.trimmed &&
-    part.chosenWatermark === first.chosenWatermark
-  );
-}
-
-/** Says whether a phase-1 quorum has promised, each completely. */
-export function promisesSuffice(state: ProposerState, cluster: Cluster): boolean {
-  return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), new Set(state.promises.keys()));
+  return start;
 }
 
 /**
@@ -187,10 +142,7 @@ export function promisesSuffice(state: ProposerState, cluster: Cluster): boolean
  * those slots are chosen and are learned, not proposed.
  */
 export function adopt(state: ProposerState, nowMs: number): void {
-  let start = Math.max(state.fromSlot, state.chosenWatermark);
-  for (const { trimmed, chosenWatermark } of state.promises.values()) {
-    start = Math.max(start, trimmed, chosenWatermark);
-  }
+  const start = firstOpenSlot(state);
   const highest = new Map<number, SlotVote>();
   let end = start;
   for (const { votes } of state.promises.values()) {
@@ -204,7 +156,10 @@ export function adopt(state: ProposerState, nowMs: number): void {
     }
   }
   state.chosenWatermark = start;
-  state.basis = state.ballot === null ? null : makeBasis(state.ballot, start, state.promises);
+  state.proposedRound = state.ballot?.round ?? 0;
+  const mayProposeFrom = Math.min(start, ...state.kept.keys());
+  state.basis =
+    state.ballot === null ? null : makeBasis(state.ballot, mayProposeFrom, state.promises);
   for (const slot of state.open.keys()) closeSlot(state, slot);
   for (let slot = start; slot < end; slot++) {
     openSlot(state, slot, highest.get(slot)?.value ?? NOOP, nowMs);
@@ -353,11 +308,54 @@ export function countVotes(
     open.chosen = true;
     state.votesLatency.add(nowMs - open.openedMs);
     announce(state.announcements, slot, state.ballot, [...open.voters].sort());
+    if (slot < state.chosenWatermark) close(state, slot, open); // it was proposed again
   }
-  while (state.open.get(state.chosenWatermark)?.chosen === true) {
-    closeSlot(state, state.chosenWatermark);
+  for (;;) {
+    const open = state.open.get(state.chosenWatermark);
+    if (open?.chosen !== true) break;
+    close(state, state.chosenWatermark, open);
     state.chosenWatermark++;
   }
+  const keepFrom = state.nextSlot - cluster.limits.windowMax;
+  for (const slot of state.kept.keys()) if (slot < keepFrom) state.kept.delete(slot);
+}
+
+/** Closes a slot that is chosen, and keeps its value for a window. */
+function close(state: ProposerState, slot: number, { value }: OpenSlot): void {
+  closeSlot(state, slot);
+  state.kept.set(slot, value);
+}
+
+/**
+ * Proposes slots of the last window again, at this ballot, for a learner that could not learn them
+ * from acceptors and other learners: a later ballot may have left their votes in different ballots,
+ * and their announcement may be lost. For an older slot the last one is proposed again: a vote in
+ * it shows that the older one is chosen.
+ *
+ * Holds: the value of a ⟨ballot, slot⟩ stays the same; a slot of an earlier ballot is proposed with
+ * its chosen value (P2c).
+ */
+export function proposeAgain(
+  state: ProposerState,
+  asked: readonly { readonly from: number; readonly to: number }[],
+  cluster: Cluster,
+  nowMs: number,
+): Accept[] {
+  const again: number[] = [];
+  for (const slot of state.kept.keys()) {
+    if (state.open.has(slot) || !asked.some(({ from, to }) => from <= slot && slot < to)) continue;
+    again.push(slot);
+  }
+  // The last slot stands for all that are older: a vote there shows that they are chosen.
+  const last = state.nextSlot - 1;
+  if (again.length === 0 && !state.open.has(last) && state.kept.has(last)) again.push(last);
+  for (const slot of again) openSlot(state, slot, state.kept.get(slot) as Uint8Array, nowMs);
+  return acceptsFor(
+    state,
+    again.sort((a, b) => a - b),
+    cluster,
+    nowMs,
+  );
 }
 
 function announce(ranges: ChosenRange[], slot: number, ballot: Ballot, by: string[]): void {

@@ -24,7 +24,10 @@ export type StoreRecord =
   | { readonly kind: "promise"; readonly ballot: Ballot }
   /** An acceptor's vote in a slot; a later vote replaces it. */
   | ({ readonly kind: "vote" } & SlotVote)
-  /** Marks of an acceptor: every slot below is chosen; below `trimmed` its vote is forgotten. */
+  /**
+   * Marks of an acceptor: every slot below `chosenWatermark` is chosen, as its own votes show;
+   * below `trimmed` its vote is forgotten. It is written with votes, so later votes may be higher.
+   */
   | {
       readonly kind: "marks";
       readonly chosenWatermark: number;
@@ -40,6 +43,28 @@ export type StoreRecord =
     }
   /** The highest round a proposer used. */
   | { readonly kind: "round"; readonly round: number };
+
+/**
+ * Every slot below is chosen, as a vote in slot `highestVoted` shows: the leader that proposed
+ * there knew every slot up to `windowMax` below as chosen (Lamport's α, PMS §3). This is the only
+ * watermark that an acceptor believes.
+ */
+export function chosenBelow(highestVoted: number, windowMax: number): number {
+  return Math.max(0, highestVoted + 1 - windowMax);
+}
+
+/**
+ * The first slot whose vote a starting acceptor reads into memory.
+ *
+ * Why not the mark alone: a promise must report every vote from {@link chosenBelow} on, whatever
+ * watermark an earlier version of this program wrote.
+ */
+export function votesReadFrom(
+  marks: Extract<StoreRecord, { kind: "marks" }>,
+  windowMax: number,
+): number {
+  return Math.min(marks.chosenWatermark, chosenBelow(marks.highestVoted, windowMax));
+}
 
 /** A record as the disk holds it. */
 export interface RawRecord {

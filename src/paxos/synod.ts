@@ -21,6 +21,8 @@ export interface SynodAttempt {
   readonly proposed: Vote | null;
   /** Acceptors that voted for `proposed`. */
   readonly voters: ReadonlySet<string>;
+  /** Acceptors that refused the ballot as a jump, with the round that each promised. */
+  readonly jumpRefusals: ReadonlyMap<string, number>;
 }
 
 /** Begins an attempt with a ballot above every round seen. */
@@ -30,6 +32,7 @@ export function beginAttempt(owner: string, highestRound: number): SynodAttempt 
     promises: new Map(),
     proposed: null,
     voters: new Set(),
+    jumpRefusals: new Map(),
   };
 }
 
@@ -117,6 +120,17 @@ export function alreadyChosen(
 /** Says whether a refusal means that a higher ballot than ours is promised: give this one up. */
 export function isPreempted(attempt: SynodAttempt, nack: KeyNack): boolean {
   return sameBallot(nack.ballot, attempt.ballot) && isLower(attempt.ballot, nack.promised);
+}
+
+/** Notes a refusal of the ballot as too far above the round that the acceptor promised. */
+export function noteJumpRefusal(
+  attempt: SynodAttempt,
+  acceptor: string,
+  nack: KeyNack,
+): SynodAttempt {
+  if (nack.reason !== "round_jump" || !sameBallot(nack.ballot, attempt.ballot)) return attempt;
+  const promised = nack.promised?.round ?? 0;
+  return { ...attempt, jumpRefusals: new Map(attempt.jumpRefusals).set(acceptor, promised) };
 }
 
 /**

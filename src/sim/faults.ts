@@ -180,7 +180,8 @@ export class Faults {
         this.#forAWhile(fault.forMs, this.#network.block(fault.blocked));
         break;
       case "weather":
-        this.#changeWeather(fault);
+      case "wrongNumbers":
+        this.#forAWhile(fault.forMs, this.#network.disturb(fault));
         break;
       case "slowDisk":
         this.#coverage.count("disk: slow");
@@ -264,14 +265,6 @@ export class Faults {
         if (!node.gate.isDead) node.transport.link.reconnect();
       });
     }
-  }
-
-  #changeWeather({ weather, forMs }: Extract<Fault, { kind: "weather" }>): void {
-    const before = this.#network.weather;
-    this.#network.weather = weather;
-    this.#forAWhile(forMs, () => {
-      if (this.#network.weather === weather) this.#network.weather = before;
-    });
   }
 
   #place(fault: Extract<Fault, { kind: "move" | "add" }>): void {

@@ -6,7 +6,8 @@ import { parseSubject, type Space } from "../actor/subject.js";
 import type { Copy, Delivery } from "../adapters/memory/bus.js";
 import type { SeededRandom } from "../adapters/memory/random.js";
 import type { Coverage } from "./coverage.js";
-import { CALM, type Weather } from "./plan.js";
+import { CALM, type Fault, type Weather } from "./plan.js";
+import { NUMBERED, withWrongNumber } from "./wrong-numbers.js";
 
 /** Longest that an overtaken message takes, and one that is late. */
 const REORDER_MS = 40;
@@ -35,6 +36,8 @@ export class Network {
   readonly #coverage: Coverage;
   readonly #codec: Codec;
   readonly #nowMs: () => number;
+  /** Share of the messages with a watermark or round that arrive with a wrong one, 0 … 1. */
+  #wrongNumbers = 0;
   readonly #muffled = new Set<string>();
   readonly #blocked = new Map<string, number>();
   /** When the last message of each pair arrives: a connection keeps their order. */
@@ -69,6 +72,21 @@ export class Network {
     };
   }
 
+  /** Changes the weather, or puts wrong numbers into a share of the messages. @returns ends it */
+  disturb(fault: Extract<Fault, { kind: "weather" | "wrongNumbers" }>): () => void {
+    if (fault.kind === "wrongNumbers") {
+      this.#wrongNumbers = fault.share;
+      return () => {
+        this.#wrongNumbers = 0;
+      };
+    }
+    const before = this.weather;
+    this.weather = fault.weather;
+    return () => {
+      if (this.weather === fault.weather) this.weather = before;
+    };
+  }
+
   /** Loses half of what a process says. @returns ends it */
   muffle(process: string): () => void {
     this.#muffled.add(process);
@@ -80,6 +98,7 @@ export class Network {
     this.#blocked.clear();
     this.#muffled.clear();
     this.weather = CALM;
+    this.#wrongNumbers = 0;
   }
 
   /** Notes that a process died: what it said and has not arrived comes from the dead. */
@@ -99,11 +118,17 @@ export class Network {
     return copies;
   }
 
+  /** Puts a wrong number into a copy as if nothing could see the change, or flips one bit of it. */
+  #damage(delivery: Delivery, delayMs: number): Copy {
+    const payload = this.isHeld ? null : this.#falsified(delivery.message);
+    return payload === null ? this.#flipped(delivery, delayMs) : { delayMs, payload };
+  }
+
   /**
    * Flips one bit of a copy, or of none. Only of messages between roles: public messages carry no
    * checksum, so a role must believe what a client seems to ask.
    */
-  #damage({ from, message }: Delivery, delayMs: number): Copy {
+  #flipped({ from, message }: Delivery, delayMs: number): Copy {
     const { flip = 0 } = this.weather;
     const { subject, payload } = message;
     if (flip === 0 || from === undefined || this.isHeld || payload.length === 0) return delayMs;
@@ -141,6 +166,19 @@ export class Network {
     this.#coverage.count(what);
     if (this.#isPartOfPromise(subject, payload)) this.#coverage.count("promise parts lost");
     return [];
+  }
+
+  /** A message with a wrong number in it; null if it is left as it is. */
+  #falsified({ subject, payload }: Delivery["message"]): Uint8Array | null {
+    const verb = parseSubject(this.#space, subject)?.verb ?? "";
+    if (this.#wrongNumbers === 0 || !NUMBERED.has(verb)) return null;
+    if (this.#random.next() >= this.#wrongNumbers) return null;
+    const read = this.#codec.decode(verb, payload);
+    if (!("message" in read)) return null;
+    const wrong = withWrongNumber(read.message, this.#random);
+    if (wrong === null) return null;
+    this.#coverage.count(`wrong ${wrong.what}: ${verb}`);
+    return this.#codec.encode(read.sender, read.lc, wrong.message);
   }
 
   #inOrder(from: string | undefined, to: string, latencyMs: number): number {

@@ -9,6 +9,7 @@ import { createSeededRandom, type SeededRandom } from "../adapters/memory/random
 import { withCrowds } from "./crowd-plan.js";
 import { withPayload } from "./payload-plan.js";
 import { chance, drawSetup, pick, placesOf, type Setup } from "./setup.js";
+import { withWrongNumbers } from "./wrong-numbers-plan.js";
 
 /** How messages fare; probabilities, 0 … 1. */
 export interface Weather {
@@ -85,6 +86,8 @@ export type Fault =
   | { readonly kind: "olderCopy"; readonly acceptor: string; readonly backMs: number }
   /** Somebody signs as an elector and names candidates at random. */
   | { readonly kind: "lie"; readonly everyMs: number; readonly forMs: number }
+  /** A share of the messages arrives with a wrong watermark or round. */
+  | { readonly kind: "wrongNumbers"; readonly share: number; readonly forMs: number }
   /** A client with a session is gone, with what it awaits; the next one of its name is another. */
   | { readonly kind: "clientCrash"; readonly client: string }
   /** Strangers open so many sessions. */
@@ -172,7 +175,9 @@ export function drawPlan(seed: number): Plan {
   const restMs = chance(createSeededRandom(`rest ${seed}`), REST_RUNS) ? REST_MS : 0;
   const closesSessions = chance(createSeededRandom(`closes ${seed}`), CLOSING_RUNS);
   const plan = withPayload({ ...troubled, restMs, closesSessions }, BEGIN_MS);
-  if (!chance(createSeededRandom(`quiet ${seed}`), QUIET_RUNS)) return withDeaths(plan);
+  if (!chance(createSeededRandom(`quiet ${seed}`), QUIET_RUNS)) {
+    return withWrongNumbers(withDeaths(plan));
+  }
   return { ...plan, setup: { ...plan.setup, rates: {} }, weather: CALM, faults: [] };
 }
 
@@ -225,8 +230,8 @@ function drawWeather(random: SeededRandom, probability: number): Weather {
 
 type FaultKind = Fault["kind"];
 
-/** All but deaths of clients and limits of the server, which are drawn apart. */
-const KINDS: readonly Exclude<FaultKind, "clientCrash" | "payload">[] = [
+/** All but deaths of clients, limits of the server and wrong numbers, which are drawn apart. */
+const KINDS: readonly Exclude<FaultKind, "clientCrash" | "payload" | "wrongNumbers">[] = [
   "crash",
   "crashSpeaking",
   "behead",

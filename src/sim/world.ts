@@ -195,7 +195,8 @@ export class World {
   #identity(role: RoleName, id: string) {
     const { clusterId, epoch } = this.cluster;
     const storeId = storeIdOf(this.cluster, role, id) ?? "";
-    return { clusterId, role, id, storeId, epoch, safetyHash: safetyHash(this.cluster) };
+    const { windowMax } = this.cluster.limits;
+    return { clusterId, role, id, storeId, epoch, safetyHash: safetyHash(this.cluster), windowMax };
   }
 
   #format(role: RoleName, id: string): void {

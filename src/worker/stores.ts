@@ -37,8 +37,9 @@ function identityOf(cluster: Cluster, role: string, id: string): StoreIdentity {
   if (storeId === undefined) {
     throw new Error(`the descriptor of ${cluster.name} lists no ${role} ${id}`);
   }
-  const { clusterId, epoch } = cluster;
-  return { clusterId, role, id, storeId, epoch, safetyHash: safetyHash(cluster) };
+  const { clusterId, epoch, limits } = cluster;
+  const { windowMax } = limits;
+  return { clusterId, role, id, storeId, epoch, safetyHash: safetyHash(cluster), windowMax };
 }
 
 /** Formats the store of a role, once. @throws StoreRefused */

@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 import { StoreRefused } from "../../src/actor/refusal.js";
 import { openStore, type Store } from "../../src/actor/store.js";
 import type { MemoryFile } from "../../src/adapters/memory/disk.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
+import { type StoreRecord, votesReadFrom } from "../../src/paxos/record.js";
 import { formatted, identity, promiseOf, voteOf } from "./stores.js";
 
 /** The naive store: a map from key to record. */
@@ -119,7 +119,7 @@ class World {
   /** What a role is given when it starts. */
   #needed(): StoreRecord[] {
     const marks = this.#durable.get("marks");
-    const watermark = marks?.kind === "marks" ? marks.chosenWatermark : 0;
+    const watermark = marks?.kind === "marks" ? votesReadFrom(marks, identity.windowMax) : 0;
     return [...this.#durable.values()].filter(
       (record) => record.kind !== "vote" || record.slot >= watermark,
     );

@@ -16,6 +16,7 @@ export const identity: StoreIdentity = {
   storeId: "00112233445566778899aabbccddeeff",
   epoch: 1,
   safetyHash: "ffeeddccbbaa99887766554433221100",
+  windowMax: 4,
 };
 
 /** A promise of a round. */

@@ -3,9 +3,11 @@
  * which slot a promise reports, what was said before, what a restart found.
  * Method: one role in the test's world, asked by hand; its lines without their clocks.
  */
+
 import { describe, expect, it } from "vitest";
 import type { ProposerContext } from "../../actors/proposer/context.js";
 import { digest } from "../../src/paxos/digest.js";
+import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { Accept, Message, RoleName, SlotVote } from "../../src/paxos/messages.js";
 import { NOOP } from "../../src/paxos/value.js";
 import type { Member } from "../../src/sim/world.js";
@@ -81,7 +83,8 @@ const prepare = (round: number): Message => {
 
 describe("an acceptor's trace", () => {
   it("says from which slot a promise reports, each vote once, and what a restart found", () => {
-    const stage = new Stage("acceptor", "a1");
+    const limits = { ...DEFAULT_LIMITS, windowMax: 1, pipelineSlotsMax: 1 };
+    const stage = new Stage("acceptor", "a1", { limits });
     expect(stage.lines()).toEqual(['1 recover {"promised":null,"votes":[]}']);
     expect(stage.hear([...p1], prepare(1), prepare(1))).toEqual([
       `1 p1b {"bal":${bal(1)},"from":0,"votes":[]}`,
@@ -94,7 +97,7 @@ describe("an acceptor's trace", () => {
     );
     // A promise of the ballot that it votes at says nothing new.
     expect(stage.hear([...p1], prepare(1))).toEqual([]);
-    // It knows that the first four are chosen, and reports only the fifth.
+    // With a window of one slot, its vote in the fifth shows that the first four are chosen.
     expect(stage.hear([...p1], prepare(2), accept(2, 4, ["e"]))).toEqual([
       `1 p1b {"bal":${bal(2)},"from":4,"votes":[${held(4, 1, "e")}]}`,
       `1 p2b {"bal":${bal(2)},"slot":4,"val":"${val("e")}"}`,

@@ -125,12 +125,22 @@ describe("prepare (PMS §2.2, phase 1b)", () => {
     expect(bench.snapshot.context.data.promised).toEqual(ballot(round - 1));
   });
 
-  it("reports the votes from its slot and the chosen watermark on, of what the store held", () => {
-    const bench = serving([
-      promiseRecord(3),
-      ...[9, 7, 8].map((slot) => voteRecord(3, slot, `v${slot}`)),
-      marks(8, 2, 9),
-    ]);
+  it("far above the promised round is promised when asked for again: quorums may drift", () => {
+    const round = 5 + 2 * limits.roundJumpMax;
+    const bench = serving([promiseRecord(5)]);
+    expect(bench.take(heard(prepare(round), p1))).toContainEqual(count("refused_round_jump"));
+    expect(bench.take(heard(prepare(round), p1))).toContainEqual(persist(promiseRecord(round)));
+  });
+
+  it("reports the last window of votes from its slot on, whatever watermark the store held", () => {
+    const bench = serving(
+      [
+        promiseRecord(3),
+        ...[9, 7, 8].map((slot) => voteRecord(3, slot, `v${slot}`)),
+        marks(67, 2, 9),
+      ],
+      testCluster({ windowMax: 2 }),
+    );
     const reported = [8, 9].map((slot) => ({ slot, ...vote(ballot(3), `v${slot}`) }));
     expect(bench.take(heard(prepare(4, 5), p1))).toEqual([
       persist(promiseRecord(4)),
@@ -241,9 +251,10 @@ describe("accept (PMS §2.2, phase 2b)", () => {
     ]);
   });
 
-  it("that carries news of chosen slots keeps them with the votes, and reports less", () => {
-    const bench = serving([promiseRecord(1), voteRecord(1, 0, "x")]);
-    expect(bench.take(heard(accept(1, 1, ["y"], 1), p1))).toEqual([
+  it("that shows a slot a window below as chosen keeps that with it, and reports less", () => {
+    const narrow = testCluster({ windowMax: 1 });
+    const bench = serving([promiseRecord(1), voteRecord(1, 0, "x")], narrow);
+    expect(bench.take(heard(accept(1, 1, ["y"]), p1))).toEqual([
       persist(voteRecord(1, 1, "y"), marks(1, 0, 1)),
       accepted(1, [[1, "y"]]),
     ]);
@@ -254,14 +265,15 @@ describe("accept (PMS §2.2, phase 2b)", () => {
     ]);
   });
 
-  it("keeps with its vote what a beacon has said of chosen slots before, once", () => {
+  it.each([1, 67, Number.MAX_SAFE_INTEGER])("keeps no watermark %d that a message names", (at) => {
     const bench = serving([promiseRecord(1), voteRecord(1, 0, "x")]);
-    const heardOf = { nextSlot: 1, chosenWatermark: 1, creditBytes: 1, payloadBytesMax: null };
-    bench.take(heard({ type: "beacon" as const, ballot: ballot(1), ...heardOf }, p1));
-    const first = bench.take(heard(accept(1, 1, ["y"], 1), p1));
-    expect(first[0]).toEqual(persist(voteRecord(1, 1, "y"), marks(1, 0, 1)));
-    const second = bench.take(heard(accept(1, 2, ["z"], 1), p1));
-    expect(second[0]).toEqual(persist(voteRecord(1, 2, "z")));
+    const named = { nextSlot: at, chosenWatermark: at, creditBytes: 1, payloadBytesMax: null };
+    bench.take(heard({ type: "beacon" as const, ballot: ballot(1), ...named }, p1));
+    const [kept] = bench.take(heard(accept(1, 1, ["y"], at), p1));
+    expect(kept).toEqual(persist(voteRecord(1, 1, "y")));
+    const votes = ["x", "y"].map((text, slot) => ({ slot, ...vote(ballot(1), text) }));
+    const answer = send("proposer", "p1", promise(2, { votes }));
+    expect(bench.take(heard(prepare(2), p1))).toEqual([persist(promiseRecord(2)), answer]);
   });
 
   it.each([

@@ -178,8 +178,11 @@ export const publishes = (...told: ReturnType<typeof feedEntry>[]): Effect => ({
   entries: told,
 });
 
-export const asksFor = (asked: "acceptor" | "learner", from: number, to: number): Effect =>
-  broadcast(asked, { type: "repair", from, to, bytesMax: limits.partBytesMax });
+export const asksFor = (
+  asked: "acceptor" | "learner" | "proposer",
+  from: number,
+  to: number,
+): Effect => broadcast(asked, { type: "repair", from, to, bytesMax: limits.partBytesMax });
 
 export const asksBasis: Effect = send("proposer", "p1", { type: "ask-basis", ballot: at1 });
 

@@ -184,12 +184,14 @@ describe("lagging", () => {
     expect(why()).toEqual([]);
     bench.take(beacon(3));
     expect(why()).toMatchObject([
-      { for: "the values of slots 0 to 2, which are chosen", have: 0, need: 3 },
+      { for: "the values of slots 0 to 2, which are or may be chosen", have: 0, need: 3 },
     ]);
   });
 });
 
 describe("repairing (PMS §2.3)", () => {
+  const far = 4 * limits.windowMax;
+
   function repairing(watermark: number) {
     const bench = learner();
     bench.take(beacon(watermark));
@@ -198,12 +200,36 @@ describe("repairing (PMS §2.3)", () => {
     return bench;
   }
 
-  it("asks acceptors and learners in turn, after a pause each", () => {
+  it("asks acceptors, learners and the leader in turn, after a pause each", () => {
     const bench = repairing(3);
-    for (const asked of ["learner", "acceptor", "learner"] as const) {
+    for (const asked of ["learner", "acceptor", "proposer"] as const) {
       expect(bench.fire("retryDelay")).toEqual([noRetry, asksFor(asked, 0, 3), retry]);
       expect(bench.state).toBe("repairing");
     }
+  });
+
+  it("drops a watermark that it only heard when nobody knows of it, and hears it again", () => {
+    const bench = repairing(67);
+    for (let tries = 0; tries < 3; tries++) bench.fire("retryDelay");
+    expect(bench.fire("retryDelay")).toEqual([noRetry, retry, noRetry]);
+    expect([bench.state, bench.snapshot.tags.has("upToDate")]).toEqual(["listening", true]);
+    bench.take(beacon(2));
+    expect(bench.fire("repairDelay")).toContainEqual(asksFor("acceptor", 0, 2));
+  });
+
+  it("publishes what lies below a watermark that it dropped", () => {
+    const bench = repairing(1_000_000);
+    for (let tries = 0; tries < 4; tries++) bench.fire("retryDelay");
+    bench.take(accept(0, 2));
+    expect(bench.take(chosen(0, 2))).toEqual([publishes(feedEntry(0), feedEntry(1))]);
+  });
+
+  it("keeps asking for what was announced, also after it dropped a watermark", () => {
+    const bench = repairing(67);
+    bench.take(chosen(0, 2, at2));
+    for (let tries = 0; tries < 3; tries++) bench.fire("retryDelay");
+    expect(bench.fire("retryDelay")).toContainEqual(asksFor("acceptor", 0, 2));
+    expect(bench.state).toBe("repairing");
   });
 
   it("asks the acceptors at once for the rest after progress, whoever helped", () => {
@@ -228,14 +254,17 @@ describe("repairing (PMS §2.3)", () => {
   });
 
   it("asks for no more than it may keep", () => {
-    const far = 4 * limits.windowMax;
     const bench = learner();
     bench.take(beacon(far + 100));
-    expect(bench.fire("repairDelay")).toContainEqual(asksFor("acceptor", 0, far));
+    const asked = bench.fire("repairDelay");
+    expect(asked).toContainEqual(asksFor("acceptor", 0, far));
+    // A vote in the last slot would show that those a window below are chosen.
+    expect(asked).toContainEqual(asksFor("acceptor", far + 99, far + 100));
   });
 
   it("takes the highest vote that a phase-1 quorum reports for a chosen slot (P2c)", () => {
     const bench = repairing(1);
+    for (const n of [1, 3]) bench.take(votes(n, limits.windowMax, far, [voteAt(limits.windowMax)]));
     const old = voteAt(0, at2, slotValue(7));
     const highest = voteAt(0, ballot(5));
     expect(bench.take(votes(1, 0, 1, [old]))).toEqual([]);
@@ -248,6 +277,7 @@ describe("repairing (PMS §2.3)", () => {
 
   it("counts the lack of a vote as a report", () => {
     const bench = repairing(1);
+    for (const n of [1, 2]) bench.take(votes(n, limits.windowMax, far, [voteAt(limits.windowMax)]));
     bench.take(votes(1, 0, 1, []));
     expect(bench.take(votes(2, 0, 1, [voteAt(0)]))).toContainEqual(
       publishes(feedEntry(0, undefined, ["a2"])),

@@ -78,13 +78,15 @@ describe("the end of phase 1 (PMS §3)", () => {
 
   it("proposes nothing below what an acceptor of the quorum knows as chosen or has trimmed", () => {
     const bench = preparing();
-    const votes = [4, 5, 6].map((slot) => slotVote(slot, 2, `v${slot}`));
-    bench.take(promise(1, ours, { votes, chosenWatermark: 5 }));
-    expect(bench.take(promise(3, ours, { trimmed: 6 }))).toEqual([
+    const top = limits.windowMax + 4;
+    const votes = [5, top].map((slot) => slotVote(slot, 2, `v${slot}`));
+    bench.take(promise(1, ours, { votes, chosenWatermark: 5, trimmed: 5 }));
+    const noops = Array.from({ length: top - 6 }, () => NOOP);
+    expect(bench.take(promise(3, ours))).toEqual([
       noRetry,
-      tellsBasis(6, [1, 5, votes.slice(2)], [3, 0, []]),
-      proposes(1, 6, [value("v6")], 6),
-      beacons(1, 7, 6),
+      tellsBasis(5, [1, 5, votes], [3, 0, []]),
+      proposes(1, 5, [value("v5"), ...noops, value(`v${top}`)], 5),
+      beacons(1, top + 1, 5),
       set("beaconTime", "adopting"),
     ]);
   });

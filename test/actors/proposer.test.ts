@@ -61,21 +61,20 @@ describe("standby (PMS §2.4)", () => {
     expect([bench.state, bench.heard]).toEqual(["standby", false]);
   });
 
-  it("follows the leader's watermark and round by its beacons", () => {
+  it("follows the leader's round by its beacons, and believes no watermark", () => {
     const bench = fresh();
     expect(bench.take(beaconOf(4, { chosenWatermark: 7 }, START_MS + 5))).toEqual([]);
     expect([bench.state, bench.heard]).toEqual(["standby", true]);
     const { data, leader } = contextOf(bench);
-    expect([data.highestRound, data.chosenWatermark]).toEqual([4, 7]);
+    expect([data.highestRound, data.chosenWatermark]).toEqual([4, 0]);
     expect(leader).toEqual({ id: "p2", ballot: ballot(4, "p2"), heardMs: START_MS + 5 });
   });
 
   it("is not confused by a late beacon of a leader that was replaced", () => {
     const bench = fresh();
     bench.take(beaconOf(4));
-    bench.take(beaconOf(3, { chosenWatermark: 2 }));
+    bench.take(beaconOf(3));
     expect(contextOf(bench).leader?.ballot).toEqual(ballot(4, "p2"));
-    expect(contextOf(bench).data.chosenWatermark).toBe(2);
   });
 
   it.each([
@@ -149,7 +148,7 @@ describe("asking", () => {
     expect(after).not.toBe(before);
   });
 
-  it("outbids every round that the answers show, and begins at their watermark", () => {
+  it("outbids every round that the answers show, and believes none of their watermarks", () => {
     const bench = asking();
     bench.take(lastHeard(1, 1, null, 8));
     const late = lastHeard(2, 1, null, 5);
@@ -158,7 +157,7 @@ describe("asking", () => {
     const message = { ...received.message, chosenWatermark: 6 };
     expect(bench.take({ ...late, received: [{ ...received, message }] })).toEqual([
       noQuestion,
-      ...prepares(9, 6),
+      ...prepares(9),
       set("retryDelay", "preparing"),
     ]);
   });
@@ -259,13 +258,39 @@ describe("preempted", () => {
   it.each([
     ["of another ballot", ballot(3), higher],
     ["that shows no higher ballot", ours, { promised: ballot(0, "p2") }],
-    ["for a round far too high", ours, { reason: "round_jump" } as const],
   ])("does not come from a nack %s", (_, at, rest) => {
     for (const bench of [preparing(), leading()]) {
       const { state } = bench;
       expect(bench.take(nack(2, at, rest))).toEqual([]);
       expect([bench.state, bench.heard]).toEqual([state, false]);
     }
+  });
+
+  it("comes from refusals as a jump only if the rest form no quorum, and goes back", () => {
+    const { roundJumpMax } = limits;
+    const bench = fresh();
+    bench.take(beaconOf(Number.MAX_SAFE_INTEGER));
+    expect(contextOf(bench).leader).toBeNull();
+    bench.take(hint("p1"));
+    for (const n of [1, 2]) bench.take(lastHeard(n, 1, null));
+    const far = ballot(roundJumpMax + 1);
+    expect(contextOf(bench).data.ballot).toEqual(far);
+    const jump = { reason: "round_jump", promised: ballot(3, "p2") } as const;
+    expect(bench.take(nack(1, far, jump))).toEqual([]);
+    expect(bench.take(nack(1, far, jump))).toEqual([]);
+    expect(bench.state).toBe("preparing");
+    bench.take(nack(3, far, jump));
+    expect(bench.state).toBe("preempted");
+    bench.fire("backoff");
+    bench.take(hint("p1"));
+    bench.take(lastHeard(1, 2, null));
+    expect(bench.take(lastHeard(2, 2, null))).toEqual(expect.arrayContaining([...prepares(4)]));
+  });
+
+  it("does not come from a refusal as a jump while it leads: that acceptor was away", () => {
+    const bench = leading();
+    expect(bench.take(nack(2, ours, { reason: "round_jump" }))).toEqual([]);
+    expect([bench.state, bench.heard]).toEqual(["leading.open", false]);
   });
 
   it("comes from the news that its slots are trimmed", () => {

@@ -10,18 +10,20 @@ import { lookFor } from "./searching.js";
 /** What each does first. */
 const first = [
   ["acceptor-counted-twice", "learnedIsChosen", 7, 384],
-  ["answer-named-twice", "answersAreNew", 6, 1570],
+  ["answer-named-twice", "answersAreNew", 5, 144],
   ["ballot-reused", "ballotsAreNew", 1, 3],
   ["ballots-counted-together", "learnedIsChosen", 16, 393_914],
   ["first-proposal-refused", "P1", 5, 92],
   ["highest-vote-ignored", "P2c", 10, 2578],
-  ["lives-joined", "P2c", 10, 35_458],
+  ["lives-joined", "P2c", 9, 1625],
   ["lower-ballot-accepted", "diskNeverFalls", 6, 173],
   ["promise-not-persisted", "durableBeforeSpoken", 1, 1],
+  ["promise-watermark-believed", "watermarkIsChosen", 5, 34],
   ["quorums-that-miss", "P2b", 9, 1176],
   ["repeat-before-sync", "durableBeforeSpoken", 2, 7],
   ["reply-before-sync", "durableBeforeSpoken", 1, 1],
   ["vote-not-persisted", "durableBeforeSpoken", 7, 579],
+  ["watermark-believed", "watermarkIsChosen", 7, 95],
 ] as const;
 
 /** How long it takes until two values are chosen. */

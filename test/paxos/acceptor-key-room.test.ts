@@ -12,7 +12,7 @@ import { NaiveDisk } from "../support/naive.js";
 it("keys and values end at decideBytesMax; what is held already may be voted for again", () => {
   const bound: Limits = { ...DEFAULT_LIMITS, decideBytesMax: 1000 };
   const disk = new NaiveDisk();
-  let state = recoverAcceptor([], 0);
+  let state = recoverAcceptor([], 0, bound);
   const ask = (key: string, round: number) => {
     const prepare = { type: "key-prepare", key, ballot: { round, owner: "p1.0" } } as const;
     const reason = judgeKey(state, prepare, bound);

@@ -5,14 +5,16 @@
  */
 import { describe, expect, it } from "vitest";
 import {
+  forgetHeardTail,
+  hearTail,
   LearnerState,
   missingRange,
   noteAccept,
   noteChosenRange,
   noteEntries,
   noteRepairVotes,
-  noteTail,
   noteVotes,
+  tailToProve,
   takeChosen,
 } from "../../src/paxos/learner.js";
 import type { ChosenEntry, Votes } from "../../src/paxos/messages.js";
@@ -39,17 +41,27 @@ class Bench {
   }
 
   votes(acceptor: string, ...args: Parameters<typeof accepted>): this {
-    noteVotes(this.state, acceptor, accepted(...args), cluster);
+    noteVotes(this.state, storeAt(acceptor, 1), accepted(...args), cluster);
     return this;
   }
 
-  report(acceptor: string, answer: Votes): this {
-    noteRepairVotes(this.state, acceptor, answer, cluster);
+  report(acceptor: string, answer: Votes, writeNumber = 20): this {
+    noteRepairVotes(this.state, storeAt(acceptor, writeNumber), answer, cluster);
     return this;
   }
 
+  /** A watermark that a message names. */
   tail(tail: number): this {
-    noteTail(this.state, tail, cluster);
+    hearTail(this.state, tail);
+    return this;
+  }
+
+  /** Every acceptor shows by a vote, at its 10th write, that all slots below are chosen. */
+  proven(below: number): this {
+    const top = below + cluster.limits.windowMax - 1;
+    for (const acceptor of ["a0", "a1", "a2"]) {
+      this.report(acceptor, report(top, top + 1, voted(top, LOW, `top ${acceptor}`)), 10);
+    }
     return this;
   }
 
@@ -57,6 +69,10 @@ class Bench {
   learned(): string[] {
     return takeChosen(this.state).map(({ value }) => new TextDecoder().decode(value));
   }
+}
+
+function storeAt(id: string, writeNumber: number) {
+  return { id, incarnation: 1, writeNumber };
 }
 
 const fresh = () => new Bench();
@@ -166,32 +182,33 @@ describe("4: known to be chosen, and a phase-1 quorum has reported", () => {
       [x, y],
       [y, x],
     ] as const) {
-      const bench = fresh().tail(1).report("a0", one).report("a0", one).report("a1", other);
+      const bench = fresh().proven(1).report("a0", one).report("a0", one).report("a1", other);
       expect(bench.learned()).toEqual(["y"]);
     }
-    expect(fresh().tail(1).report("a0", none).report("a1", y).learned()).toEqual(["y"]);
+    expect(fresh().proven(1).report("a0", none).report("a1", y).learned()).toEqual(["y"]);
   });
 
   it.each<[string, Bench]>([
-    ["from one acceptor twice", fresh().tail(1).report("a0", y).report("a0", y)],
-    ["from an acceptor and a stranger", fresh().tail(1).report("a0", y).report("a9", none)],
-    ["from nothing but empty hands", fresh().tail(1).report("a0", none).report("a1", none)],
+    ["from one acceptor twice", fresh().proven(1).report("a0", y).report("a0", y)],
+    ["from an acceptor and a stranger", fresh().proven(1).report("a0", y).report("a9", none)],
+    ["from nothing but empty hands", fresh().proven(1).report("a0", none).report("a1", none)],
     ["of a slot not known to be chosen", fresh().report("a0", y).report("a1", none)],
     [
       "that an acceptor gave before the slot was chosen",
-      fresh().report("a0", none).tail(1).report("a1", x),
+      fresh().proven(1).report("a0", none, 9).report("a1", x),
     ],
+    ["below a watermark that is only heard", fresh().tail(1).report("a0", y).report("a1", none)],
     [
       "below what an acceptor trimmed: it may have voted and forgotten",
       fresh()
-        .tail(1)
+        .proven(1)
         .report("a0", { ...none, trimmed: 1 })
         .report("a1", x),
     ],
     [
       "of other slots",
       fresh()
-        .tail(2)
+        .proven(2)
         .report("a0", report(1, 2))
         .report("a1", report(1, 2, voted(1, LOW, "x"))),
     ],
@@ -200,17 +217,14 @@ describe("4: known to be chosen, and a phase-1 quorum has reported", () => {
   });
 
   /**
-   * The argument of `missingRange`: a1 answers before anything is chosen and votes y later; a0 has
-   * an old vote. Together they look like a quorum that has x, and y is chosen.
+   * Why an acceptor must show that it is late enough: a1 answers before anything is chosen and
+   * votes y later; a0 has an old vote. Together they look like a quorum that has x; y is chosen.
    */
-  it("would be wrong with a report from before: so it asks for nothing above the tail", () => {
-    const bench = fresh();
-    expect(missingRange(bench.state, cluster)).toBeNull();
-    bench.report("a1", none); // somebody else's question, long ago
-    bench.tail(1);
-    bench.report("a0", x);
+  it("would be wrong with a report from before the choice, however late it comes", () => {
+    const bench = fresh().tail(67).report("a1", none, 5).proven(1);
+    bench.report("a0", x).report("a1", none, 5);
     expect(bench.learned()).toEqual([]);
-    expect(missingRange(bench.state, cluster)).toEqual({ from: 0, to: 1 });
+    expect(missingRange(bench.state, cluster)).toEqual({ from: 0, to: HORIZON });
     expect(bench.report("a1", y).learned()).toEqual(["y"]);
   });
 });
@@ -277,8 +291,14 @@ describe("order, bounds and repair", () => {
     expect(missingRange(bench.state, cluster)).toEqual({ from: 4, to: 5 });
   });
 
-  it("never lowers its tail", () => {
-    expect(fresh().tail(5).tail(3).state.tail).toBe(5);
+  it("only asks for what is below a watermark that it heard, and may drop it", () => {
+    const bench = fresh().announce(LOW, 0, 2).tail(5).tail(3);
+    expect([bench.state.tail, bench.state.heardTail]).toEqual([2, 5]);
+    expect(missingRange(bench.state, cluster)).toEqual({ from: 0, to: 5 });
+    expect(tailToProve(bench.state, cluster)).toEqual({ from: 4, to: 5 });
+    forgetHeardTail(bench.state);
+    expect(missingRange(bench.state, cluster)).toEqual({ from: 0, to: 2 });
+    expect(tailToProve(bench.state, cluster)).toBeNull();
   });
 
   it("keeps values of its own: what brought them may be overwritten", () => {

@@ -4,12 +4,14 @@
  * meets
  * the fault too seldom, the schedule is written by hand.
  */
+
 import { describe, expect, it } from "vitest";
 import { AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
 import { compareBallots } from "../../src/paxos/ballot.js";
 import { noteRepairVotes, noteVotes } from "../../src/paxos/learner.js";
 import type { SlotVote } from "../../src/paxos/messages.js";
-import { addPromisePart, adopt, countVotes, type ProposerState } from "../../src/paxos/proposer.js";
+import { addPromisePart } from "../../src/paxos/promises.js";
+import { adopt, countVotes, type ProposerState } from "../../src/paxos/proposer.js";
 import { fillWindow } from "../../src/paxos/queue.js";
 import { NOOP } from "../../src/paxos/value.js";
 import type { LogRules } from "../support/multi-rules.js";
@@ -116,23 +118,6 @@ const adoptLowest = adoptFrom((state) => {
   }
 });
 
-/** Takes every part for one of the same answer, whatever the parts before it say of theirs. */
-const addAnyPart: LogRules["addPromisePart"] = (state, id, _incarnation, part) => {
-  const { parts, trimmed, chosenWatermark } = part;
-  const known = state.assemblies.get(id)?.parts;
-  for (const [index, one] of known ?? []) {
-    known?.set(index, { ...one, parts, trimmed, chosenWatermark });
-  }
-  addPromisePart(state, id, 1, { ...part, answer: 0 });
-};
-
-/** Delivers what is under way and wanted. */
-function pass(world: MultiWorld, wanted: (letter: MultiWorld["network"][number]) => boolean): void {
-  const letters = world.network.filter(wanted);
-  world.network.splice(0, Infinity, ...world.network.filter((letter) => !wanted(letter)));
-  for (const letter of letters) world.deliver(letter);
-}
-
 function expectViolation({ facts }: MultiWorld, sentence: RegExp | null): void {
   if (sentence === null) expect(facts.violation()).toBeNull();
   else expect(facts.violation()).toMatch(sentence);
@@ -158,55 +143,6 @@ describe("a broken proposer is caught by a schedule written for it", () => {
     expect(world.counted).toMatchObject({ elections: 3, reproposed: 2 });
     expectViolation(world, violation);
   });
-
-  it.each([
-    ["keeps apart", addPromisePart, null],
-    ["mixes", addAnyPart, /^P2c: /],
-  ])("that %s the parts of two answers", (_name, rule, violation) => {
-    const world = logWorld({ ...duel, rules: { addPromisePart: rule } });
-    const accepts = (to: readonly string[], slot: number) =>
-      pass(world, (letter) => {
-        const { message } = letter;
-        const isIt = message.type === "accept" && message.firstSlot === slot;
-        return isIt && to.includes(letter.to);
-      });
-    const answers = () => pass(world, ({ message }) => message.type === "accepted");
-    const promises = (from: string, incarnation: number, part: number) =>
-      pass(world, (letter) => {
-        const isIt = letter.from === from && letter.incarnation === incarnation;
-        return isIt && letter.message.type === "promise" && letter.message.part === part;
-      });
-    world.begin("p0");
-    world.drain();
-    world.propose("p0");
-    world.drain();
-    world.propose("p0");
-    world.propose("p0"); // slots 2, 3, 4; 5 waits for the window
-    for (const slot of [2, 3, 4]) accepts(["a0"], slot);
-    world.network.splice(0, Infinity, ...world.network.filter(({ to }) => to !== "p0"));
-    accepts(["a1", "a2"], 2);
-    answers();
-    accepts(["a0"], 5); // the last that a0 writes; its watermark is 3
-    accepts(["a1", "a2"], 3);
-    answers();
-    world.network.length = 0;
-    world.step({ kind: "tick", pick: 0 });
-    accepts(["a0", "a1"], 4); // slot 4 is chosen; a0 notes 4 as its watermark, and need not write
-    accepts(["a0"], 5);
-    expect(world.acceptors.get("a0")?.state.chosenWatermark).toBe(4);
-    world.network.length = 0;
-    world.begin("p1");
-    pass(world, ({ to }) => to === "a0" || to === "a2"); // a0 answers in two parts: 4, 5
-    world.crashAcceptor("a0");
-    world.tick("p1");
-    pass(world, ({ to }) => to === "a0"); // a0 answers in three: 3, 4, 5
-    promises("a0", 2, 0);
-    promises("a0", 1, 1);
-    for (const part of [0, 1, 2, 3]) promises("a2", 1, part);
-    for (const part of [1, 2]) promises("a0", 2, part);
-    expect(world.proposers.get("p1")?.phase).toBe("leading");
-    expectViolation(world, violation);
-  });
 });
 
 describe("a broken acceptor is caught", () => {
@@ -215,8 +151,8 @@ describe("a broken acceptor is caught", () => {
   });
 
   it("that forgets its promise at a crash", () => {
-    const forget: LogRules["recoverAcceptor"] = (records, life) => {
-      const state = recoverAcceptor(records, life);
+    const forget: LogRules["recoverAcceptor"] = (records, life, limits) => {
+      const state = recoverAcceptor(records, life, limits);
       state.promised = null;
       for (const { ballot } of state.votes.values()) {
         if (state.promised === null || compareBallots(ballot, state.promised) > 0) {
@@ -256,8 +192,8 @@ describe("a broken learner is caught", () => {
   });
 
   it("that takes one vote for a quorum", () => {
-    const generous: LogRules["noteVotes"] = (state, _id, accepted, cluster) => {
-      for (const { id } of cluster.acceptors) noteVotes(state, id, accepted, cluster);
+    const generous: LogRules["noteVotes"] = (state, from, accepted, cluster) => {
+      for (const { id } of cluster.acceptors) noteVotes(state, { ...from, id }, accepted, cluster);
     };
     expect(found({ noteVotes: generous }, tallies)).toMatch(/^(learned|watermark): /);
   });
@@ -265,11 +201,10 @@ describe("a broken learner is caught", () => {
   it("that counts reports given before the value was chosen", () => {
     const rules: Partial<LogRules> = {
       missingRange: ({ watermark }) => ({ from: watermark, to: watermark + 3 }),
-      noteRepairVotes: (state, id, answer, cluster) => {
-        const { tail } = state;
-        state.tail = answer.to;
-        noteRepairVotes(state, id, answer, cluster);
-        state.tail = tail;
+      noteRepairVotes: (state, from, answer, cluster) => {
+        const mark = { incarnation: 0, writeNumber: 0, below: answer.to };
+        state.marks.set(from.id, mark);
+        noteRepairVotes(state, from, answer, cluster);
       },
     };
     expect(found(rules, { hearing: "repair" })).toMatch(/^(agreement|learned): /);

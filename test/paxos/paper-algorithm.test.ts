@@ -47,7 +47,13 @@ describe("2.2 Choosing a Value: the algorithm", () => {
 
   it("Phase 2 (a) … v is the value of the highest-numbered proposal among the responses", () => {
     const cluster = makeCluster(3);
-    const begun = { ballot: numbered(5), promises: new Map(), proposed: null, voters: new Set("") };
+    const begun = {
+      ballot: numbered(5),
+      promises: new Map(),
+      proposed: null,
+      voters: new Set(""),
+      jumpRefusals: new Map(),
+    };
     const promise = { type: "key-promise", key: KEY, ballot: numbered(5) } as const;
     const one = countPromise(begun, "a0", { ...promise, vote: voteOf(2, "y") });
     expect(promisesFormQuorum(one, cluster)).toBe(false);
@@ -120,6 +126,7 @@ describe("2.3 Learning a Chosen Value", () => {
       promises: new Map(),
       proposed,
       voters: new Set(),
+      jumpRefusals: new Map(),
     };
     const accepted = { type: "key-accepted", key: KEY, ...proposed } as const;
     const one = countVote(countVote(begun, "a0", accepted), "a0", accepted);

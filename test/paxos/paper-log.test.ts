@@ -1,8 +1,6 @@
 /**
  * Goal: the sentences of Paxos Made Simple, section 3, hold for our rules.
- * Method: as in paper.test.ts, with the rules of acceptor, proposer and learner for all slots of
- * the
- * log.
+ * Method: as in paper.test.ts, with the rules of acceptor, proposer and learner for all slots.
  */
 import { describe, expect, it } from "vitest";
 import { AcceptorState, castVotes, judgeBallot, promise } from "../../src/paxos/acceptor.js";
@@ -13,13 +11,12 @@ import { firstViolation } from "../../src/paxos/invariants.js";
 import { LearnerState, noteAccept, noteChosenRange, takeChosen } from "../../src/paxos/learner.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { Accept, Accepted, Promise1b, SlotVote } from "../../src/paxos/messages.js";
+import { addPromisePart, promisesSuffice } from "../../src/paxos/promises.js";
 import {
-  addPromisePart,
   adopt,
   beginBallot,
   countVotes,
   ProposerState,
-  promisesSuffice,
   takeAccepts,
   takeLateAccepts,
 } from "../../src/paxos/proposer.js";
@@ -131,10 +128,12 @@ describe("3 Implementing a State Machine: phase 1", () => {
 
   it("should know most of the commands that have already been chosen. Differs: a watermark", () => {
     const acceptor = new LogAcceptor();
-    for (const slot of [0, 1, 2, 3]) acceptor.accept(1, slot, command(`${slot}`));
-    const told = { ...acceptOf(1, 4, command("4")), chosenWatermark: 3 };
-    castVotes(acceptor.state, [told], DEFAULT_LIMITS);
-    const [answer] = acceptor.prepare(2, 0) as Promise1b[];
+    const limits = { ...DEFAULT_LIMITS, windowMax: 2 };
+    for (const slot of [0, 1, 2, 3, 4]) {
+      castVotes(acceptor.state, [acceptOf(1, slot, command(`${slot}`))], limits);
+    }
+    // No leader proposes 4 before it knows that all below 3 are chosen (α is 2).
+    const [answer] = acceptor.prepare(2, 0, limits) as Promise1b[];
     expect(answer).toMatchObject({ chosenWatermark: 3, trimmed: 0 });
     // Below, the leader learns, and never proposes.
     expect(slotsOf(answer?.votes ?? [])).toEqual([3, 4]);
@@ -166,7 +165,7 @@ describe("3 Implementing a State Machine: the gap", () => {
   it("it will retransmit those messages", () => {
     const acceptor = new LogAcceptor();
     acceptor.accept(1, 141, command("141"), command("142"));
-    expect(acceptor.kept.map(({ kind }) => kind)).toEqual(["promise", "vote", "vote"]);
+    expect(acceptor.kept.map(({ kind }) => kind)).toEqual(["promise", "vote", "vote", "marks"]);
     expect(acceptor.accept(1, 141, command("141"), command("142"))).toEqual([141, 142]);
     expect(acceptor.kept).toEqual([]); // the same answer, nothing to write
   });
@@ -176,8 +175,10 @@ describe("3 Implementing a State Machine: the gap", () => {
     const acceptor = new LogAcceptor();
     acceptor.accept(1, 0, command("i"));
     acceptor.accept(1, alpha, command("i + α")); // all between were lost
-    const [low, high] = slotsOf(acceptor.reported(2, 0)) as [number, number];
-    expect(high - low - 1).toBe(alpha - 1);
+    const [answer] = acceptor.prepare(2, 0) as Promise1b[];
+    // Its vote for i + α shows that i is chosen; it has no vote in the gap of α − 1.
+    const chosen = answer?.chosenWatermark ?? 0;
+    expect([chosen - 1, slotsOf(answer?.votes ?? [])]).toEqual([0, [alpha]]);
   });
 });
 

@@ -3,23 +3,18 @@
  * vote that is missing from both halves would be overwritten by a no-op (PMS §2.2, P2c).
  * Method: the real rules on both sides; the test carries the parts, and loses two of them.
  */
+
 import { describe, expect, it } from "vitest";
 import {
   type AcceptorState,
   castVotes,
-  noteChosen,
   promise,
   recoverAcceptor,
 } from "../../src/paxos/acceptor.js";
 import { digest } from "../../src/paxos/digest.js";
 import type { Promise1b } from "../../src/paxos/messages.js";
-import {
-  addPromisePart,
-  adopt,
-  beginBallot,
-  ProposerState,
-  promisesSuffice,
-} from "../../src/paxos/proposer.js";
+import { addPromisePart, promisesSuffice } from "../../src/paxos/promises.js";
+import { adopt, beginBallot, ProposerState } from "../../src/paxos/proposer.js";
 import type { StoreRecord } from "../../src/paxos/record.js";
 import { NOOP } from "../../src/paxos/value.js";
 import { testCluster } from "../support/steps.js";
@@ -34,7 +29,7 @@ const values = [0, 1, 2, 3, 4, 5].map((slot) => Uint8Array.of(9, slot));
 function voted(): readonly StoreRecord[] {
   const accept = { type: "accept", ballot: first, firstSlot: 0, chosen: [] } as const;
   const digests = values.map(digest);
-  const state = recoverAcceptor([], 0);
+  const state = recoverAcceptor([], 0, limits);
   return castVotes(state, [{ ...accept, digests, values, chosenWatermark: 0 }], limits).records;
 }
 
@@ -46,28 +41,31 @@ function preparing(): ProposerState {
   return state;
 }
 
-function answer(acceptor: AcceptorState, proposer: ProposerState): readonly Promise1b[] {
+function answer(
+  acceptor: AcceptorState,
+  proposer: ProposerState,
+  partBytesMax = limits.partBytesMax,
+): readonly Promise1b[] {
   const ballot = proposer.ballot as NonNullable<ProposerState["ballot"]>;
-  return promise(acceptor, { type: "prepare", ballot, fromSlot: 0 }, limits).answers;
+  const prepare = { type: "prepare", ballot, fromSlot: 0 } as const;
+  return promise(acceptor, prepare, { ...limits, partBytesMax }).answers;
 }
 
 /** A promise of an acceptor that never voted. */
 function empty(proposer: ProposerState): Promise1b {
-  return answer(recoverAcceptor([], 0), proposer)[0] as Promise1b;
+  return answer(recoverAcceptor([], 0, limits), proposer)[0] as Promise1b;
 }
 
 /**
- * Acceptor a1 voted in slots 0 to 5 and heard from a beacon that 0 and 1 are chosen. It answers;
- * its disk is full and it reads its memory again in the same incarnation, without the beacon's
- * watermark; it answers again.
+ * Acceptor a1 voted in slots 0 to 5. It answers in two parts; its disk is full and it reads its
+ * memory again in the same incarnation; the server's limit is lower now, and it answers in three.
  */
 function twoAnswers(proposer: ProposerState) {
   const disk = voted();
-  const before = recoverAcceptor(disk, 0);
-  noteChosen(before, 2, limits);
-  const earlier = answer(before, proposer);
+  const before = recoverAcceptor(disk, 0, limits);
+  const earlier = answer(before, proposer, 900);
   const promised = { kind: "promise", ballot: earlier[0]?.ballot ?? first } as const;
-  const after = recoverAcceptor([...disk, promised], 1);
+  const after = recoverAcceptor([...disk, promised], 1, limits);
   return { earlier, later: answer(after, proposer) };
 }
 
@@ -78,7 +76,7 @@ describe("an acceptor that read its memory again", () => {
   it("cuts its answers elsewhere, and gives them names of their own", () => {
     const { earlier, later } = twoAnswers(preparing());
     expect([slotsOf(earlier), slotsOf(later)]).toEqual([
-      [[2, 3], [4, 5]], // biome-ignore format: one answer a line
+      [[0, 1, 2], [3, 4, 5]], // biome-ignore format: one answer a line
       [[0, 1], [2, 3], [4, 5]], // biome-ignore format: one answer a line
     ]);
     expect(new Set(earlier.map((part) => part.answer)).size).toBe(1);
@@ -89,7 +87,7 @@ describe("an acceptor that read its memory again", () => {
     const proposer = preparing();
     const { earlier, later } = twoAnswers(proposer);
     addPromisePart(proposer, "a2", 1, empty(proposer));
-    // Lost: the slots 2 and 3, in both answers.
+    // Lost: slot 2, in both answers.
     addPromisePart(proposer, "a1", 1, earlier[1] as Promise1b);
     addPromisePart(proposer, "a1", 1, later[0] as Promise1b);
     addPromisePart(proposer, "a1", 1, later[2] as Promise1b);

@@ -2,18 +2,18 @@
  * Goal: in phase 1 the proposer of the log counts whole promises only, and adopts what it must.
  * Method: the rules one by one; then adopting against a naive proposer that looks at everything.
  */
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { digest } from "../../src/paxos/digest.js";
 import type { SlotVote } from "../../src/paxos/messages.js";
+import { addPromisePart, promisesSuffice } from "../../src/paxos/promises.js";
 import {
-  addPromisePart,
   adopt,
   adoptionIsDone,
   beginBallot,
   countVotes,
   type ProposerState,
-  promisesSuffice,
 } from "../../src/paxos/proposer.js";
 import { NOOP } from "../../src/paxos/value.js";
 import { accepted, at, promised, voted } from "../support/log-messages.js";

@@ -224,13 +224,14 @@ describe("a broken rule is caught", () => {
   });
 
   it("an acceptor that forgets its promise at a crash", () => {
-    const forget: Rules["recoverAcceptor"] = (records, life) => {
+    const forget: Rules["recoverAcceptor"] = (records, life, limits) => {
       return recoverAcceptor(
         records.flatMap((record) => {
           if (record.kind !== "key" || record.vote === null) return [];
           return [{ ...record, promised: record.vote.ballot }];
         }),
         life,
+        limits,
       );
     };
     expect(findViolation({ ...duel, rules: { recoverAcceptor: forget } }, 2000)).toMatch(

@@ -4,15 +4,17 @@
  * while values are proposed; the log must hold exactly those values.
  */
 import { describe, expect, it } from "vitest";
+import type { GatewayContext } from "../../actors/gateway/context.js";
 import { roles } from "../../actors/index.js";
 import { subjectOf } from "../../src/actor/subject.js";
 import { createSeededRandom, type SeededRandom } from "../../src/adapters/memory/random.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
 import { structured } from "../../src/adapters/msgpackr/structured.js";
+import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import type { Message, RoleName, Sender } from "../../src/paxos/messages.js";
 import { exampleMessages } from "../support/examples.js";
-import { World, worldCluster } from "../support/world.js";
+import { SEPARATED, World, worldCluster } from "../support/world.js";
 
 const space = { prefix: "synod", cluster: "test" };
 const messages: readonly Message[] = Object.values(exampleMessages());
@@ -136,6 +138,166 @@ describe("a stranger says", () => {
       const from = sender("elector", "x", cluster);
       liar.publish(subjectOf(space, "proposer", "hint", "all", "x"), codec.encode(from, 1, hint));
     });
+  });
+});
+
+/** Changes messages of a verb on their way to those who hear them; null leaves one as it is. */
+function change<V extends Message["type"]>(
+  world: World,
+  verb: V,
+  to: (message: Extract<Message, { type: V }>) => Message | null,
+): () => void {
+  const codec = createCodec(world.cluster);
+  return world.bus.intercept(({ message: { subject, payload } }) => {
+    if (subject.split(".")[3] !== verb) return undefined;
+    const read = codec.decode(verb, payload);
+    if (!("message" in read)) return undefined;
+    const changed = to(read.message as Extract<Message, { type: V }>);
+    if (changed === null) return undefined;
+    return [{ delayMs: 0, payload: codec.encode(read.sender, read.lc, changed) }];
+  });
+}
+
+/** Says one message under a listed name, once, as a stranger on an open server can. */
+function forge(world: World, from: Sender, toRole: RoleName, message: Message): void {
+  const subject = subjectOf(space, toRole, message.type, "all", from.id);
+  const stranger = world.bus.connect("stranger");
+  stranger.publish(subject, createCodec(world.cluster).encode(from, 1, message));
+}
+
+/** The leader that the gateway follows, or the ballot it last followed. */
+function leaderOf(world: World): NonNullable<GatewayContext["leader"]> {
+  const gateway = world.context<GatewayContext>("gateway", "g1");
+  if (gateway.leader === null) throw new Error("nobody leads");
+  return gateway.leader;
+}
+
+function restartAll(world: World): void {
+  for (const name of Object.keys(SEPARATED)) world.kill(name);
+  world.startAll();
+}
+
+/** Proposes values one after the other. @returns those that were acknowledged */
+function acknowledged(world: World, values: readonly string[], forMs = 5000): string[] {
+  const waiting = values.map((value) => ({ value, ...{ reply: world.propose(value) } }));
+  world.wait(forMs);
+  return waiting.filter(({ reply }) => reply.answer?.includes("position")).map((one) => one.value);
+}
+
+const HIGHEST = Number.MAX_SAFE_INTEGER;
+
+describe("a watermark that is too high by a bit (PMS §2.1: nothing is learned early)", () => {
+  it.each([67, 2 ** 40, HIGHEST])(
+    "in one beacon, %d: the log goes on through a change of leader and a restart of everything",
+    (chosenWatermark) => {
+      const world = new World(31);
+      world.startAll();
+      world.wait(1000);
+      expect(acknowledged(world, ["one", "two"], 500)).toEqual(["one", "two"]);
+      const { id, ballot } = leaderOf(world);
+      const from = sender("proposer", id, world.cluster);
+      const beacon = { type: "beacon", ballot, creditBytes: 1, payloadBytesMax: null } as const;
+      forge(world, from, "learner", { ...beacon, nextSlot: chosenWatermark, chosenWatermark });
+      world.wait(200);
+      expect(acknowledged(world, ["three"], 500)).toEqual(["three"]);
+      world.kill(id);
+      world.wait(3000);
+      expect(acknowledged(world, ["four"])).toEqual(["four"]);
+      restartAll(world);
+      world.wait(3000);
+      expect(acknowledged(world, ["five"])).toEqual(["five"]);
+      expect(world.log("l1")).toEqual(["one", "two", "three", "four", "five"]);
+      expect(world.halts).toEqual([]);
+    },
+  );
+});
+
+describe("a round that is far too high", () => {
+  const outlive = (
+    world: World,
+    lie: (from: Sender, ballot: Ballot) => void,
+    dies: (leader: string) => string = (leader) => leader,
+  ): void => {
+    world.startAll();
+    world.wait(1000);
+    const { id, ballot } = leaderOf(world);
+    const other = id === "p1" ? "p2" : "p1";
+    lie(sender("proposer", other, world.cluster), ballot);
+    world.wait(500);
+    world.kill(dies(id));
+    world.wait(4000);
+    expect(acknowledged(world, ["one"])).toEqual(["one"]);
+    restartAll(world);
+    world.wait(3000);
+    expect(acknowledged(world, ["two"])).toEqual(["two"]);
+    expect(world.log("l1")).toEqual(["one", "two"]);
+    expect(world.halts).toEqual([]);
+  };
+  const rounds = [1_000_000, 2_000_000, HIGHEST];
+
+  it.each(rounds)("in one beacon, %d: somebody leads again, also after a restart", (round) => {
+    const world = new World(32);
+    outlive(world, (from) => {
+      const ballot = { round, owner: `${from.id}.${"e".repeat(16)}` };
+      const told = { nextSlot: 0, chosenWatermark: 0, creditBytes: 1, payloadBytesMax: null };
+      forge(world, from, "learner", { type: "beacon", ballot, ...told });
+    });
+  });
+
+  const promised = (round: number) => ({ round, owner: `p2.${"e".repeat(16)}` });
+
+  it.each(rounds)("in the nacks that a deposed leader gets, %d: it can lead again", (round) => {
+    const world = new World(33);
+    let lies = 0;
+    outlive(
+      world,
+      (from, ballot) => {
+        const end = change(world, "nack", (nack) => {
+          lies++;
+          return { ...nack, promised: promised(round) };
+        });
+        const higher = { round: ballot.round + 1, owner: `${from.id}.0000000000000000` };
+        forge(world, from, "acceptor", { type: "prepare", ballot: higher, fromSlot: 0 });
+        world.wait(200);
+        end();
+      },
+      (leader) => (leader === "p1" ? "p2" : "p1"),
+    );
+    expect(lies).toBeGreaterThan(0);
+  });
+
+  it.each(rounds)("in the answers to a standby, %d: somebody leads again", (round) => {
+    const world = new World(34);
+    let lies = 0;
+    outlive(world, () => {
+      change(world, "last-heard", (answer) => {
+        if (lies >= 3) return null;
+        lies++;
+        return { ...answer, promised: promised(round), chosenWatermark: HIGHEST };
+      });
+    });
+    expect(lies).toBe(3);
+  });
+
+  it.each(rounds)("in a nack for a key, %d: the key is decided all the same", (round) => {
+    const world = new World(35);
+    world.startAll();
+    world.wait(1000);
+    let lies = 0;
+    change(world, "key-nack", (nack) => {
+      if (lies >= 3) return null;
+      lies++;
+      return { ...nack, promised: promised(round) };
+    });
+    const ballot = { round: 5, owner: `x.${"e".repeat(16)}` };
+    const other = sender("synod-proposer", "x", world.cluster);
+    forge(world, other, "acceptor", { type: "key-prepare", key: "colour", ballot });
+    world.wait(100);
+    const waiting = world.decide("colour", "blue");
+    world.wait(5000);
+    expect(waiting.answer).toBe("blue");
+    expect(world.halts).toEqual([]);
+    expect(lies).toBe(3);
   });
 });
 

@@ -9,6 +9,8 @@ import { NaiveDisk } from "./naive.js";
 export class WorldAcceptor {
   state = new AcceptorState();
   incarnation = 1;
+  /** Syncs so far. */
+  writeNumber = 0;
   readonly #id: string;
   readonly #world: Surroundings;
   readonly #disk = new NaiveDisk();
@@ -75,6 +77,7 @@ export class WorldAcceptor {
   /** Writes what is to be written; then the answers leave. */
   sync(): void {
     this.#disk.keep(this.#unsynced);
+    this.writeNumber++;
     for (const record of this.#unsynced) {
       if (record.kind === "vote") this.#durable.set(record.slot, record);
     }
@@ -88,7 +91,11 @@ export class WorldAcceptor {
     this.#unsynced = [];
     this.#waiting = [];
     this.incarnation++;
-    this.state = this.#world.rules.recoverAcceptor(this.#disk.records(), 0);
+    this.state = this.#world.rules.recoverAcceptor(
+      this.#disk.records(),
+      0,
+      this.#world.cluster.limits,
+    );
     this.#look();
   }
 

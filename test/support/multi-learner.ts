@@ -1,8 +1,17 @@
 /** A learner of the small world of the log: what it knows, and what it applied. */
 import { digest } from "../../src/paxos/digest.js";
-import { LearnerState, noteChosenRange, noteEntries, noteTail } from "../../src/paxos/learner.js";
+import {
+  hearTail,
+  LearnerState,
+  noteChosenRange,
+  noteEntries,
+  type Reporter,
+} from "../../src/paxos/learner.js";
 import type { ChosenEntry, Repair } from "../../src/paxos/messages.js";
 import type { LogMessage, Surroundings } from "./multi-rules.js";
+
+/** How far the store of a message's sender had come. */
+type Store = Omit<Reporter, "id">;
 
 /** Learns as the chart does; applying is no more than keeping. */
 export class WorldLearner {
@@ -27,14 +36,15 @@ export class WorldLearner {
   }
 
   /** Takes a message. @returns how many slots it applied */
-  hear(from: string, message: LogMessage): number {
+  hear(from: string, message: LogMessage, store: Store): number {
     const { cluster, rules } = this.#world;
     const { state } = this;
+    const reporter = { id: from, ...store };
     if (message.type === "accept") rules.noteAccept(state, message, cluster);
-    else if (message.type === "accepted") rules.noteVotes(state, from, message, cluster);
-    else if (message.type === "votes") rules.noteRepairVotes(state, from, message, cluster);
+    else if (message.type === "accepted") rules.noteVotes(state, reporter, message, cluster);
+    else if (message.type === "votes") rules.noteRepairVotes(state, reporter, message, cluster);
     else if (message.type === "entries") noteEntries(state, message, cluster);
-    else if (message.type === "beacon") noteTail(state, message.chosenWatermark, cluster);
+    else if (message.type === "beacon") hearTail(state, message.chosenWatermark);
     else if (message.type === "repair") this.#report(from, message);
     else if (message.type === "chosen") {
       for (const range of message.ranges) noteChosenRange(state, range, cluster);

@@ -14,6 +14,7 @@ import type {
   Repair,
   Votes,
 } from "../../src/paxos/messages.js";
+import * as promises from "../../src/paxos/promises.js";
 import * as proposer from "../../src/paxos/proposer.js";
 import { fillWindow } from "../../src/paxos/queue.js";
 import type { Facts } from "./multi-facts.js";
@@ -24,8 +25,8 @@ export const LOG_RULES = {
   promise: acceptor.promise,
   castVotes: acceptor.castVotes,
   recoverAcceptor: acceptor.recoverAcceptor,
-  addPromisePart: proposer.addPromisePart,
-  promisesSuffice: proposer.promisesSuffice,
+  addPromisePart: promises.addPromisePart,
+  promisesSuffice: promises.promisesSuffice,
   adopt: proposer.adopt,
   fillWindow,
   countVotes: proposer.countVotes,

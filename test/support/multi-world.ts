@@ -27,6 +27,7 @@ interface Letter {
   readonly to: string;
   readonly from: string;
   readonly incarnation: number;
+  readonly writeNumber: number;
   readonly message: LogMessage;
 }
 
@@ -57,7 +58,7 @@ class WorldProposer {
   phase: "standby" | "preparing" | "leading" = "standby";
   starts = 0;
   /** The promises that the ballot rests on. */
-  promises = new Map<string, proposer.CompletePromise>();
+  promises: proposer.ProposerState["promises"] = new Map();
 }
 
 /** A running world of the log. */
@@ -212,8 +213,8 @@ export class MultiWorld implements Surroundings {
   }
 
   post(to: string, from: string, message: LogMessage): void {
-    const incarnation = this.acceptors.get(from)?.incarnation ?? 0;
-    this.network.push({ to, from, incarnation, message });
+    const { incarnation = 0, writeNumber = 0 } = this.acceptors.get(from) ?? {};
+    this.network.push({ to, from, incarnation, writeNumber, message });
   }
 
   #toAcceptors(from: string, message: Prepare | Accept): void {
@@ -243,11 +244,11 @@ export class MultiWorld implements Surroundings {
   }
 
   /** Delivers a letter; an acceptor syncs, unless told not to. */
-  deliver({ to, from, incarnation, message }: Letter, sync = true): void {
+  deliver({ to, from, incarnation, writeNumber, message }: Letter, sync = true): void {
     const acceptor = this.acceptors.get(to);
     acceptor?.ask(from, message);
     if (sync) acceptor?.sync();
-    const applied = this.learners.get(to)?.hear(from, message) ?? 0;
+    const applied = this.learners.get(to)?.hear(from, message, { incarnation, writeNumber }) ?? 0;
     this.counted.applied += applied;
     if (message.type === "votes" || message.type === "entries") this.counted.repaired += applied;
     if (this.proposers.has(to)) this.#answer(to, from, incarnation, message);
@@ -272,7 +273,6 @@ export class MultiWorld implements Surroundings {
       const isHigher = round > (state.ballot?.round ?? 0);
       if (isHigher && one.phase !== "standby") this.#standBy(one, round);
       state.highestRound = Math.max(state.highestRound, round);
-      state.chosenWatermark = Math.max(state.chosenWatermark, message.chosenWatermark);
     }
   }
 

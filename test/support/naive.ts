@@ -5,6 +5,7 @@
 
 import { type AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
 import { type Ballot, compareBallots } from "../../src/paxos/ballot.js";
+import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
 import type { Vote } from "../../src/paxos/messages.js";
 import {
   decodeRecord,
@@ -90,8 +91,8 @@ export class NaiveDisk {
   }
 
   /** What an acceptor remembers after a crash now. */
-  recover(): AcceptorState {
-    return recoverAcceptor(this.records(), 0);
+  recover(limits: Limits = DEFAULT_LIMITS): AcceptorState {
+    return recoverAcceptor(this.records(), 0, limits);
   }
 }
 

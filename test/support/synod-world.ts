@@ -157,7 +157,7 @@ export class SynodWorld {
   /** An acceptor loses its memory and reads its disk. */
   crashAcceptor(id: string): void {
     const one = this.acceptors.get(id) as WorldAcceptor;
-    one.state = this.#rules.recoverAcceptor(one.disk.records(), 0);
+    one.state = this.#rules.recoverAcceptor(one.disk.records(), 0, DEFAULT_LIMITS);
     this.#look(id);
   }
 

@@ -1,7 +1,7 @@
 /** Acceptors that remember less than they must. */
 import { assign } from "xstate";
 import { NOTHING } from "../../actor/effect.js";
-import { type AcceptorState, noteChosen } from "../../paxos/acceptor.js";
+import type { AcceptorState } from "../../paxos/acceptor.js";
 import type { Cluster } from "../../paxos/cluster.js";
 import type { StoreRecord } from "../../paxos/record.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
@@ -64,8 +64,8 @@ function recordVotesAsChosen(real: Roles) {
   const recordVotes = realAssign<Context, unknown>(real, "acceptor", "recordVotes");
   return assign(({ context, event }: Args) => {
     const recorded = recordVotes({ context, event });
-    const { data, cluster } = context;
-    noteChosen(data, data.highestVoted + 1, cluster.limits);
+    const { data } = context;
+    data.chosenWatermark = data.highestVoted + 1;
     return recorded;
   });
 }
@@ -78,6 +78,6 @@ export const voteTakenAsChosen: Broken = {
   hunt: {
     plan: logScene({ weather: { loss: 0.2 }, fault: behead, faults: 5 }),
     seedsMax: 20,
-    catches: ["learnedIsChosen", "P2b", "P2c", "phase2a"],
+    catches: ["learnedIsChosen", "liveness", "P2b", "P2c", "phase2a"],
   },
 };

@@ -1,11 +1,13 @@
 /** Leaders that take over wrongly what the promises report. */
+
 import { assign } from "xstate";
 import type { Cluster } from "../../paxos/cluster.js";
 import { digest } from "../../paxos/digest.js";
 import type { Message, SlotVote } from "../../paxos/messages.js";
+import { noteReported } from "../../paxos/promises.js";
 import { adopt, type ProposerState, takeAccepts } from "../../paxos/proposer.js";
 import { NOOP } from "../../paxos/value.js";
-import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
+import { type Broken, replaceIn } from "./broken.js";
 import { behead, crash, leaveHoles, logScene, oldVotes } from "./scenes.js";
 
 interface Context {
@@ -30,6 +32,7 @@ const takeovers = logScene({
 function adoptAnd(change: (data: ProposerState, promises: ProposerState["promises"]) => void) {
   return assign(({ context: { data, cluster, sinceMs } }: Args) => {
     const promises = new Map(data.promises);
+    noteReported(data, cluster);
     adopt(data, sinceMs);
     change(data, promises);
     return { outgoing: takeAccepts(data, cluster, sinceMs), attempts: 0 };
@@ -40,6 +43,7 @@ function adoptAnd(change: (data: ProposerState, promises: ProposerState["promise
 function adoptAfter(change: (data: ProposerState) => void) {
   return assign(({ context: { data, cluster, sinceMs } }: Args) => {
     change(data);
+    noteReported(data, cluster);
     adopt(data, sinceMs);
     return { outgoing: takeAccepts(data, cluster, sinceMs), attempts: 0 };
   });
@@ -122,27 +126,13 @@ const adoptBelow = adoptAfter((data) => {
   }
 });
 
-/** Takes answers in, but not what they say of slots that are chosen. */
-function answersWithoutWatermark(real: Roles) {
-  const noteAnswer = realAssign<Context, unknown>(real, "proposer", "noteAnswer");
-  return assign((args: { context: Context; event: unknown }) => {
-    const { data } = args.context;
-    const { chosenWatermark, nextSlot, firstUnsent } = data;
-    const noted = noteAnswer(args);
-    Object.assign(data, { chosenWatermark, nextSlot, firstUnsent });
-    return noted;
-  });
-}
-
 export const noopIntoTrimmed: Broken = {
   name: "noop-into-trimmed",
   what: "a leader fills slots whose votes acceptors do not report any more, since they are chosen",
-  roles: (real) =>
-    replaceIn(real, "proposer", {
-      actions: { adoptVotes: adoptBelow, noteAnswer: answersWithoutWatermark(real) },
-    }),
+  roles: (real) => replaceIn(real, "proposer", { actions: { adoptVotes: adoptBelow } }),
   hunt: {
     plan: logScene({
+      setup: { limits: { windowMax: 4, batchCommandsMax: 1, pipelineSlotsMax: 2 } },
       fault: (random, n) => (n % 2 === 0 ? behead(random) : crash(random, "p1")),
       faults: 6,
     }),

@@ -34,8 +34,9 @@ const startAtTail =
   (learn: Learn): Learn =>
   ({ context, event }) => {
     const learned = learn({ context, event });
-    if (context.feedFrom !== null || learned.feedFrom == null) return learned;
-    const feedFrom = context.data.chosen.tail;
+    if (learned.feedFrom == null) return learned;
+    const { tail, heardTail } = context.data.chosen;
+    const feedFrom = context.feedFrom ?? Math.max(tail, heardTail);
     const feed = learned.feed?.filter(({ slot }) => slot >= feedFrom) ?? [];
     return { ...learned, feedFrom, feed };
   };

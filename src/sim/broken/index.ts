@@ -17,6 +17,13 @@ import { feedStartedLate, handoverLeftOut, holeSkipped } from "./feeding.js";
 import { fenceIgnored } from "./fence-ignored.js";
 import { firstProposalRefused } from "./first-proposal-refused.js";
 import { gapHeld } from "./gap-held.js";
+import {
+  heardTailBelieved,
+  learnerLeftAlone,
+  promiseWatermarkBelieved,
+  roundBelieved,
+  watermarkBelieved,
+} from "./hearsay.js";
 import { helloNotSaid } from "./hello-not-said.js";
 import { highestVoteIgnored } from "./highest-vote-ignored.js";
 import { announcedTooEarly, windowIgnored } from "./leading.js";
@@ -67,12 +74,14 @@ export const BROKEN: readonly Broken[] = [
   firstProposalRefused,
   gapHeld,
   handoverLeftOut,
+  heardTailBelieved,
   helloNotSaid,
   highestVoteIgnored,
   holeCountedAsChosen,
   holeSkipped,
   incompletePromiseCounted,
   lastNumberTooLow,
+  learnerLeftAlone,
   livesJoined,
   lowerBallotAccepted,
   lowerBallotPromised,
@@ -84,6 +93,7 @@ export const BROKEN: readonly Broken[] = [
   promiseNotPersisted,
   promiseNotRaised,
   promisePartsMixed,
+  promiseWatermarkBelieved,
   proposerBelieved,
   quorumsThatMiss,
   repairVoteBelieved,
@@ -91,6 +101,7 @@ export const BROKEN: readonly Broken[] = [
   repeatBeforeSync,
   replyBeforeSync,
   reportedVoteCounted,
+  roundBelieved,
   roundForgotten,
   undecidedByOne,
   unknownSessionTaken,
@@ -100,5 +111,6 @@ export const BROKEN: readonly Broken[] = [
   voteNotPersisted,
   voteTakenAsChosen,
   votesCountedBySlot,
+  watermarkBelieved,
   windowIgnored,
 ];

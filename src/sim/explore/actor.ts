@@ -102,7 +102,9 @@ export class Host {
 
   /** Brings an event to a machine. */
   deliver(role: RoleName, actor: Actor, event: { readonly type: string }): Moved {
-    const stamped = { ...event, nowMs: NOW_MS };
+    const payloadBytesMax = this.#world.payloadBytesMax?.(actor.life);
+    const limit = payloadBytesMax === undefined ? {} : { payloadBytesMax };
+    const stamped = { ...event, nowMs: NOW_MS, ...limit };
     const { machine } = this.roles[role];
     try {
       const step = this.#stepper.step(machine, fork(actor.snapshot), stamped);
@@ -214,8 +216,11 @@ export class Host {
     let stopped: string | null = null;
     for (const effect of step.effects) {
       if (effect.kind === "persist") records.push(...effect.records);
-      else if (effect.kind === "send" || effect.kind === "broadcast") messages.push(effect);
-      else if (effect.kind === "setTimer") alarms.set(effect.id, effect.event);
+      else if (effect.kind === "send" || effect.kind === "broadcast") {
+        messages.push(effect);
+        const wrong = this.#world.falsify?.(effect.message) ?? null;
+        if (wrong !== null) messages.push({ ...effect, message: wrong });
+      } else if (effect.kind === "setTimer") alarms.set(effect.id, effect.event);
       else if (effect.kind === "cancelTimer") alarms.delete(effect.id);
       else if (effect.kind === "finish") alarms.clear();
       else if (effect.kind === "halt") stopped = effect.why;

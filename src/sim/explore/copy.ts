@@ -1,7 +1,10 @@
 /**
  * Copies of what a machine knows: a step consumes its snapshot, and the explorer needs it again.
  */
+
 import type { RoleSnapshot } from "../../actor/role.js";
+import { Fifo } from "../../paxos/fifo.js";
+import { LatencyEstimate } from "../../paxos/latency.js";
 
 /** New names for some ids; others stay. */
 export type Names = ReadonlyMap<string, string>;
@@ -35,6 +38,8 @@ function copy(data: unknown, names: Names): unknown {
   if (data instanceof Map) {
     return new Map([...data].map(([key, item]) => [copy(key, names), copy(item, names)]));
   }
+  // Their fields are private, and no name stands in them.
+  if (data instanceof Fifo || data instanceof LatencyEstimate) return data.clone();
   const made: Record<string, unknown> = Object.create(Object.getPrototypeOf(data));
   for (const [name, item] of Object.entries(data)) made[name] = copy(item, names);
   return made;

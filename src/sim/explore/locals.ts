@@ -232,7 +232,7 @@ export class Locals {
     const single = this.#single;
     let sights = 0;
     if (kind === "crash") sights |= sightsOfCrash(before, single === null);
-    if (kind === "full") sights |= sightsOfFull(before, moved.actor);
+    if (kind === "full") sights |= sightsOfFull(before);
     if (single !== null) sights |= sightsOfSingle(world, single, before, moved, message);
     else if (message !== null) sights |= sightsOfAcceptor(message, moved);
     const isNewBallot = kind === "crash" || !sameName(before, moved.actor);

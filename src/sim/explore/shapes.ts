@@ -4,7 +4,8 @@ import type { Cluster, LearnMode } from "../../paxos/cluster.js";
 import { encodeTyped } from "../../paxos/command.js";
 import { digest } from "../../paxos/digest.js";
 import { DEFAULT_LIMITS, type Limits } from "../../paxos/limits.js";
-import type { Accept, Beacon, RoleName } from "../../paxos/messages.js";
+import type { Accept, Message, RoleName } from "../../paxos/messages.js";
+import { ENVELOPE_BYTES } from "../../paxos/payload.js";
 import type { ProposerState } from "../../paxos/proposer.js";
 import { encodeBatch } from "../../paxos/value.js";
 import type { SightName } from "./sights.js";
@@ -132,12 +133,23 @@ interface LogShape {
   /** How many slots each proposer may fill with commands of its own. */
   readonly slots: readonly number[];
   readonly lost?: World["lost"];
+  /** Every watermark may also arrive one too high. */
+  readonly wrongWatermarks?: boolean;
   readonly crashesMax?: number;
   readonly crashes?: World["crashes"];
   readonly writesMax?: number;
   readonly mustSee: readonly SightName[];
   readonly states: number | null;
   readonly statesMax?: number;
+}
+
+/** A message with a watermark one too high; a promise then leaves out the votes below. */
+function withHigherWatermark(message: Message): Message | null {
+  if (!("chosenWatermark" in message)) return null;
+  const chosenWatermark = message.chosenWatermark + 1;
+  if (message.type !== "promise") return { ...message, chosenWatermark };
+  const votes = message.votes.filter(({ slot }) => slot >= chosenWatermark);
+  return { ...message, chosenWatermark, votes };
 }
 
 /** Proposers of the log that begin with nothing. */
@@ -163,6 +175,7 @@ export function logWorld(shape: LogShape): World {
     ...NO_FULL_DISK,
     writesMax: shape.writesMax ?? 2,
     lost: ["ask-leader", ...(shape.lost ?? [])],
+    ...(shape.wrongWatermarks === true ? { falsify: withHigherWatermark } : {}),
     begin: () => [],
     offers: (single, snapshot) =>
       logOffers(single, snapshot, maxOf(rounds, single), maxOf(slots, single)),
@@ -226,13 +239,14 @@ interface ReloadShape {
 
 /** How many slots the proposer that is gone has filled; each vote is a part of a promise. */
 const GONE_SLOTS = 3;
-/** Where a promise is cut: a vote of these worlds is larger than half of it. */
+/** Where a promise is cut: two votes of these worlds fit, or one. */
+const TWO_VOTES_BYTES = 600;
 const ONE_VOTE_BYTES = 300;
 
 /**
- * Proposer p1 filled three slots and is gone: two acceptors voted for all of them, and what p1 knew
- * to be chosen, the first, is in a beacon that comes at any time or never. p2 prepares. A write for
- * a key, which these worlds do not show, may find a disk full at any time.
+ * Proposer p1 filled three slots and is gone: two acceptors voted for all of them. p2 prepares. A
+ * write for a key, which these worlds do not show, may find a disk full at any time. After that the
+ * server takes less in one message, so that the same votes come in other parts.
  */
 export function reloadWorld(shape: ReloadShape): World {
   const { name, what, fullsMax, mustSee, states } = shape;
@@ -251,29 +265,19 @@ export function reloadWorld(shape: ReloadShape): World {
     chosenWatermark: 0,
     chosen: [],
   };
-  const beacon: Beacon = {
-    type: "beacon",
-    ballot,
-    nextSlot: GONE_SLOTS,
-    chosenWatermark: 1,
-    creditBytes: 0,
-    payloadBytesMax: null,
-  };
   return {
     name,
     what,
-    cluster: clusterOf({ silenceMs: 0, partBytesMax: ONE_VOTE_BYTES }),
+    cluster: clusterOf({ silenceMs: 0, partBytesMax: TWO_VOTES_BYTES }),
+    payloadBytesMax: (life) => ENVELOPE_BYTES + (life === 0 ? TWO_VOTES_BYTES : ONE_VOTE_BYTES),
     key: null,
     singles: [single],
     crashesMax: 0,
     crashes: [],
     fullsMax,
     answersMax: 1,
-    gone: [
-      { from, to: "acceptor", message: accept, receivers: 2 },
-      { from, to: "learner", message: beacon, receivers: 0 },
-    ],
-    writesMax: 2,
+    gone: [{ from, to: "acceptor", message: accept, receivers: 2 }],
+    writesMax: 1,
     lost: ["ask-leader", "nack", "beacon"],
     begin: () => [],
     offers: (one, snapshot) => logOffers(one, snapshot, 1, 0),

@@ -1,7 +1,6 @@
 /**
  * Sights: what must be seen somewhere, so that "nothing was found" cannot mean "nothing happened".
  */
-import type { AcceptorState } from "../../paxos/acceptor.js";
 import { sameBallot } from "../../paxos/ballot.js";
 import { digest } from "../../paxos/digest.js";
 import { chosenProposals, type Evidence } from "../../paxos/evidence.js";
@@ -27,8 +26,8 @@ export const SIGHTS = {
   "later-slots-asked": "a prepare asks from a later slot than the first",
   "leader-deposed": "a leader's beacon ends another's work",
   "learner-learned": "a learner learns a value",
-  "watermark-lost": "a full disk takes back what an acceptor knew to be chosen",
   "promise-begun-again": "a part of a later answer of an acceptor takes the place of earlier parts",
+  "wrong-watermark": "a proposer hears a promise whose watermark was changed on its way",
 } as const;
 
 /** A name of {@link SIGHTS}. */
@@ -66,14 +65,8 @@ export function sightsOfCrash(actor: Actor, isAcceptor: boolean): number {
 }
 
 /** What is seen when an acceptor's disk is full. */
-export function sightsOfFull(before: Actor, after: Actor): number {
-  const lost = before.writes.length > 0 ? bit("sync-lost") : 0;
-  const isLower = watermarkOf(after) < watermarkOf(before);
-  return lost | (isLower ? bit("watermark-lost") : 0);
-}
-
-function watermarkOf({ snapshot }: Actor): number {
-  return (snapshot.context as { data: AcceptorState }).data.chosenWatermark;
+export function sightsOfFull(before: Actor): number {
+  return before.writes.length > 0 ? bit("sync-lost") : 0;
 }
 
 /** What is seen when a proposer or learner moves. @param heard what it heard, if it heard one */
@@ -92,6 +85,9 @@ export function sightsOfSingle(
   if (heard !== null && "ballot" in heard && isOld(before, heard)) seen |= bit("late-answer");
   if (heard?.type === "promise" && isBegunAgain(before, moved.actor)) {
     seen |= bit("promise-begun-again");
+  }
+  if (heard?.type === "promise" && isWrong(world, heard.chosenWatermark)) {
+    seen |= bit("wrong-watermark");
   }
   if (single.role === "learner" && heard?.type.startsWith("key-") === true) {
     const { data } = moved.actor.snapshot.context as { data: { keys: { decided: Map<0, 0> } } };
@@ -114,6 +110,11 @@ function isBegunAgain(before: Actor, after: Actor): boolean {
     if (earlier === undefined) return false;
     return earlier.incarnation !== incarnation || earlier.answer !== answer;
   });
+}
+
+/** In a world with fewer slots than the window, no true watermark of an acceptor is above 0. */
+function isWrong(world: World, watermark: number): boolean {
+  return world.falsify !== undefined && watermark > 0;
 }
 
 function isBusy(state: unknown): boolean {

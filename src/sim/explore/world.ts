@@ -64,6 +64,10 @@ export interface World {
   readonly writesMax: number;
   /** Messages of these verbs are always lost. */
   readonly lost: readonly Verb[];
+  /** What the server takes in one message, by the life of the memory that sends it. */
+  readonly payloadBytesMax?: (life: number) => number;
+  /** What else may arrive of a message: the same with a wrong watermark. Absent: nothing. */
+  readonly falsify?: (message: Message) => Message | null;
   /** What happens to a starting single before anything else. */
   readonly begin: (single: Single, start: number) => readonly { readonly type: string }[];
   /** What the world outside may bring now. */

@@ -50,6 +50,10 @@ export function faultText(fault: Fault): string {
       return `the store of ${fault.acceptor} as it is now will be put back in ${fault.backMs} ms`;
     case "lie":
       return `somebody signs as an elector and lies for ${fault.forMs} ms`;
+    case "wrongNumbers": {
+      const share = `${Math.round(fault.share * 1000) / 10} %`;
+      return `${share} of the watermarks and rounds arrive wrong for ${fault.forMs} ms`;
+    }
     case "clientCrash":
       return `client ${fault.client} dies`;
     case "crowd":

@@ -64,7 +64,13 @@ export async function recordAcceptor(
   const { clusterId, epoch } = cluster;
   const storeId = storeIdOf(cluster, "acceptor", recorded) ?? "";
   const identity: StoreIdentity = {
-    ...{ clusterId, epoch, storeId, safetyHash: safetyHash(cluster) },
+    ...{
+      clusterId,
+      epoch,
+      storeId,
+      safetyHash: safetyHash(cluster),
+      windowMax: cluster.limits.windowMax,
+    },
     ...{ role: "acceptor", id: recorded },
   };
   return { log, directory, store: { identity, base } };

@@ -1,0 +1,36 @@
+/** Which leader a proposer follows, and when a hint against that leader is out of date. */
+import { type Ballot, isLower } from "../../src/paxos/ballot.js";
+import type { Beacon, Hint, Sender } from "../../src/paxos/messages.js";
+import { isFarAbove, noteRound } from "../../src/paxos/round-jump.js";
+import type { ProposerContext } from "./context.js";
+
+/**
+ * A hint against a ballot that was replaced meanwhile is out of date, unless the leader of the new
+ * one is silent.
+ */
+export function isCurrent(
+  { leader, cluster }: ProposerContext,
+  hint: Hint,
+  nowMs: number,
+): boolean {
+  if (leader === null || !isLower(hint.suspects, leader.ballot)) return true;
+  return nowMs - leader.heardMs > 2 * cluster.limits.suspectMs;
+}
+
+/** Says whether a beacon's ballot is higher than its own, by no more than a round may jump. */
+export function isOutrankedBy({ data, cluster }: ProposerContext, ballot: Ballot): boolean {
+  return isLower(data.ballot, ballot) && !isFarAbove(data, ballot, cluster.limits);
+}
+
+/** Follows a beacon: its round within bounds, and its sender, unless a higher ballot is known. */
+export function follow(
+  { data, cluster, leader }: ProposerContext,
+  from: Sender,
+  { ballot }: Beacon,
+  nowMs: number,
+): ProposerContext["leader"] {
+  noteRound(data, ballot.round, cluster.limits);
+  if (isFarAbove(data, ballot, cluster.limits)) return leader;
+  if (leader !== null && isLower(ballot, leader.ballot)) return leader;
+  return { id: from.id, ballot, heardMs: nowMs };
+}
