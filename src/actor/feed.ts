@@ -16,7 +16,6 @@ export interface FeedOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly subject: string;
-  readonly nonce: string;
   readonly count: (reason: string, by?: number) => void;
   /** An entry of so many bytes is over the server's limit: nobody gets it by this feed. */
   readonly tooLarge: (bytes: number) => void;
@@ -31,7 +30,7 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#inbox = `_INBOX.${options.nonce}.${options.subject.replaceAll(".", "-")}`;
+    this.#inbox = options.transport.newInbox();
     this.#end = options.transport.subscribe(this.#inbox, ({ headers, payload }) => {
       // The server answers an unheard message with an empty body and a status.
       if (payload.length > 0 || headers?.["Synod-Reply"] !== undefined) return;

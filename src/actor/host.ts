@@ -263,8 +263,7 @@ export class Host {
     const subject = doorSubject(this.space, `chosen.${runner.id}`);
     const count = (reason: string, by?: number) => this.count(reason, by);
     const tooLarge = (bytes: number) => this.overLimit.note(runner, "the feed", bytes);
-    const said = { subject, nonce: this.nonce };
-    this.#feeds.set(runner, new Feed({ transport, clock, ...said, count, tooLarge }));
+    this.#feeds.set(runner, new Feed({ transport, clock, subject, count, tooLarge }));
   }
 
   /** Ends what a halted role listens to, so that a ping or request for it finds nobody. */

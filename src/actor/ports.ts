@@ -83,6 +83,12 @@ export interface Transport {
   readonly connected: boolean;
   /** The server, and by what it was chosen: for people, without credentials. */
   readonly place: string;
+  /**
+   * Draws a subject for answers that no other inbox equals: subscribe to it, or to its `.*`.
+   *
+   * Every inbox comes from here: the transport knows the prefix that permissions need.
+   */
+  newInbox(): string;
   /** Hands a message over; returns before it is sent. Messages of one tick leave together. */
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): void;
   /**

@@ -16,6 +16,9 @@ export interface ConnectionFlags {
   readonly nats?: string | undefined;
   readonly context?: string | undefined;
   readonly creds?: string | undefined;
+  readonly inboxPrefix?: string | undefined;
+  /** False with `--no-discovery`. */
+  readonly discovery?: boolean | undefined;
   readonly cluster?: string | undefined;
   readonly prefix?: string | undefined;
   readonly json?: boolean | undefined;
@@ -39,6 +42,8 @@ export function withConnection(command: Command): Command {
     .option("--nats <url>", "the NATS server (nats://HOST:PORT, several with commas)")
     .option("--context <name>", "the server and credentials of a context of the nats command")
     .option("--creds <file>", "a credentials file")
+    .option("--inbox-prefix <subject>", "where answers may come, if permissions say so")
+    .option("--no-discovery", "use only the NATS servers that are named, not those they tell of")
     .option(
       "--cluster <name>",
       `the cluster's name (default: what is up here, or ${defaultCluster})`,
@@ -112,14 +117,17 @@ function haveServerInCommon(one: string, other: string): boolean {
 
 /** Reads what the options name: a context, a credentials file. */
 export async function natsOptions(
-  flags: Pick<ConnectionFlags, "nats" | "context" | "creds">,
+  flags: Pick<ConnectionFlags, "nats" | "context" | "creds" | "inboxPrefix" | "discovery">,
 ): Promise<NatsOptions> {
-  const { nats, context, creds } = flags;
+  const { nats, context, creds, inboxPrefix, discovery } = flags;
   const base = context === undefined ? {} : await readNatsContext(context);
   return {
     ...base,
     ...(nats === undefined ? {} : { servers: nats }),
     ...(creds === undefined ? {} : { creds: await readCreds(creds) }),
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
+    // A server of a NATS cluster tells of the others, past whatever stands before the named one.
+    ...(discovery === false ? { ignoreClusterUpdates: true } : {}),
   };
 }
 

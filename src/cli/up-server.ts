@@ -58,6 +58,8 @@ async function namedServer(flags: ConnectionFlags): Promise<UpServer> {
   const connection = [
     ...(flags.context === undefined ? [] : ["--context", flags.context]),
     ...(flags.creds === undefined ? [] : ["--creds", flags.creds]),
+    ...(flags.inboxPrefix === undefined ? [] : ["--inbox-prefix", flags.inboxPrefix]),
+    ...(flags.discovery === false ? ["--no-discovery"] : []),
   ];
   if (flags.nats === undefined) return { nats, url, what: "named", connection, environment };
   if (flags.context === undefined) {

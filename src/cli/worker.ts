@@ -15,7 +15,6 @@ interface WorkerFlags extends ConnectionFlags {
   readonly data?: string;
   readonly descriptor: string;
   readonly logLevel: string;
-  readonly discovery: boolean;
 }
 
 const levels: readonly string[] = ["debug", "info", "warn", "error", "silent"];
@@ -44,7 +43,6 @@ export function addWorker(program: Command): void {
     .option("--id <id>", "the id of the roles that have none of their own")
     .option("--data <folder>", "the folder of the stores, for roles that remember")
     .option("--descriptor <file>", "the cluster's descriptor", "cluster.yaml")
-    .option("--no-discovery", "use only the NATS servers that are named, not those they tell of")
     .option(
       "--log-level <level>",
       `how much is logged on standard error: ${levels.join(", ")}`,
@@ -72,8 +70,7 @@ async function work(roles: readonly string[], flags: WorkerFlags): Promise<void>
       roles,
       id: flags.id,
       cluster: flags.descriptor,
-      // A server of a NATS cluster tells of the others, past whatever stands before the named one.
-      nats: { ...place.nats, ignoreClusterUpdates: !flags.discovery },
+      nats: place.nats,
       data: flags.data,
       prefix: place.space.prefix,
       logger,

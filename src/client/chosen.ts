@@ -10,7 +10,13 @@ import type { Clock, Transport } from "../actor/ports.js";
 import { doorSubject, type Space } from "../actor/subject.js";
 import type { Asker, Reply } from "./asker.js";
 import { type RawEntry, readFeedMessage, readHistory, readJson } from "./entries.js";
-import { errorOfRefusal, NotPermittedError, type SynodError, UnavailableError } from "./errors.js";
+import {
+  connectionClosed,
+  errorOfRefusal,
+  NotPermittedError,
+  type SynodError,
+  wordsOfDenial,
+} from "./errors.js";
 
 /** Where to begin. */
 export type After = number | "start" | "now";
@@ -115,10 +121,10 @@ export class ChosenFeed implements AsyncIterableIterator<RawEntry, undefined> {
     this.#unwatch = transport.onStatus((status) => {
       if (status.kind === "connected") void this.#ask();
       if (status.kind === "denied" && status.subject === subject) {
-        this.end(new NotPermittedError(`the server forbids this client to hear ${subject}`));
+        this.end(new NotPermittedError(wordsOfDenial(status)));
       }
       if (status.kind === "closed") {
-        this.end(new UnavailableError(`the connection is closed: ${status.reason ?? "for good"}`));
+        this.end(connectionClosed(status.reason));
       }
     });
     this.#unsubscribe = transport.subscribe(subject, ({ headers, payload }) => {
@@ -200,6 +206,10 @@ export class ChosenFeed implements AsyncIterableIterator<RawEntry, undefined> {
     const reply = await asker.ask(doorSubject(space, "history"), payload, historyTimeoutMs);
     this.#asking = false;
     if (this.#ended) return;
+    if (reply.kind === "failed") {
+      this.end(reply.error);
+      return;
+    }
     this.#answer(reply);
     this.#deliver();
   }

@@ -1,6 +1,6 @@
 /** The client: what `connect` returns, over whatever transport it is given. */
 import { Host } from "../actor/host.js";
-import type { Clock, Codec, Logger, Random, Transport } from "../actor/ports.js";
+import type { Clock, Codec, Logger, Random, Transport, TransportStatus } from "../actor/ports.js";
 import { doorSubject, subjectOf } from "../actor/subject.js";
 import type { Cluster } from "../paxos/cluster.js";
 import type { BodyType } from "../paxos/command.js";
@@ -11,7 +11,14 @@ import { gatherAnswers, mergeStatus, mergeWaits, type RoleWaits, type Status } f
 import { checkKey, decide } from "./decide.js";
 import { aborted, type Call, closed, onAbort, timeoutOf } from "./ending.js";
 import type { RawEntry } from "./entries.js";
-import { InvalidError, NotPermittedError, TooLargeError, UnavailableError } from "./errors.js";
+import {
+  connectionClosed,
+  InvalidError,
+  NotPermittedError,
+  TooLargeError,
+  UnavailableError,
+  wordsOfDenial,
+} from "./errors.js";
 import type { History } from "./history.js";
 import { provePosition, type RawProof } from "./prove.js";
 import { Recorder, showBody } from "./recorder.js";
@@ -57,8 +64,6 @@ export class Client implements Synod {
   readonly #id: string;
   readonly #feeds = new Set<ChosenFeed>();
   readonly #decisions = new Set<() => void>();
-  /** What the server's permissions forbid, by subject. */
-  readonly #forbidden = new Map<string, "publish" | "subscribe">();
   #lc = 0;
   #closing: Promise<void> | null = null;
 
@@ -75,16 +80,9 @@ export class Client implements Synod {
       onSettle: (settlements) => this.#session.settled(settlements),
     });
     const count = (reason: string) => this.#host.count(reason);
-    this.#asker = new Asker({ transport, clock, random, count });
-    this.#session = new Session({
-      ...ports,
-      host: this.#host,
-      forbidden: () => this.#forbiddenIn(/\.(?:gateway|session)\./),
-    });
-    transport.onStatus((status) => {
-      if (status.kind === "denied") this.#forbidden.set(status.subject, status.operation);
-      if (status.kind === "granted") this.#forbidden.delete(status.subject);
-    });
+    this.#asker = new Asker({ transport, clock, count });
+    this.#session = new Session({ ...ports, host: this.#host });
+    transport.onStatus((status) => this.#notice(status));
   }
 
   /** What this client dropped or passed over, by reason. */
@@ -190,11 +188,6 @@ export class Client implements Synod {
         cluster: cluster.name,
         place: () => this.#ports.transport.place,
         subject: subjectOf(this.#host.space, "synod-proposer", "decide", "all", this.#id),
-        forbidden: () => {
-          const what = this.#forbiddenIn(/\.synod-proposer\./);
-          if (what === undefined) return undefined;
-          return new NotPermittedError(`the server's permissions forbid this client ${what}`);
-        },
         onClose: (end) => {
           this.#decisions.add(end);
           return () => void this.#decisions.delete(end);
@@ -298,12 +291,14 @@ export class Client implements Synod {
     return { role: "session", id: this.#id, ...nobody, process: this.#host.nonce };
   }
 
-  /** What the server forbids of subjects of this kind, in words. */
-  #forbiddenIn(pattern: RegExp): string | undefined {
-    for (const [subject, operation] of this.#forbidden) {
-      if (pattern.test(subject)) return `to ${operation} ${subject}`;
-    }
-    return undefined;
+  /** Ends calls of the session that cannot go on; the asker and the feeds see to theirs. */
+  #notice(status: TransportStatus): void {
+    if (status.kind === "closed") this.#session.lose(connectionClosed(status.reason));
+    if (status.kind === "connected") this.#session.permit();
+    if (status.kind !== "denied" && status.kind !== "granted") return;
+    if (!/\.(?:gateway|session)\./.test(status.subject)) return;
+    if (status.kind === "granted") this.#session.permit();
+    else this.#session.forbid(new NotPermittedError(wordsOfDenial(status)));
   }
 }
 

@@ -108,6 +108,7 @@ async function learnCluster(
   try {
     while (ended === null) {
       const reply = await Promise.race([asker.ask(subject, new Uint8Array(0), ATTEMPT_MS), end]);
+      if (reply?.kind === "failed") throw reply.error;
       const cluster = reply === undefined ? undefined : readCluster(reply, options.cluster);
       if (cluster !== undefined) return cluster;
       await Promise.race([pause(), end]);
@@ -121,6 +122,7 @@ async function learnCluster(
 
 function errorOf(why: Ended, cluster: string, place: string): SynodError {
   if (why.kind === "signal") return aborted(why.reason);
+  if (why.kind === "failed") return why.error;
   const what = `no process of cluster ${cluster} answered within ${why.timeoutMs} ms on ${place}`;
   return new UnavailableError(
     `${what}: start one with \`synod up\`, or name another cluster or server`,

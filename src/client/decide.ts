@@ -28,8 +28,6 @@ export interface DecidePorts {
   readonly cluster: string;
   /** The server, for people. */
   readonly place: () => string;
-  /** The error of a subject that the server's permissions forbid, if they do. */
-  readonly forbidden: () => SynodError | undefined;
   /** Called to end every decision under way. @returns stops the watch */
   readonly onClose: (end: () => void) => () => void;
 }
@@ -102,7 +100,9 @@ class Decision {
       this.#checkSize();
       this.#copies++;
       const reply = await asker.ask(subject, this.#wish.encode(), ATTEMPT_MS);
-      if (reply.kind === "no_responders" || reply.kind === "unsent") this.#copies--;
+      const isUnsent = reply.kind === "failed" && !reply.wasSent;
+      if (reply.kind === "no_responders" || reply.kind === "unsent" || isUnsent) this.#copies--;
+      if (reply.kind === "failed") throw this.#failed(reply.error);
       if (reply.kind !== "answer") {
         if (reply.kind !== "timeout") await this.#pause(PAUSE_MS);
       } else {
@@ -156,13 +156,20 @@ class Decision {
     return new Promise((resolve) => void this.#ports.clock.setTimer(ms, resolve));
   }
 
+  /** The error of what cannot go on: of what was sent, the outcome is not known. */
+  #failed(error: SynodError): SynodError {
+    const wasSent = this.#copies > 0 && !this.#wish.isQuestion;
+    return wasSent ? new OutcomeUnknownError(error.message, { cause: error }) : error;
+  }
+
   /** The error of ending without an answer. */
   errorOf(why: Ended | "closed"): SynodError {
     const wasSent = this.#copies > 0;
     const mayHaveHappened = wasSent && !this.#wish.isQuestion;
     if (why === "closed") return closed({ mayHaveHappened });
     if (why.kind === "signal") return aborted(why.reason, { mayHaveHappened });
-    const { cluster, place, forbidden } = this.#ports;
+    if (why.kind === "failed") return this.#failed(why.error);
+    const { cluster, place } = this.#ports;
     const waited = `within ${why.timeoutMs} ms`;
     if (mayHaveHappened) {
       const message = `the wish was sent, and nothing was decided ${waited}`;
@@ -173,6 +180,6 @@ class Decision {
       return new NoQuorumError(`${message} (synod why says what is awaited)`);
     }
     const message = `no synod-proposer of cluster ${cluster} was reached ${waited} on ${place()}`;
-    return forbidden() ?? new UnavailableError(message);
+    return new UnavailableError(message);
   }
 }

@@ -1,6 +1,6 @@
 /** Ends of calls: whichever comes first of time, the caller's signal, and `close`. */
 import type { Clock } from "../actor/ports.js";
-import { InvalidError, StoppedError, type SynodErrorDetails } from "./errors.js";
+import { InvalidError, StoppedError, type SynodError, type SynodErrorDetails } from "./errors.js";
 
 /** What every call takes. */
 export interface Call {
@@ -13,7 +13,9 @@ export interface Call {
 /** Why a call ended before its answer. */
 export type Ended =
   | { readonly kind: "timeout"; readonly timeoutMs: number }
-  | { readonly kind: "signal"; readonly reason: unknown };
+  | { readonly kind: "signal"; readonly reason: unknown }
+  /** The server forbids what it needs, or the connection is closed for good. */
+  | { readonly kind: "failed"; readonly error: SynodError };
 
 const TIMEOUT_MS = 5_000;
 

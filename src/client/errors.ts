@@ -102,6 +102,20 @@ export class TrimmedError extends errorOf("trimmed", "TrimmedError") {
   }
 }
 
+/** Says what the server forbids. */
+export function wordsOfDenial(denial: {
+  readonly operation: "publish" | "subscribe";
+  readonly subject: string;
+}): string {
+  const { operation, subject } = denial;
+  return `the server's permissions forbid this client to ${operation} to ${subject}`;
+}
+
+/** The error of whatever needs a connection that is closed and will not come back. */
+export function connectionClosed(reason: string | undefined): UnavailableError {
+  return new UnavailableError(`the connection is closed: ${reason ?? "the client ended it"}`);
+}
+
 /** Makes the error of a refusal that came from the cluster. */
 export function errorOfRefusal(refusal: {
   readonly code: string;

@@ -15,7 +15,6 @@ import type { Ballot } from "../paxos/ballot.js";
 import type { Submission } from "../paxos/client.js";
 import { aborted, type Call, closed, type Ended, timeoutOf, watchEnd } from "./ending.js";
 import {
-  NotPermittedError,
   OutcomeUnknownError,
   OverloadedError,
   SessionExpiredError,
@@ -45,8 +44,6 @@ export interface SessionPorts {
   readonly random: Random;
   /** Calls that may wait at once. */
   readonly pendingMax: number;
-  /** Says which subject of sessions the server forbids, if one is. */
-  readonly forbidden: () => string | undefined;
 }
 
 interface Waiting {
@@ -89,6 +86,10 @@ export class Session {
   #tokens = 0;
   #scheduled = false;
   #closed = false;
+  /** Set once the connection is closed for good. */
+  #lost: SynodError | null = null;
+  /** What the server forbade last, until it is known to be over. */
+  #forbidden: SynodError | null = null;
 
   constructor(ports: SessionPorts) {
     this.#ports = ports;
@@ -104,6 +105,7 @@ export class Session {
     return new Promise((resolve, reject) => {
       timeoutOf(call);
       if (this.#closed) throw closed();
+      if (this.#lost !== null) throw this.#lost;
       if (call.signal?.aborted === true) throw aborted(call.signal.reason);
       const { pendingMax, clock } = this.#ports;
       if (this.#waiting.size >= pendingMax) {
@@ -127,6 +129,7 @@ export class Session {
       if (waiting === undefined) continue;
       if (settlement.kind === "done") {
         const { position, slot, ballot, by } = settlement;
+        this.#forbidden = null;
         this.#end(waiting);
         waiting.resolve({ position, slot, ballot, syncedBy: by });
       } else if (settlement.kind === "withdrawn") {
@@ -170,6 +173,26 @@ export class Session {
     }
   }
 
+  /** Ends the calls that wait: the server forbids what they need. Later ones may still succeed. */
+  forbid(error: SynodError): void {
+    this.#forbidden = error;
+    for (const waiting of [...this.#waiting.values()]) {
+      waiting.unwatch();
+      this.#leave(waiting, { kind: "failed", error });
+    }
+  }
+
+  /** Notes that the server forbids nothing now, as far as is known. */
+  permit(): void {
+    this.#forbidden = null;
+  }
+
+  /** Ends the calls that wait, and every later one: the connection is closed for good. */
+  lose(error: SynodError): void {
+    this.#lost = error;
+    this.forbid(error);
+  }
+
   /** What certainly did not happen in a session that expired may be asked in another one. */
   #mayGoOn({ code, mayHaveHappened }: Settlement & { readonly kind: "failed" }): boolean {
     return code === "session_expired" && !mayHaveHappened && !this.#closed;
@@ -187,6 +210,7 @@ export class Session {
   }
 
   #leave(waiting: Waiting, why: Ended): void {
+    if (waiting.ended !== null) return;
     const { token } = waiting.submission;
     waiting.ended = why;
     const at = this.#untold.indexOf(waiting.submission);
@@ -201,9 +225,9 @@ export class Session {
 
   #errorOfLeaving({ ended }: Waiting, mayHaveHappened: boolean): SynodError {
     if (ended?.kind === "signal") return aborted(ended.reason, { mayHaveHappened });
-    const forbidden = this.#ports.forbidden();
-    if (forbidden !== undefined && !mayHaveHappened) {
-      return new NotPermittedError(`the server's permissions forbid this client ${forbidden}`);
+    if (ended?.kind === "failed") {
+      const { error } = ended;
+      return mayHaveHappened ? new OutcomeUnknownError(error.message, { cause: error }) : error;
     }
     const waited = `within ${ended?.timeoutMs ?? 0} ms`;
     if (mayHaveHappened) {
@@ -212,6 +236,7 @@ export class Session {
         `${message}: it may be chosen yet (synod why says what is awaited)`,
       );
     }
+    if (this.#forbidden !== null) return this.#forbidden;
     const { transport, host } = this.#ports;
     const { place } = transport;
     const { cluster } = host.space;

@@ -110,6 +110,10 @@ export class GatedTransport implements Transport {
     return this.link.connected;
   }
 
+  newInbox(): string {
+    return this.link.newInbox();
+  }
+
   /** The process dies when it has published so many more messages: others of a burst are lost. */
   dieAfter(messages: number, die: () => void): void {
     this.#mortal = { left: messages, die };

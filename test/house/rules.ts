@@ -217,6 +217,16 @@ export const noLeftovers: Rule = (source) => {
   return linesWith(source, /\b(?:TODO|FIXME|XXX)\b/, "finish it, or file an issue");
 };
 
+/** The twin in memory stands for the package, whose own function the NATS adapter calls. */
+const inboxMakers = ["src/adapters/memory/transport.ts"];
+
+/** Every inbox comes from its transport, which knows the prefix that permissions need. */
+export const inboxesOfTransports: Rule = (source) => {
+  if (!/^(?:src|actors)\/.*\.ts$/.test(source.path)) return [];
+  if (inboxMakers.includes(source.path)) return [];
+  return linesWith(source, /_INBOX/, "ask the transport (newInbox)");
+};
+
 /** No path that exists on one machine only. */
 export const noMachinePaths: Rule = (source) =>
   linesWith(

@@ -124,6 +124,18 @@ const cases: readonly Case[] = [
     good: [["src/paxos/log.ts", `// ${leftover}lists are lists`]],
   },
   {
+    name: "no inbox that its transport did not draw",
+    rule: rules.inboxesOfTransports,
+    bad: [
+      ["src/client/asker.ts", "const inbox = `_INBOX.${id}`;"],
+      ["src/adapters/nats/requests.ts", 'const inbox = "_INBOX." + id;'],
+    ],
+    good: [
+      ["src/client/asker.ts", "const inbox = transport.newInbox();"],
+      ["test/ports/nats.test.ts", 'const inboxPrefix = "_INBOX_ann";'],
+    ],
+  },
+  {
     name: "no paths of one machine",
     rule: rules.noMachinePaths,
     bad: [

@@ -226,6 +226,20 @@ export function transportSuite(name: string, open: () => Promise<TransportBench>
       expect(ear.messages[0]?.payload).toHaveLength(0);
     });
 
+    test("inboxes are drawn apart, and answers arrive there and one token below", async () => {
+      const inboxes = [a.newInbox(), a.newInbox(), b.newInbox()];
+      expect(new Set(inboxes).size).toBe(3);
+      const ear = new Ear();
+      a.subscribe(inboxes[0]!, ear.hear);
+      a.subscribe(`${inboxes[1]}.*`, ear.hear);
+      await settle();
+      b.publish(inboxes[0]!, bytes("whole"));
+      b.publish(`${inboxes[1]}.7`, bytes("part"));
+      b.publish(`${inboxes[2]}.7`, bytes("not ours"));
+      await settle();
+      expect(ear.texts).toEqual(["whole", "part"]);
+    });
+
     describe("request", () => {
       test("is answered once, with what was sent", async () => {
         const subject = fresh();

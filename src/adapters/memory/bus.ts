@@ -68,7 +68,7 @@ export class Hub {
   readonly links = new Set<MemoryLink>();
   readonly intercepts = new Set<Intercept>();
   isUp = true;
-  #linkCount = 0;
+  #inboxCount = 0;
 
   constructor(clock: Pick<Clock, "soon" | "setTimer">, options: MemoryBusOptions) {
     this.clock = clock;
@@ -76,10 +76,10 @@ export class Hub {
     this.server = options.server ?? "memory";
   }
 
-  /** A number for a new connection: what its inbox is named after. */
-  nextLink(): number {
-    this.#linkCount += 1;
-    return this.#linkCount;
+  /** A number that tells an inbox from all others. */
+  nextInbox(): number {
+    this.#inboxCount += 1;
+    return this.#inboxCount;
   }
 
   /** Routes a message now; it arrives in a later turn. */

@@ -128,7 +128,7 @@ class Link implements MemoryTransport {
     this.#hub = hub;
     this.#payloadBytesMax = hub.payloadBytesMax;
     this.#options = options;
-    this.#inbox = `_INBOX.${name}-${hub.nextLink()}`;
+    this.#inbox = this.newInbox();
     hub.links.add(this);
   }
 
@@ -151,6 +151,10 @@ class Link implements MemoryTransport {
 
   get connected(): boolean {
     return this.#hub.isUp && !this.#isCut && !this.#isViolator && !this.#isClosed;
+  }
+
+  newInbox(): string {
+    return `_INBOX.${this.#hub.nextInbox()}`;
   }
 
   publish(subject: string, payload: Uint8Array, options: PublishOptions = {}): void {

@@ -69,6 +69,7 @@ const defaults = {
 export function planDial(options: NatsOptions): DialPlan {
   const { creds, nkey, connection: _connection, onWaiting: _onWaiting, chosenBy, ...own } = options;
   const given = withoutUndefined(own);
+  checkedPrefix(given.inboxPrefix);
   const addresses = addressesOf(given);
   const client: ConnectionOptions = {
     ...defaults,
@@ -98,6 +99,22 @@ export function planDial(options: NatsOptions): DialPlan {
     roundsMax: given.reconnect === false ? 0 : (given.maxReconnectAttempts ?? -1),
     pauseMs: given.reconnectDelayHandler ?? (() => pauseOf(given)),
   };
+}
+
+/** The prefix of inboxes: the option, or that of an open connection which was given. */
+export function inboxPrefixOf({ inboxPrefix, connection }: NatsOptions): string | undefined {
+  // The package keeps the options of a connection there, but does not declare them.
+  const { options } = (connection ?? {}) as { readonly options?: ConnectionOptions };
+  return checkedPrefix(inboxPrefix ?? options?.inboxPrefix);
+}
+
+/** @throws NatsConnectError if it cannot begin a subject */
+function checkedPrefix(prefix: string | undefined): string | undefined {
+  if (prefix === undefined || /^[^\s.*>]+(?:\.[^\s.*>]+)*$/.test(prefix)) return prefix;
+  const message =
+    `the inbox prefix ${JSON.stringify(prefix)} cannot begin a subject: ` +
+    "use tokens without spaces and wildcards, joined by dots";
+  throw new NatsConnectError("bad_options", message);
 }
 
 /** Tells an open connection from options. */

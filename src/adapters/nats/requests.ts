@@ -1,4 +1,4 @@
-import { createInbox, type Msg, type NatsConnection, type Subscription } from "nats";
+import type { Msg, NatsConnection, Subscription } from "nats";
 import type { Answer, Incoming } from "../../actor/ports.js";
 import { isNoResponders, NatsIncoming } from "./incoming.js";
 
@@ -14,7 +14,7 @@ const timerMsMax = 2_147_483_647;
  * says `timeout`.
  */
 export class Requests {
-  readonly #inboxPrefix: string | undefined;
+  readonly #newInbox: () => string;
   readonly #pending = new Map<string, { readonly done: Done; readonly timer: NodeJS.Timeout }>();
   #count = 0;
   #inbox = "";
@@ -23,11 +23,8 @@ export class Requests {
   readonly #unread: (message: Incoming, error: unknown) => void;
 
   /** @param unread hears of an answer that the client refuses to read */
-  constructor(
-    inboxPrefix: string | undefined,
-    unread: (message: Incoming, error: unknown) => void,
-  ) {
-    this.#inboxPrefix = inboxPrefix;
+  constructor(newInbox: () => string, unread: (message: Incoming, error: unknown) => void) {
+    this.#newInbox = newInbox;
     this.#unread = unread;
   }
 
@@ -60,7 +57,7 @@ export class Requests {
     if (this.#subscription !== undefined) {
       return;
     }
-    this.#inbox = createInbox(this.#inboxPrefix);
+    this.#inbox = this.#newInbox();
     this.#subscription = connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (error !== null) {

@@ -1,4 +1,4 @@
-import type { NatsConnection, Status } from "nats";
+import { createInbox, type NatsConnection, type Status } from "nats";
 import type {
   Answer,
   Headers,
@@ -12,7 +12,7 @@ import { dropOf, isSendable, type NatsDrop } from "./drops.js";
 import { NatsConnectError, placeOf, tooFewSubscriptions } from "./errors.js";
 import { toClientHeaders } from "./incoming.js";
 import { Listeners } from "./listeners.js";
-import { isConnection, type NatsOptions, planDial } from "./options.js";
+import { inboxPrefixOf, isConnection, type NatsOptions, planDial } from "./options.js";
 import { readStatus } from "./reports.js";
 import { outsideReader, Requests } from "./requests.js";
 
@@ -76,6 +76,7 @@ class NatsBus implements NatsTransport {
   #servers: readonly string[] = [];
   /** Undefined for a connection that was given. */
   readonly #dialer: Dialer | undefined;
+  readonly #inboxPrefix: string | undefined;
   readonly #requests: Requests;
   readonly #listeners: Listeners;
   readonly #statusListeners = new Set<(status: TransportStatus) => void>();
@@ -96,11 +97,12 @@ class NatsBus implements NatsTransport {
     this.#options = options;
     this.#dialer = dialer;
     this.#servers = dialer?.servers ?? [];
+    this.#inboxPrefix = inboxPrefixOf(options);
     const unread = (message: Incoming, error: unknown) =>
       this.#emit({ kind: "unread", message, error });
     const granted = (subject: string) => this.#emit({ kind: "granted", subject });
     this.#listeners = new Listeners({ unread, granted });
-    this.#requests = new Requests(options.inboxPrefix, unread);
+    this.#requests = new Requests(() => this.newInbox(), unread);
     if (connection !== undefined) {
       this.#attach(connection);
     }
@@ -128,6 +130,10 @@ class NatsBus implements NatsTransport {
 
   get connected(): boolean {
     return this.#isConnected;
+  }
+
+  newInbox(): string {
+    return createInbox(this.#inboxPrefix);
   }
 
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): void {
