@@ -124,11 +124,18 @@ export async function natsOptions(
   return {
     ...base,
     ...(nats === undefined ? {} : { servers: nats }),
-    ...(creds === undefined ? {} : { creds: await readCreds(creds) }),
+    ...(creds === undefined ? {} : await credentialsIn(creds)),
     ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     // A server of a NATS cluster tells of the others, past whatever stands before the named one.
     ...(discovery === false ? { ignoreClusterUpdates: true } : {}),
   };
+}
+
+/** Credentials of a file, read now and again at each dial: it may change meanwhile. */
+async function credentialsIn(file: string): Promise<Pick<NatsOptions, "credentials">> {
+  const credentials = async () => ({ creds: await readCreds(file) });
+  await credentials();
+  return { credentials };
 }
 
 /** Connects for one command. @throws NatsConnectError */

@@ -39,6 +39,10 @@ async function refusal(run: () => unknown): Promise<NatsConnectError> {
   throw new Error("was not refused");
 }
 
+async function credentialsOf(name: string) {
+  return (await readNatsContext(name, env)).credentials?.();
+}
+
 describe("a context", () => {
   test("gives address, user, inbox prefix and TLS files; empty fields are none", async () => {
     await save("full", {
@@ -54,23 +58,23 @@ describe("a context", () => {
     });
     expect(await readNatsContext("full", env)).toEqual({
       servers: "nats://one:4222,nats://two:4222",
-      user: "ann",
-      pass: "geheim",
+      credentials: expect.any(Function),
       inboxPrefix: "_INBOX_ann",
       tls: { caFile: join(home, "ca.pem") },
     });
+    expect(await credentialsOf("full")).toEqual({ user: "ann", pass: "geheim" });
   });
 
   test("credentials: of several the first counts; files are read, ~ is the home", async () => {
     await save("creds", { url: "nats://x", creds: "~/user.creds", token: "t" });
-    expect(await readNatsContext("creds", env)).toMatchObject({ creds });
+    expect(await credentialsOf("creds")).toEqual({ creds });
     await writeFile(join(home, "user.nk"), `# a key\n${seed}\n`);
     await save("nkey", { nkey: join(home, "user.nk") });
-    expect(await readNatsContext("nkey", env)).toMatchObject({ nkey: seed });
+    expect(await credentialsOf("nkey")).toEqual({ nkey: seed });
     await save("token", { token: "t" });
-    expect(await readNatsContext("token", env)).toMatchObject({ token: "t" });
+    expect(await credentialsOf("token")).toEqual({ token: "t" });
     await save("jwt", { user_jwt: "a.b.c", user_seed: seed });
-    const { authenticator } = await readNatsContext("jwt", env);
+    const authenticator = (await credentialsOf("jwt"))?.authenticator;
     expect((authenticator as (nonce: string) => object)("n")).toMatchObject({ jwt: "a.b.c" });
   });
 

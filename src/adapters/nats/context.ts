@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { jwtAuthenticator } from "nats";
 import { NatsConnectError } from "./errors.js";
-import type { NatsOptions } from "./options.js";
+import type { NatsCredentials, NatsOptions } from "./options.js";
 
 /** The environment a path is looked up in. */
 interface Environment {
@@ -23,7 +23,7 @@ const unsupported: readonly Field[] = ["nsc", "socks_proxy"];
  * Reads a context that was saved with `nats context add NAME`.
  *
  * Of several kinds of credentials the first counts, in the order of the `nats` command: user,
- * creds, nkey, JWT, token.
+ * creds, nkey, JWT, token. They are read again at each dial: the files may change meanwhile.
  *
  * @param name the context's name, or the absolute path of a context file
  * @param env where HOME and XDG_CONFIG_HOME are read
@@ -35,7 +35,8 @@ export async function readNatsContext(
 ): Promise<NatsOptions> {
   const home = env.HOME ?? homedir();
   const path = await pathOf(name, env.XDG_CONFIG_HOME || join(home, ".config"));
-  const fields = fieldsOf(await read(path, unreadable), path);
+  const readFields = async () => fieldsOf(await read(path, unreadable), path);
+  const fields = await readFields();
   for (const field of unsupported) {
     if (fields[field] !== undefined) {
       const message = `the NATS context ${path} uses ${field}, which synod cannot: leave it out`;
@@ -43,10 +44,13 @@ export async function readNatsContext(
     }
   }
   const at = (file: string) => file.replace(/^~(?=\/)/, home);
+  const credentials = async () => credentialsOf(await readFields(), at);
+  // A missing file is said now, not at the first dial.
+  await credentials();
   return {
     servers: fields.url,
     inboxPrefix: fields.inbox_prefix,
-    ...(await credentialsOf(fields, at)),
+    credentials,
     ...tlsOf(fields, at),
   };
 }
@@ -117,7 +121,7 @@ function fieldsOf(json: string, path: string): Partial<Record<Field, string>> {
 async function credentialsOf(
   fields: Partial<Record<Field, string>>,
   at: (file: string) => string,
-): Promise<NatsOptions> {
+): Promise<NatsCredentials> {
   const { user, password, creds, nkey, user_jwt, user_seed, token } = fields;
   if (user !== undefined) {
     return { user, pass: password };

@@ -21,6 +21,8 @@ export class Dialer {
   #isStopped = false;
   /** When a server may next be asked for its limit. */
   #nextCheckMs = 0;
+  /** Whether any connection was ever made: then a refusal may pass, as an outage does. */
+  #hasConnected = false;
   #wake: (() => void) | undefined;
   /** The last attempt. */
   #dial: Dial | undefined;
@@ -53,9 +55,13 @@ export class Dialer {
   async once(): Promise<NatsConnection> {
     const failures: { readonly server: string; readonly error: NatsConnectError }[] = [];
     for (const server of this.#servers) {
+      // What fails here is the same for every server, and has its sentence already.
+      const client = await this.#plan.freshClient();
       try {
-        this.#dial = dial({ ...this.#plan.client, servers: [server] });
-        return await this.#dial.connection;
+        this.#dial = dial({ ...client, servers: [server] });
+        const connection = await this.#dial.connection;
+        this.#hasConnected = true;
+        return connection;
       } catch (error) {
         failures.push({ server, error: this.explain(error, [`nats://${server}`]) });
       }
@@ -63,7 +69,7 @@ export class Dialer {
         break;
       }
     }
-    const hopeful = failures.filter(({ error }) => error.code !== "not_authorized");
+    const hopeful = failures.filter(({ error }) => !isFinal(error));
     const told = hopeful.length === 0 ? failures : hopeful;
     throw this.explain(
       told[0]?.error.cause,
@@ -76,7 +82,8 @@ export class Dialer {
    *
    * @param waiting hears why there is none yet; each new reason once
    * @returns undefined if stopped meanwhile
-   * @throws NatsConnectError if trying on is useless: credentials refused, or no rounds left
+   * @throws NatsConnectError if trying on is useless: there was never a connection and the
+   * credentials are refused or missing, or no rounds are left
    */
   async untilConnected(
     roundsMax: number,
@@ -92,7 +99,7 @@ export class Dialer {
         await connection.close();
       } catch (error) {
         const reason = error as NatsConnectError;
-        if (reason.code === "not_authorized" || round === roundsMax) {
+        if ((!this.#hasConnected && isFinal(reason)) || round === roundsMax) {
           throw reason;
         }
         if (reason.message !== told && !this.#isStopped) {
@@ -150,7 +157,8 @@ export class Dialer {
   /** Reads the limit of a server; undefined if there was no connection. */
   async #payloadBytesMaxOf(server: string): Promise<number | undefined> {
     try {
-      const connection = await dial({ ...this.#plan.client, servers: [server] }).connection;
+      const client = await this.#plan.freshClient();
+      const connection = await dial({ ...client, servers: [server] }).connection;
       const bytes = connection.info?.max_payload;
       await connection.close();
       return bytes;
@@ -181,4 +189,9 @@ export class Dialer {
       .sort((a, b) => a.at - b.at)
       .map(({ server }) => server);
   }
+}
+
+/** Whether another try cannot help, unless somebody mends the credentials meanwhile. */
+function isFinal({ code }: NatsConnectError): boolean {
+  return code === "not_authorized" || code === "missing_file";
 }

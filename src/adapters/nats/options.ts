@@ -18,11 +18,28 @@ export type NatsOptions = {
   readonly [K in keyof ConnectionOptions]?: ConnectionOptions[K] | undefined;
 } & OurOptions;
 
+/** What proves who we are. */
+export interface NatsCredentials {
+  readonly user?: string | undefined;
+  readonly pass?: string | undefined;
+  readonly token?: string | undefined;
+  /** Content of a credentials file (a JWT and a seed). */
+  readonly creds?: string | undefined;
+  /** The seed of an nkey user (`SU…`). */
+  readonly nkey?: string | undefined;
+  readonly authenticator?: ConnectionOptions["authenticator"] | undefined;
+}
+
 interface OurOptions {
   /** Content of a credentials file (a JWT and a seed). */
   readonly creds?: string | undefined;
   /** The seed of an nkey user (`SU…`). */
   readonly nkey?: string | undefined;
+  /**
+   * Asked at every dial, so that credentials may be rotated; what it gives counts before the other
+   * options. A failure is waited out like an outage once a connection stood.
+   */
+  readonly credentials?: (() => NatsCredentials | Promise<NatsCredentials>) | undefined;
   /** An open connection to use instead; it is never closed by us. */
   readonly connection?: NatsConnection | undefined;
   /** By what the servers were chosen, for messages: `NATS_URL`. */
@@ -33,8 +50,10 @@ interface OurOptions {
 
 /** Everything needed to dial, checked. */
 export interface DialPlan {
-  /** Options for the client, without `servers`. */
+  /** Options for the client, without `servers` and what `credentials` gives. */
   readonly client: ConnectionOptions;
+  /** Options for one dial, with the credentials of the moment. @throws NatsConnectError */
+  readonly freshClient: () => Promise<ConnectionOptions>;
   /** `host:port`, without credentials. */
   readonly servers: readonly string[];
   /** By what they were chosen. */
@@ -67,8 +86,9 @@ const defaults = {
 
 /** Checks and completes options. @throws NatsConnectError `bad_options` or `not_authorized` */
 export function planDial(options: NatsOptions): DialPlan {
-  const { creds, nkey, connection: _connection, onWaiting: _onWaiting, chosenBy, ...own } = options;
-  const given = withoutUndefined(own);
+  const { credentials, connection: _connection, onWaiting: _onWaiting, chosenBy, ...own } = options;
+  const { creds: _creds, nkey: _nkey, ...clientOptions } = own;
+  const given = withoutUndefined(clientOptions);
   checkedPrefix(given.inboxPrefix);
   const addresses = addressesOf(given);
   const client: ConnectionOptions = {
@@ -80,19 +100,18 @@ export function planDial(options: NatsOptions): DialPlan {
   };
   delete client.servers;
   delete client.port;
-  takeCredentials(client, addresses);
   if (addresses.some((address) => address.isTls) && client.tls === undefined) {
     client.tls = {};
   }
-  const seeds = [
-    ...(creds === undefined ? [] : [checked(credsAuthenticator(bytes(creds)), "creds")]),
-    ...(nkey === undefined ? [] : [checked(nkeyAuthenticator(bytes(nkey.trim())), "nkey")]),
-  ];
-  if (seeds.length > 0) {
-    client.authenticator = [...[given.authenticator ?? []].flat(), ...seeds];
-  }
+  const withCredentials = withProof(client, own, addresses);
   return {
-    client,
+    client: withCredentials,
+    freshClient: async () => {
+      if (credentials === undefined) {
+        return withCredentials;
+      }
+      return withProof(client, { ...own, ...(await askFor(credentials)) }, addresses);
+    },
     servers: addresses.map((address) => address.host),
     chosenBy,
     isShuffled: given.noRandomize !== true,
@@ -115,6 +134,39 @@ function checkedPrefix(prefix: string | undefined): string | undefined {
     `the inbox prefix ${JSON.stringify(prefix)} cannot begin a subject: ` +
     "use tokens without spaces and wildcards, joined by dots";
   throw new NatsConnectError("bad_options", message);
+}
+
+/** Adds what proves who we are to options for the client. @throws NatsConnectError */
+function withProof(
+  client: ConnectionOptions,
+  { user, pass, token, creds, nkey, authenticator }: NatsCredentials,
+  addresses: readonly Address[],
+): ConnectionOptions {
+  const proven = withoutUndefined({ ...client, user, pass, token, authenticator });
+  takeCredentials(proven, addresses);
+  const seeds = [
+    ...(creds === undefined ? [] : [checked(credsAuthenticator(bytes(creds)), "creds")]),
+    ...(nkey === undefined ? [] : [checked(nkeyAuthenticator(bytes(nkey.trim())), "nkey")]),
+  ];
+  if (seeds.length > 0) {
+    proven.authenticator = [...[authenticator ?? []].flat(), ...seeds];
+  }
+  return proven;
+}
+
+async function askFor(
+  credentials: NonNullable<OurOptions["credentials"]>,
+): Promise<NatsCredentials> {
+  try {
+    return await credentials();
+  } catch (cause) {
+    if (cause instanceof NatsConnectError) {
+      throw cause;
+    }
+    // What it says may hold a secret.
+    const message = "the credentials cannot be had now: the function of option credentials throws";
+    throw new NatsConnectError("not_authorized", message, cause);
+  }
 }
 
 /** Tells an open connection from options. */
