@@ -3,11 +3,13 @@
  *
  * The contract is in `src/client/README.md`.
  */
+import type { Clock } from "./actor/ports.js";
 import { createCodec } from "./adapters/msgpackr/codec.js";
 import { NatsConnectError } from "./adapters/nats/errors.js";
 import { isConnection } from "./adapters/nats/options.js";
 import { connectNats, type NatsTransport } from "./adapters/nats/transport.js";
 import { checkOptions, type OpenOptions, openClient } from "./client/connect.js";
+import { aborted, type Ended, watchEnd } from "./client/ending.js";
 import { InvalidError, NotPermittedError, UnavailableError } from "./client/errors.js";
 import type { Synod } from "./client/synod.js";
 import { createClock, createRandom } from "./worker/clock.js";
@@ -71,22 +73,42 @@ export interface ConnectOptions extends OpenOptions {
  */
 export async function connect(options: ConnectOptions): Promise<Synod> {
   checkOptions(options);
-  const transport = await reach(options.nats);
-  const ports = { transport, clock: createClock(), random: createRandom(), createCodec };
+  const clock = createClock();
+  const beganMs = clock.nowMs();
+  const transport = await reachInTime(clock, options);
+  const ports = { transport, clock, random: createRandom(), createCodec };
   try {
-    return await openClient(ports, options);
+    return await openClient(ports, options, clock.nowMs() - beganMs);
   } catch (error) {
     await transport.close();
     throw error;
   }
 }
 
-async function reach(nats: ConnectOptions["nats"]): Promise<NatsTransport> {
+/** Reaches a server, for as long as the call's patience and signal allow. */
+async function reachInTime(clock: Clock, options: ConnectOptions): Promise<NatsTransport> {
+  const giveUp = new AbortController();
+  let ended: Ended | undefined;
+  const unwatch = watchEnd(clock, options, (why) => {
+    ended = why;
+    giveUp.abort();
+  });
+  try {
+    return await reach(options.nats, giveUp.signal);
+  } catch (error) {
+    const why = ended as Ended | undefined;
+    throw why?.kind === "signal" ? aborted(why.reason) : error;
+  } finally {
+    unwatch();
+  }
+}
+
+async function reach(nats: ConnectOptions["nats"], signal: AbortSignal): Promise<NatsTransport> {
   try {
     const given = typeof nats === "string" ? { servers: nats } : nats;
     if (given !== undefined && isConnection(given)) return await connectNats(given);
     const chosenBy = given === undefined ? "default" : "the option `nats`";
-    return await connectNats({ chosenBy, ...given });
+    return await connectNats({ chosenBy, ...given, signal });
   } catch (cause) {
     if (!(cause instanceof NatsConnectError)) throw cause;
     const { code, message } = cause;

@@ -83,6 +83,8 @@ export interface Transport {
   readonly connected: boolean;
   /** The server, and by what it was chosen: for people, without credentials. */
   readonly place: string;
+  /** Servers that this transport knows and dialled, and that never answered it. */
+  readonly silentServers: readonly string[];
   /**
    * Draws a subject for answers that no other inbox equals: subscribe to it, or to its `.*`.
    *

@@ -61,7 +61,7 @@ function rowsOf(cluster: Cluster, running: readonly RoleReport[]): RoleRow[] {
 
 /** The contract of `--json`: every field in its place, null where it does not apply. */
 function plainStatus(
-  { cluster, descriptors, leader, dropped }: Status,
+  { cluster, descriptors, leader, silentServers, dropped }: Status,
   rows: readonly RoleRow[],
   server: string,
 ) {
@@ -82,7 +82,7 @@ function plainStatus(
       bounds: of.bounds ?? [],
     };
   });
-  return { cluster, server, leader, roles, dropped, descriptors };
+  return { cluster, server, leader, roles, dropped, descriptors, silentServers };
 }
 
 function gone({ role, id }: { readonly role: string; readonly id: string }): RoleRow {
@@ -91,7 +91,7 @@ function gone({ role, id }: { readonly role: string; readonly id: string }): Rol
 }
 
 function draw(status: Status, rows: readonly RoleRow[], server: string): string[] {
-  const { cluster, descriptors, leader, dropped } = status;
+  const { cluster, descriptors, leader, silentServers, dropped } = status;
   const head = ["role", "id", "pid", "state", "chosen", "promised", "syncs", "nacks"];
   const cells = rows.map((row) => [
     row.role,
@@ -111,6 +111,7 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
     ...table([head.map((cell) => styled(process.stdout, "dim", cell)), ...cells]),
     ...rows.flatMap(remark),
     ...fullest(rows),
+    ...silentServers.map((silent) => `server ${silent} has never answered: it was dialled here`),
     ...(counts.length === 0 ? [] : [`dropped: ${counts.join(", ")}`]),
   ];
 }

@@ -206,7 +206,8 @@ export class Client implements Synod {
   }
 
   async status(call: Call = {}): Promise<Status> {
-    return mergeStatus(this.cluster.name, await this.#gather("status", call));
+    const answers = await this.#gather("status", call);
+    return mergeStatus(this.cluster.name, answers, this.#ports.transport.silentServers);
   }
 
   async why(call: Call = {}): Promise<readonly RoleWaits[]> {

@@ -66,11 +66,19 @@ export function checkOptions(options: OpenOptions): void {
   timeoutOf(options);
 }
 
-/** Opens a client on a transport, which it closes when it is closed. */
-export async function openClient(ports: OpenPorts, options: OpenOptions): Promise<Client> {
+/**
+ * Opens a client on a transport, which it closes when it is closed.
+ *
+ * @param spentMs what was spent of `timeoutMs` before, in milliseconds
+ */
+export async function openClient(
+  ports: OpenPorts,
+  options: OpenOptions,
+  spentMs = 0,
+): Promise<Client> {
   checkOptions(options);
   const { prefix = "synod", session, logger = SILENT, codec = EXACT } = options;
-  const cluster = await learnCluster(ports, prefix, options);
+  const cluster = await learnCluster(ports, prefix, options, spentMs);
   const { transport, clock, random, createCodec } = ports;
   return new Client({
     cluster,
@@ -91,12 +99,15 @@ async function learnCluster(
   ports: OpenPorts,
   prefix: string,
   options: OpenOptions,
+  spentMs: number,
 ): Promise<Cluster> {
   const asker = new Asker({ ...ports, count: () => {} });
   const subject = doorSubject({ prefix, cluster: options.cluster }, "ctl.cluster");
   let ended: Ended | null = null;
   let wake = () => {};
-  const unwatch = watchEnd(ports.clock, options, (why) => {
+  const timeoutMs = timeoutOf(options);
+  const left = { ...options, timeoutMs: Math.max(0, timeoutMs - spentMs) };
+  const unwatch = watchEnd(ports.clock, left, (why) => {
     ended = why;
     wake();
   });
@@ -113,17 +124,21 @@ async function learnCluster(
       if (cluster !== undefined) return cluster;
       await Promise.race([pause(), end]);
     }
-    throw errorOf(ended, options.cluster, ports.transport.place);
+    const { place, connected } = ports.transport;
+    if (!connected && (ended as Ended).kind === "timeout") {
+      throw new UnavailableError(`there was no connection to ${place} within ${timeoutMs} ms`);
+    }
+    throw errorOf(ended, options.cluster, timeoutMs, place);
   } finally {
     unwatch();
     asker.close();
   }
 }
 
-function errorOf(why: Ended, cluster: string, place: string): SynodError {
+function errorOf(why: Ended, cluster: string, timeoutMs: number, place: string): SynodError {
   if (why.kind === "signal") return aborted(why.reason);
   if (why.kind === "failed") return why.error;
-  const what = `no process of cluster ${cluster} answered within ${why.timeoutMs} ms on ${place}`;
+  const what = `no process of cluster ${cluster} answered within ${timeoutMs} ms on ${place}`;
   return new UnavailableError(
     `${what}: start one with \`synod up\`, or name another cluster or server`,
   );

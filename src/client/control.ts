@@ -42,6 +42,8 @@ export interface Status {
   /** The proposer that leads the highest ballot. */
   readonly leader: { readonly id: string; readonly ballot: string } | null;
   readonly roles: readonly RoleReport[];
+  /** Servers that some process, or this client, dialled and that never answered it. */
+  readonly silentServers: readonly string[];
   /** What was dropped or refused, by reason, over all processes. */
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -88,7 +90,11 @@ export async function gatherAnswers(
 }
 
 /** Puts the answers to `status` together. */
-export function mergeStatus(cluster: string, answers: readonly Record<string, unknown>[]): Status {
+export function mergeStatus(
+  cluster: string,
+  answers: readonly Record<string, unknown>[],
+  ownSilentServers: readonly string[],
+): Status {
   const roles = answers.flatMap((answer) => rolesOf(answer) as readonly RoleReport[]);
   const dropped: Record<string, number> = {};
   for (const answer of answers) {
@@ -98,7 +104,10 @@ export function mergeStatus(cluster: string, answers: readonly Record<string, un
     }
   }
   const descriptors = descriptorsOf(answers);
-  return { cluster, descriptors, leader: leaderOf(roles), roles, dropped };
+  const told = answers.flatMap(({ silentServers }) => (isList(silentServers) ? silentServers : []));
+  const silent = new Set([...ownSilentServers, ...told.map(String)]);
+  const silentServers = [...silent].sort();
+  return { cluster, descriptors, leader: leaderOf(roles), roles, silentServers, dropped };
 }
 
 /** Groups the processes by what they serve. */
@@ -125,6 +134,10 @@ export function mergeWaits(answers: readonly Record<string, unknown>[]): RoleWai
 export function rolesOf(answer: Record<string, unknown>): readonly { role: string; id: string }[] {
   const { roles } = answer;
   return Array.isArray(roles) ? (roles as { role: string; id: string }[]) : [];
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
 }
 
 function leaderOf(roles: readonly RoleReport[]): Status["leader"] {

@@ -110,6 +110,10 @@ export class GatedTransport implements Transport {
     return this.link.connected;
   }
 
+  get silentServers(): readonly string[] {
+    return this.link.silentServers;
+  }
+
   newInbox(): string {
     return this.link.newInbox();
   }

@@ -51,6 +51,8 @@ export interface ProcessStatus {
   readonly server: string;
   /** The largest message that the server takes at the moment. */
   readonly payloadBytesMax: number;
+  /** Servers that it dialled and that never answered it. */
+  readonly silentServers: readonly string[];
   readonly roles: readonly RoleReport[];
   readonly dropped: Readonly<Record<string, number>>;
 }

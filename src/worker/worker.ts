@@ -301,6 +301,7 @@ class RunningWorker implements Worker {
       safetyHash: safetyHash(this.cluster),
       server: this.#server,
       payloadBytesMax: this.#parts.transport.payloadBytesMax,
+      silentServers: this.#parts.transport.silentServers,
       roles: [...roles, ...this.#parts.corpses.map((corpse) => reportCorpse(corpse, dropped))],
       dropped,
     };

@@ -40,6 +40,13 @@ describe("the command line", () => {
         expect(page.code).toBe(0);
         expect(page.stdout).toMatch(/\nExamples:\n {2}synod /);
       }
+      // Each that reaches a server can be kept to the servers that were named.
+      const reaching = pages.filter(({ stdout }) => stdout.includes("--nats <url>"));
+      expect(reaching).toHaveLength(8);
+      for (const { stdout } of reaching) {
+        expect(stdout).toContain("--no-discovery");
+        expect(stdout).toContain("--inbox-prefix");
+      }
     },
     slowMs,
   );

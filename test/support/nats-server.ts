@@ -96,10 +96,12 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
  * Starts servers that route to each other and waits until each knows all.
  *
  * @param size how many servers, 1…
+ * @param config more text of each one's configuration
  */
 export async function startNatsCluster(
   size: number,
   options?: ClusterOptions,
+  config = "",
 ): Promise<NatsServerProcess[]> {
   const routePorts = await freePorts(size);
   options?.onLast(routePorts.at(-1)!);
@@ -108,7 +110,8 @@ export async function startNatsCluster(
   const configOf = (port: number, i: number) => {
     const isBehind = options !== undefined && i === size - 1;
     const out = isBehind ? `advertise: "${host}:${options.lastVia}"` : `routes: [${routes}]`;
-    return `server_name: n${i + 1}\ncluster { name: test, listen: "${host}:${port}", ${out} }\n`;
+    const cluster = `cluster { name: test, listen: "${host}:${port}", ${out} }`;
+    return `server_name: n${i + 1}\n${cluster}\n${config}`;
   };
   const started = await Promise.allSettled(
     routePorts.map((port, i) => startNatsServer({ config: configOf(port, i) })),

@@ -99,6 +99,7 @@ interface Pending {
 
 class Link implements MemoryTransport {
   readonly name: string;
+  readonly silentServers: readonly string[] = [];
   readonly dropped: Record<MemoryDrop, number> = {
     disconnected: 0,
     closed: 0,

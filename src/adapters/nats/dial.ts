@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
-import { type ConnectionOptions, connect, type NatsConnection } from "nats";
+import { type ConnectionOptions, connect, ErrorCode, type NatsConnection } from "nats";
 import { lastWords } from "./last-words.js";
 
 /** One attempt to connect. */
@@ -38,35 +38,46 @@ export function dial(options: ConnectionOptions): Dial {
     isSubscribed = true;
     subscribe("net.client.socket", (message) => {
       const attempt = attempts.getStore();
-      if (attempt !== undefined && !attempt.isOver) {
-        const { socket } = message as { readonly socket: Socket };
+      const { socket } = message as { readonly socket: Socket };
+      if (attempt?.isOver === true) {
+        // The name was resolved after the attempt was given up.
+        socket.destroy();
+      } else if (attempt !== undefined) {
         attempt.sockets.add(socket);
         keepWords(socket, attempt);
       }
     });
   }
   const attempt: Attempt = { sockets: new Set(), said: "", isOver: false };
-  const abort = () => {
-    if (!attempt.isOver) {
-      end(attempt);
-    }
-  };
   underWayCount += 1;
-  const connection = attempts
-    .run(attempt, () => connect(options))
-    .then(
-      (made) => {
-        attempt.isOver = true;
-        return made;
-      },
-      async (error: unknown) => {
-        const isAborted = attempt.isOver;
-        abort();
-        throw isAborted ? error : await lastWords(error, attempt.said, options.servers);
-      },
-    )
-    .finally(forget);
-  return { connection, abort };
+  const made = attempts.run(attempt, () => connect(options)).finally(forget);
+  const explained = made.catch(async (error: unknown) => {
+    const isAborted = attempt.isOver;
+    end(attempt);
+    throw isAborted ? error : await lastWords(error, attempt.said, options.servers);
+  });
+  let giveUp: (reason: unknown) => void = () => {};
+  const givenUp = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  const abort = (reason: unknown = new Error("given up")) => {
+    giveUp(reason);
+    end(attempt);
+  };
+  // The client counts its time from when the name is resolved, and for each address of it.
+  const late = setTimeout(
+    () => abort(Object.assign(new Error("timeout"), { code: ErrorCode.Timeout })),
+    addressesPerName * (options.timeout ?? clientTimeoutMs),
+  );
+  const connection = Promise.race([explained, givenUp]).finally(() => clearTimeout(late));
+  made.then(
+    (won) => {
+      if (attempt.isOver) void won.close();
+      attempt.isOver = true;
+    },
+    () => {},
+  );
+  return { connection, abort: () => abort() };
 }
 
 /**
@@ -85,7 +96,13 @@ function keepWords(socket: Socket, attempt: Attempt): void {
   };
 }
 
+/** How many times the client's timeout an attempt may take: a name may have several addresses. */
+const addressesPerName = 3;
+/** The timeout of the client if the options have none. */
+const clientTimeoutMs = 20_000;
+
 function end(attempt: Attempt): void {
+  if (attempt.isOver) return;
   attempt.isOver = true;
   for (const socket of attempt.sockets) {
     socket.destroy();

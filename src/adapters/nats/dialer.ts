@@ -1,7 +1,9 @@
-import type { NatsConnection } from "nats";
+import { type ConnectionOptions, ErrorCode, type NatsConnection } from "nats";
+import { type Address, Addresses } from "./addresses.js";
 import { type Dial, dial } from "./dial.js";
 import { explain, type NatsConnectError } from "./errors.js";
 import type { DialPlan } from "./options.js";
+import { race } from "./race.js";
 
 /** Milliseconds between two dials that only ask for a server's limit. */
 const checkPauseMs = 5_000;
@@ -14,22 +16,20 @@ const checkPauseMs = 5_000;
  */
 export class Dialer {
   readonly #plan: DialPlan;
-  /** `host:port` in the order to try. */
-  #servers: string[];
-  /** Servers that others told of; forgotten when nobody tells of them any more. */
-  #told: readonly string[] = [];
+  readonly #addresses: Addresses;
   #isStopped = false;
   /** When a server may next be asked for its limit. */
   #nextCheckMs = 0;
   /** Whether any connection was ever made: then a refusal may pass, as an outage does. */
   #hasConnected = false;
   #wake: (() => void) | undefined;
-  /** The last attempt. */
+  /** The dials under way. */
   #dial: Dial | undefined;
+  readonly #servers = new WeakMap<NatsConnection, Address>();
 
   constructor(plan: DialPlan) {
     this.#plan = plan;
-    this.#servers = this.#order(plan.servers);
+    this.#addresses = new Addresses(plan.servers, plan.isShuffled);
   }
 
   /** The servers that were named. */
@@ -47,34 +47,58 @@ export class Dialer {
     return this.#plan.roundsMax;
   }
 
+  /** Servers that were dialled and never answered, each `nats://host:port`. */
+  get silentServers(): readonly string[] {
+    return this.#addresses.silent.map((host) => `nats://${host}`);
+  }
+
   /**
-   * Tries every server once, one after the other.
+   * Tries every server once: several at a time, and the first that answers wins.
    *
    * @throws NatsConnectError that names them; `not_authorized` only if each refused the credentials
    */
   async once(): Promise<NatsConnection> {
-    const failures: { readonly server: string; readonly error: NatsConnectError }[] = [];
-    for (const server of this.#servers) {
-      // What fails here is the same for every server, and has its sentence already.
-      const client = await this.#plan.freshClient();
-      try {
-        this.#dial = dial({ ...client, servers: [server] });
-        const connection = await this.#dial.connection;
-        this.#hasConnected = true;
-        return connection;
-      } catch (error) {
-        failures.push({ server, error: this.explain(error, [`nats://${server}`]) });
-      }
-      if (this.#isStopped) {
-        break;
-      }
+    // What fails here is the same for every server, and has its sentence already.
+    const client = await this.#plan.freshClient();
+    const servers = this.#addresses.inOrder();
+    const failures: Failure[] = [];
+    const fail = (index: number, cause: unknown) => {
+      const server = `nats://${servers[index]?.host}`;
+      const error = this.explain(cause, [server]);
+      failures.push({ server, error });
+      const { host } = servers[index] as Address;
+      if (error.code === "unreachable") this.#addresses.unanswered(host);
+      else if (error.code !== "machine_limit") this.#addresses.answered(host);
+    };
+    let winner: Address | undefined;
+    const running = race({
+      count: this.#isStopped ? 0 : servers.length,
+      headStartMs,
+      start: (index) => {
+        const server = servers[index] as Address;
+        const one = dial(optionsFor(server, client));
+        one.connection.then(
+          () => {
+            winner ??= server;
+          },
+          () => {},
+        );
+        return one;
+      },
+      failed: fail,
+      overtaken: (index) => fail(index, timedOut()),
+    });
+    this.#dial = running;
+    try {
+      const connection = await running.connection;
+      this.#hasConnected = true;
+      const server = winner as Address;
+      this.#addresses.answered(server.host);
+      this.#servers.set(connection, server);
+      return connection;
+    } catch {
+      throw this.#explainAll(failures, servers);
     }
-    const hopeful = failures.filter(({ error }) => !isFinal(error));
-    const told = hopeful.length === 0 ? failures : hopeful;
-    throw this.explain(
-      told[0]?.error.cause,
-      told.map(({ server }) => `nats://${server}`),
-    );
   }
 
   /**
@@ -120,7 +144,9 @@ export class Dialer {
     const nowMs = performance.now();
     if (nowMs < this.#nextCheckMs) return;
     this.#nextCheckMs = nowMs + checkPauseMs;
-    void this.#payloadBytesMaxOf(connection.getServer()).then((bytes) => {
+    const server = this.#servers.get(connection);
+    if (server === undefined) return;
+    void this.#payloadBytesMaxOf(server).then((bytes) => {
       const { info } = connection;
       // The client refuses by what it read last, and reads no more until it dials.
       if (bytes !== undefined && info !== undefined) info.max_payload = bytes;
@@ -129,25 +155,22 @@ export class Dialer {
 
   /** Notes which servers a connection knows of. */
   learn(connection: NatsConnection): void {
-    if (this.#plan.client.ignoreClusterUpdates === true) {
-      return;
-    }
-    const told = connection.info?.connect_urls ?? [];
-    const gone = this.#told.filter((server) => !told.includes(server));
-    const stay = this.#servers.filter(
-      (server) => this.#plan.servers.includes(server) || !gone.includes(server),
-    );
-    this.#told = told;
-    this.#servers = [...new Set([...stay, ...told])];
+    const by = this.#servers.get(connection);
+    const { info } = connection;
+    if (this.#plan.client.ignoreClusterUpdates === true || by === undefined) return;
+    const { tls_required: mustEncrypt, tls_available: mayEncrypt } = info ?? {};
+    const isOverTls =
+      mustEncrypt === true || (mayEncrypt === true && this.#plan.client.tls !== null);
+    this.#addresses.learn({ by, isOverTls, hosts: info?.connect_urls ?? [] });
   }
 
-  /** Puts a server that was lost at the end, the others before it in any order. */
-  lost(server: string): void {
-    const others = this.#order(this.#servers.filter((each) => each !== server));
-    this.#servers = this.#servers.includes(server) ? [...others, server] : others;
+  /** Notes that a connection ended: its server is tried after others. */
+  lost(connection: NatsConnection): void {
+    const server = this.#servers.get(connection);
+    if (server !== undefined) this.#addresses.lost(server.host);
   }
 
-  /** Ends `untilConnected`. */
+  /** Ends `once` and `untilConnected`. */
   stop(): void {
     this.#isStopped = true;
     this.#wake?.();
@@ -155,16 +178,28 @@ export class Dialer {
   }
 
   /** Reads the limit of a server; undefined if there was no connection. */
-  async #payloadBytesMaxOf(server: string): Promise<number | undefined> {
+  async #payloadBytesMaxOf(server: Address): Promise<number | undefined> {
     try {
       const client = await this.#plan.freshClient();
-      const connection = await dial({ ...client, servers: [server] }).connection;
+      const connection = await dial(optionsFor(server, client)).connection;
       const bytes = connection.info?.max_payload;
       await connection.close();
       return bytes;
     } catch {
       return undefined;
     }
+  }
+
+  #explainAll(failures: readonly Failure[], servers: readonly Address[]): NatsConnectError {
+    const hopeful = failures.filter(({ error }) => !isFinal(error));
+    const told = hopeful.length === 0 ? failures : hopeful;
+    const first = told[0];
+    if (first === undefined) {
+      const all = servers.map(({ host }) => `nats://${host}`);
+      return this.explain(timedOut(), all);
+    }
+    const those = told.map(({ server }) => server);
+    return this.explain(first.error.cause, those);
   }
 
   #pause(): Promise<void> {
@@ -179,16 +214,29 @@ export class Dialer {
       };
     });
   }
+}
 
-  #order(servers: readonly string[]): string[] {
-    if (!this.#plan.isShuffled) {
-      return [...servers];
-    }
-    return servers
-      .map((server) => ({ server, at: Math.random() }))
-      .sort((a, b) => a.at - b.at)
-      .map(({ server }) => server);
-  }
+/** Why a server gave no connection. */
+interface Failure {
+  readonly server: string;
+  readonly error: NatsConnectError;
+}
+
+/** Milliseconds until the next server is dialled beside one that has not answered. */
+const headStartMs = 250;
+
+/** Options to dial one server: under the name that its certificate bears. */
+function optionsFor({ host, tlsName, isToldOverTls }: Address, client: ConnectionOptions) {
+  const servers = [host];
+  if (!isToldOverTls) return { ...client, servers };
+  // The client hands on what Node's TLS understands, but does not declare it.
+  const name = tlsName === undefined ? {} : { servername: tlsName };
+  return { ...client, servers, tls: { ...name, ...client.tls } };
+}
+
+/** What stands for a server that had not answered when the race ended. */
+function timedOut(): Error {
+  return Object.assign(new Error("no answer yet"), { code: ErrorCode.Timeout });
 }
 
 /** Whether another try cannot help, unless somebody mends the credentials meanwhile. */

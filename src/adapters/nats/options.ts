@@ -40,6 +40,8 @@ interface OurOptions {
    * options. A failure is waited out like an outage once a connection stood.
    */
   readonly credentials?: (() => NatsCredentials | Promise<NatsCredentials>) | undefined;
+  /** Ends a first connection that is being made; no later one. */
+  readonly signal?: AbortSignal | undefined;
   /** An open connection to use instead; it is never closed by us. */
   readonly connection?: NatsConnection | undefined;
   /** By what the servers were chosen, for messages: `NATS_URL`. */
@@ -87,7 +89,7 @@ const defaults = {
 /** Checks and completes options. @throws NatsConnectError `bad_options` or `not_authorized` */
 export function planDial(options: NatsOptions): DialPlan {
   const { credentials, connection: _connection, onWaiting: _onWaiting, chosenBy, ...own } = options;
-  const { creds: _creds, nkey: _nkey, ...clientOptions } = own;
+  const { creds: _creds, nkey: _nkey, signal: _signal, ...clientOptions } = own;
   const given = withoutUndefined(clientOptions);
   checkedPrefix(given.inboxPrefix);
   const addresses = addressesOf(given);

@@ -57,11 +57,25 @@ export async function connectNats(
   const plan = planDial(options);
   const dialer = new Dialer(plan);
   const isPatient = options.waitOnFirstConnect === true;
-  const bus = new NatsBus(options, dialer, isPatient ? undefined : await dialer.once());
+  const bus = new NatsBus(options, dialer, isPatient ? undefined : await firstOf(dialer, options));
   if (isPatient) {
     bus.dial(-1);
   }
   return bus;
+}
+
+/** Dials until the first connection, or until the options' signal ends it. */
+async function firstOf(dialer: Dialer, { signal }: NatsOptions): Promise<NatsConnection> {
+  const stop = () => dialer.stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  if (signal?.aborted === true) {
+    stop();
+  }
+  try {
+    return await dialer.once();
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
 }
 
 class NatsBus implements NatsTransport {
@@ -130,6 +144,10 @@ class NatsBus implements NatsTransport {
 
   get connected(): boolean {
     return this.#isConnected;
+  }
+
+  get silentServers(): readonly string[] {
+    return this.#dialer?.silentServers ?? [];
   }
 
   newInbox(): string {
@@ -312,7 +330,7 @@ class NatsBus implements NatsTransport {
       this.#giveUp(why?.message ?? "the connection was lost, and the options forbid another");
       return;
     }
-    this.#dialer.lost(server);
+    this.#dialer.lost(connection);
     this.dial(roundsMax);
   }
 
