@@ -139,3 +139,11 @@ export const OVERLOADED: DoorAnswer = {
   mayHaveHappened: false,
   retryAfterMs: 100,
 };
+
+/** The answer to a request that was taken in and not answered when its process ended. */
+export const STOPPED: DoorAnswer = {
+  kind: "refused",
+  code: "stopped",
+  message: "the process that took the request ends: what became of it is not known",
+  mayHaveHappened: true,
+};

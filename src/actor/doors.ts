@@ -7,9 +7,9 @@
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message } from "../paxos/messages.js";
 import { limitsUnder } from "../paxos/payload.js";
-import { encodeAnswerUnder, OVERLOADED, type Pack, tooLarge } from "./answer.js";
+import { encodeAnswerUnder, OVERLOADED, type Pack, STOPPED, tooLarge } from "./answer.js";
 import type { DoorAnswer } from "./effect.js";
-import type { Clock, Incoming, StructuredCodec, Transport } from "./ports.js";
+import type { Clock, EndSubscription, Incoming, StructuredCodec, Transport } from "./ports.js";
 import type { Door } from "./role.js";
 import type { Runner } from "./runner.js";
 import { doorSubject, type Space } from "./subject.js";
@@ -34,7 +34,7 @@ interface Waiting {
 export class Doors {
   readonly #options: DoorsOptions;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #ends = new Map<Runner, (() => void)[]>();
+  readonly #ends = new Map<Runner, EndSubscription[]>();
   #tokens = 0;
 
   constructor(options: DoorsOptions) {
@@ -60,9 +60,22 @@ export class Doors {
     this.#ends.delete(runner);
   }
 
-  /** Ends every door. */
+  /** Requests that came and are not answered yet. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Hands over the ends of all doors, to be called once each. */
+  takeEnds(): readonly EndSubscription[] {
+    const ends = [...this.#ends.values()].flat();
+    this.#ends.clear();
+    return ends;
+  }
+
+  /** Refuses what still waits: this process ends. */
   close(): void {
     for (const runner of [...this.#ends.keys()]) this.shut(runner);
+    for (const token of [...this.#waiting.keys()]) this.reply(token, STOPPED);
   }
 
   /** Gives a message that came as a request the token that its answer will name. */

@@ -19,6 +19,7 @@ import { OverLimit } from "./over-limit.js";
 import type {
   Clock,
   Codec,
+  EndSubscription,
   Incoming,
   Logger,
   Random,
@@ -80,6 +81,8 @@ export class Host {
   readonly #overheard: ReadonlySet<string>;
   readonly #ears = new Map<string, Runner[]>();
   readonly #endings: (() => void)[] = [];
+  /** Ends of the subscriptions in queue groups: others take over what would come there. */
+  readonly #queueEnds: EndSubscription[] = [];
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -143,23 +146,39 @@ export class Host {
     return runner;
   }
 
-  /** Ends the work of every role; calls `done` once nothing is left to say, or after `waitMs`. */
+  /**
+   * Ends in good order, within `waitMs`, then calls `done`.
+   *
+   * First it leaves the public subjects and queue groups, and takes in what the server has already
+   * sent here: nobody else got that. Once those requests are answered every role is asked to end
+   * its work. What is not answered in time is refused.
+   */
   stop(waitMs: number, done: () => void): void {
-    this.#tellAll({ type: "stop" });
     const { clock } = this.#options;
     const untilMs = clock.nowMs() + waitMs;
-    const look = () => {
-      const busy = this.runners.some((runner) => runner.halted === null && runner.pending > 0);
-      if (busy && clock.nowMs() < untilMs) {
-        clock.setTimer(5, look);
-        return;
-      }
-      for (const end of this.#endings) end();
+    const waitWhile = (isBusy: () => boolean, then: () => void) => {
+      if (isBusy() && clock.nowMs() < untilMs) clock.setTimer(5, () => waitWhile(isBusy, then));
+      else then();
+    };
+    const isBusy = () => this.runners.some(({ halted, pending }) => halted === null && pending > 0);
+    let draining = 0;
+    for (const end of [...this.#doors.takeEnds(), ...this.#queueEnds.splice(0)]) {
+      draining += 1;
+      end(() => {
+        draining -= 1;
+      });
+    }
+    const end = () => {
+      for (const each of this.#endings) each();
       for (const feed of this.#feeds.values()) feed.close();
       this.#doors.close();
       done();
     };
-    clock.soon(look);
+    const endRoles = () => {
+      this.#tellAll({ type: "stop" });
+      clock.soon(() => waitWhile(isBusy, end));
+    };
+    waitWhile(() => draining > 0 || this.#doors.waiting > 0, endRoles);
   }
 
   /** What the server forbids this process now. */
@@ -216,7 +235,9 @@ export class Host {
     const added = [runner];
     this.#ears.set(pattern, added);
     const heard = (incoming: Incoming) => this.#hear(incoming, added);
-    this.#endings.push(this.#options.transport.subscribe(pattern, heard, { queue }));
+    const end = this.#options.transport.subscribe(pattern, heard, { queue });
+    if (queue === undefined) this.#endings.push(end);
+    else this.#queueEnds.push(end);
   }
 
   #hear(incoming: Incoming, listeners: readonly Runner[]): void {

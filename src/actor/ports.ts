@@ -97,13 +97,12 @@ export interface Transport {
    * Calls `heard` for each message of the subject (`*` one token, `>` the rest), in the turn it
    * arrives. Of the subscribers of one `queue` group each message reaches one. A throw of `heard`
    * becomes the status `unread`, and changes nothing else.
-   * @returns ends the subscription
    */
   subscribe(
     subject: string,
     heard: (message: Incoming) => void,
     options?: { readonly queue?: string | undefined },
-  ): () => void;
+  ): EndSubscription;
   /** Publishes and awaits one answer. `done` is called exactly once. */
   request(
     subject: string,
@@ -118,6 +117,12 @@ export interface Transport {
   /** Ends subscriptions, delivers and sends what is under way, then closes. */
   drain(): Promise<void>;
 }
+
+/**
+ * Ends a subscription. Without `drained` at once: what is under way to it is lost. With it, what the
+ * server has sent is delivered first, then `drained` is called once, never within the call.
+ */
+export type EndSubscription = (drained?: () => void) => void;
 
 /** Options of {@link Transport.publish}. */
 export interface PublishOptions {

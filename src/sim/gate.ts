@@ -9,6 +9,7 @@ import type {
   DiskBatch,
   DiskError,
   DiskRoom,
+  EndSubscription,
   Headers,
   Incoming,
   PublishOptions,
@@ -141,12 +142,13 @@ export class GatedTransport implements Transport {
     subject: string,
     heard: (message: Incoming) => void,
     options?: { readonly queue?: string | undefined },
-  ): () => void {
-    return this.link.subscribe(
+  ): EndSubscription {
+    const end = this.link.subscribe(
       subject,
       (message) => this.#gate.enter(() => heard(message)),
       options,
     );
+    return (drained) => end(drained && (() => this.#gate.enter(drained)));
   }
 
   request(

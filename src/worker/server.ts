@@ -43,6 +43,8 @@ const readyMsMax = 10_000;
 const lookMs = 25;
 /** Largest payload, as a nats-server has it by default. */
 const payloadBytesMax = 1_048_576;
+/** Milliseconds that the server waits for a connection which takes nothing. */
+const writeDeadlineMs = 2_000;
 
 /**
  * Chooses the server that `up` starts, and its port.
@@ -106,6 +108,8 @@ function configOf(port: number, name: string): string {
     `listen: "${host}:${port}"`,
     `server_name: "${name}"`,
     `max_payload: ${payloadBytesMax}`,
+    // A process that is frozen is cut off before it holds up the others (10 s by default).
+    `write_deadline: "${writeDeadlineMs}ms"`,
     "",
   ].join("\n");
 }

@@ -1,6 +1,7 @@
 import type {
   Answer,
   Clock,
+  EndSubscription,
   Headers,
   Incoming,
   PublishOptions,
@@ -174,22 +175,36 @@ class Link implements MemoryTransport {
     subject: string,
     heard: (message: Incoming) => void,
     options?: { readonly queue?: string | undefined },
-  ): () => void {
+  ): EndSubscription {
     const queue = options?.queue;
+    const endOfNone: EndSubscription = (drained) => {
+      if (drained !== undefined) this.#later(drained);
+    };
     if (this.#isClosed || this.#isDraining) {
-      return () => {};
+      return endOfNone;
     }
     if (!isSendable(subject) || (queue !== undefined && !isSendable(queue))) {
       this.dropped.invalid += 1;
-      return () => {};
+      return endOfNone;
     }
     const idle = { route: undefined, denials: 0, cancelRetry: () => {} };
     const listener: Listener = { subject, queue, heard, ...idle };
     this.#listeners.add(listener);
     this.#listen(listener);
-    return () => {
+    return (drained) => {
       this.#listeners.delete(listener);
-      this.#unlisten(listener);
+      if (drained === undefined) {
+        this.#unlisten(listener);
+        return;
+      }
+      listener.cancelRetry();
+      const { route } = listener;
+      if (route !== undefined) this.#hub.routes.remove(route);
+      this.#later(() => {
+        // What was under way came before this.
+        if (route !== undefined) route.isActive = false;
+        drained();
+      });
     };
   }
 

@@ -1,6 +1,7 @@
 import type { Msg, NatsConnection, SubscriptionOptions } from "nats";
-import type { Incoming } from "../../actor/ports.js";
+import type { EndSubscription, Incoming } from "../../actor/ports.js";
 import { NatsIncoming } from "./incoming.js";
+import { outsideReader } from "./requests.js";
 
 /** What {@link Listeners} tell. */
 export interface ListenerEvents {
@@ -47,16 +48,25 @@ export class Listeners {
     subject: string,
     queue: string | undefined,
     heard: (message: Incoming) => void,
-  ): () => void {
+  ): EndSubscription {
     const idle = { live: undefined, denials: 0, retry: undefined };
     const listener: Listener = { subject, queue, heard, ...idle };
     this.#all.add(listener);
     if (connection !== undefined) {
       this.#listen(connection, listener);
     }
-    return () => {
+    return (drained) => {
+      const { live } = listener;
+      if (drained !== undefined && live !== undefined && this.#all.delete(listener)) {
+        void live
+          .drain()
+          .catch(() => {})
+          .then(() => outsideReader(drained));
+        return;
+      }
       this.#all.delete(listener);
       release(listener);
+      endOfNone(drained);
     };
   }
 
@@ -135,6 +145,8 @@ export class Listeners {
 
   #denied(connection: NatsConnection, listener: Listener): void {
     release(listener);
+    // One that is draining has been ended by its owner.
+    if (!this.#all.has(listener)) return;
     const delayMs = Math.min(retryMsMax, retryMsMin * 2 ** listener.denials);
     listener.denials += 1;
     listener.retry = setTimeout(() => this.#tryAgain(connection, listener), delayMs);
@@ -156,6 +168,13 @@ export class Listeners {
       },
       () => {},
     );
+  }
+}
+
+/** Ends a subscription that does not stand. */
+export function endOfNone(drained?: () => void): void {
+  if (drained !== undefined) {
+    setImmediate(drained);
   }
 }
 

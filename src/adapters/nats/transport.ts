@@ -1,6 +1,7 @@
 import { createInbox, type NatsConnection, type Status } from "nats";
 import type {
   Answer,
+  EndSubscription,
   Headers,
   Incoming,
   PublishOptions,
@@ -11,7 +12,7 @@ import { Dialer } from "./dialer.js";
 import { dropOf, isSendable, type NatsDrop } from "./drops.js";
 import { NatsConnectError, placeOf, tooFewSubscriptions } from "./errors.js";
 import { toClientHeaders } from "./incoming.js";
-import { Listeners } from "./listeners.js";
+import { endOfNone, Listeners } from "./listeners.js";
 import { inboxPrefixOf, isConnection, type NatsOptions, planDial } from "./options.js";
 import { readStatus } from "./reports.js";
 import { outsideReader, Requests } from "./requests.js";
@@ -183,14 +184,14 @@ class NatsBus implements NatsTransport {
     subject: string,
     heard: (message: Incoming) => void,
     options?: { readonly queue?: string | undefined },
-  ): () => void {
+  ): EndSubscription {
     const queue = options?.queue;
     if (this.#isClosed || this.#isDraining) {
-      return () => {};
+      return endOfNone;
     }
     if (!isSendable(subject) || (queue !== undefined && !isSendable(queue))) {
       this.dropped.invalid += 1;
-      return () => {};
+      return endOfNone;
     }
     const live = this.#isConnected ? this.#connection : undefined;
     return this.#listeners.add(live, subject, queue, heard);
