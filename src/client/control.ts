@@ -60,6 +60,11 @@ const waitMs = 2000;
 /** After each, while acceptors or proposers of the descriptor are missing, and when none is. */
 const quietMs = 400;
 const quietAtEndMs = 50;
+/** For an answer of those who have not answered yet. */
+const furtherMs = 150;
+
+/** Most processes that are asked one by one. */
+const processesMax = 1024;
 
 /** What is asked of all processes. */
 export interface ControlAsk {
@@ -71,7 +76,12 @@ export interface ControlAsk {
   readonly patienceMs: number;
 }
 
-/** Asks all processes. */
+/**
+ * Asks all processes.
+ *
+ * Why in rounds: through a service import of an account a request gets one answer, the first. So
+ * after a single answer the question is asked again, of all but those who have answered.
+ */
 export async function gatherAnswers(
   asker: Asker,
   { subject, question, listed, patienceMs }: ControlAsk,
@@ -84,9 +94,33 @@ export async function gatherAnswers(
     }
     return missing.size === 0 ? quietAtEndMs : quietMs;
   };
-  const body = new TextEncoder().encode(question === undefined ? "" : JSON.stringify(question));
-  const answers = await asker.gather(subject, body, Math.min(waitMs, patienceMs), quietAfter);
-  return answers.map(readJson);
+  const ask = async (waitMs: number, quiet: typeof quietAfter) => {
+    const except = [...known];
+    const isPlain = question === undefined && except.length === 0;
+    const text = isPlain ? "" : JSON.stringify({ ...(question as object), except });
+    const answers = await asker.gather(subject, new TextEncoder().encode(text), waitMs, quiet);
+    const fresh = new Set<string>();
+    for (const [index, answer] of answers.map(readJson).entries()) {
+      const { process } = answer;
+      const name = typeof process === "string" ? process : `unnamed ${index}`;
+      if (known.has(name)) continue;
+      fresh.add(name);
+      // One process may answer in several parts, under a small limit of its server.
+      gathered.push(answer);
+    }
+    for (const name of fresh) known.add(name);
+    return fresh.size;
+  };
+  const known = new Set<string>();
+  const gathered: Record<string, unknown>[] = [];
+  let fresh = await ask(Math.min(waitMs, patienceMs), quietAfter);
+  while (fresh === 1 && known.size < processesMax) {
+    fresh = await ask(missing.size === 0 ? furtherMs : quietMs, (answers) => {
+      quietAfter(answers);
+      return quietAtEndMs;
+    });
+  }
+  return gathered;
 }
 
 /** Puts the answers to `status` together. */

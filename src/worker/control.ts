@@ -15,16 +15,18 @@ const headers: Headers = { "Synod-Reply": "1", "Content-Type": "application/json
  * Answers one question with JSON for as long as the transport lives: in several messages, each with
  * some of the roles, where one would be over the server's limit. @returns ends it
  *
+ * @param process this process, which is silent where the question names it under `except`
  * @param answer takes the body of the question
  */
 export function answerControl(
   transport: Transport,
   space: Space,
   question: ControlQuestion,
+  process: string,
   answer: (body: Uint8Array) => object,
 ): () => void {
   return transport.subscribe(doorSubject(space, `ctl.${question}`), ({ reply, payload: body }) => {
-    if (reply === undefined) return;
+    if (reply === undefined || exceptedBy(body).includes(process)) return;
     for (const payload of encodeParts(answer(body), transport.payloadBytesMax)) {
       transport.publish(reply, payload, { headers });
     }
@@ -60,6 +62,17 @@ function encodeParts(answer: object, payloadBytesMax: number): readonly Uint8Arr
 interface NamedRole {
   readonly role: string;
   readonly id: string;
+}
+
+/** Reads whom a question does not concern: those that have answered it already. */
+function exceptedBy(body: Uint8Array): readonly unknown[] {
+  if (body.length === 0) return [];
+  try {
+    const { except } = JSON.parse(new TextDecoder().decode(body)) as { except?: unknown };
+    return Array.isArray(except) ? except : [];
+  } catch {
+    return [];
+  }
 }
 
 /** Says whether any process of a cluster of that name answers on this server. */

@@ -342,13 +342,15 @@ class RunningWorker implements Worker {
 
   #answer(): void {
     const { transport, options } = this.#parts;
-    const { space } = this.#host;
+    const { space, nonce } = this.#host;
     this.#endings.push(
       this.#bounds.start(this.#parts.ports.clock, () => this.#host.runners.map(boundedRole)),
-      answerControl(transport, space, "status", () => this.status()),
-      answerControl(transport, space, "why", () => this.why()),
-      answerControl(transport, space, "prove", (body) => this.#evidence(readProofQuestion(body))),
-      answerControl(transport, space, "cluster", () => this.cluster),
+      answerControl(transport, space, "status", nonce, () => this.status()),
+      answerControl(transport, space, "why", nonce, () => this.why()),
+      answerControl(transport, space, "prove", nonce, (body) =>
+        this.#evidence(readProofQuestion(body)),
+      ),
+      answerControl(transport, space, "cluster", nonce, () => this.cluster),
       transport.onStatus((status) => {
         const { logger } = options;
         if (status.kind === "connected") {

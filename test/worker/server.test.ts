@@ -4,10 +4,10 @@
  * Method: the configuration that `up` writes, run by a real nats-server that is asked what it took.
  */
 import { spawn } from "node:child_process";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { planServer } from "../../src/worker/server.js";
 import { until } from "../cli/processes.js";
@@ -29,6 +29,7 @@ describe.skipIf("missing" in found)("the server of `up`", () => {
     const folder = await mkdtemp(join(tmpdir(), "synod-server-"));
     guardFolder(folder);
     const path = "path" in found ? found.path : "";
+    await symlink(path, join(folder, "nats-server"));
     const plan = await planServer({
       folder,
       port: undefined,
@@ -37,7 +38,7 @@ describe.skipIf("missing" in found)("the server of `up`", () => {
       startBroker: () => {
         throw new Error("there is a nats-server");
       },
-      searchPath: dirname(path),
+      searchPath: folder,
       isEmbedded: false,
     });
     expect(plan.kind).toBe("nats-server");
