@@ -119,8 +119,8 @@ export interface Transport {
 }
 
 /**
- * Ends a subscription. Without `drained` at once: what is under way to it is lost. With it, what the
- * server has sent is delivered first, then `drained` is called once, never within the call.
+ * Ends a subscription. Without `drained` at once: what is under way to it is lost. With it, what
+ * the server has sent is delivered first, then `drained` is called once, never within the call.
  */
 export type EndSubscription = (drained?: () => void) => void;
 

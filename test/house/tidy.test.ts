@@ -127,7 +127,7 @@ const cases: readonly Case[] = [
     name: "no inbox that its transport did not draw",
     rule: rules.inboxesOfTransports,
     bad: [
-      ["src/client/asker.ts", "const inbox = `_INBOX.${id}`;"],
+      ["src/client/asker.ts", 'const inbox = "_INBOX.".concat(id);'],
       ["src/adapters/nats/requests.ts", 'const inbox = "_INBOX." + id;'],
     ],
     good: [

@@ -47,7 +47,7 @@ async function attach(options: NatsOptions): Promise<[NatsTransport, TransportSt
 const byPassword = (pass: string) =>
   `authorization { users: [ { user: ann, password: "${pass}" } ] }\n`;
 
-/** A way to prove who one is that can be rotated: what the server and the file hold, first, then. */
+/** A way to prove who one is, which can be rotated: what server and file hold, first and then. */
 interface Kind {
   readonly name: string;
   readonly config: string;

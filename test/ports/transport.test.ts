@@ -7,6 +7,7 @@ import { createMemoryBus } from "../../src/adapters/memory/transport.js";
 import { connectNats } from "../../src/adapters/nats/transport.js";
 import { startBroker } from "../../src/broker/broker.js";
 import { findNatsServer, startNatsServer } from "../support/nats-server.js";
+import { subscriptionSuite } from "./subscription.suite.js";
 import { type TransportBench, transportSuite } from "./transport.suite.js";
 
 const untilMsMax = 10_000;
@@ -63,20 +64,22 @@ async function openReal(
   };
 }
 
-transportSuite("memory", openMemory);
-
-transportSuite("embedded broker", () =>
+const openBroker = () =>
   openReal(async (port) => {
     const broker = await startBroker({ port: port ?? 0 });
     return { port: broker.port, stop: () => broker.close() };
-  }),
-);
+  });
+const openNatsServer = () =>
+  openReal((port) => startNatsServer(port === undefined ? {} : { port }));
 
 const found = await findNatsServer();
+for (const suite of [transportSuite, subscriptionSuite]) {
+  suite("memory", openMemory);
+  suite("embedded broker", openBroker);
+  if (!("missing" in found)) {
+    suite("nats-server", openNatsServer);
+  }
+}
 if ("missing" in found) {
   test.skipIf(true)(`nats-server: ${found.missing}`, () => {});
-} else {
-  transportSuite("nats-server", () =>
-    openReal((port) => startNatsServer(port === undefined ? {} : { port })),
-  );
 }
