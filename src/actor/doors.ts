@@ -73,8 +73,7 @@ export class Doors {
   }
 
   /** Refuses what still waits: this process ends. */
-  close(): void {
-    for (const runner of [...this.#ends.keys()]) this.shut(runner);
+  refuseWaiting(): void {
     for (const token of [...this.#waiting.keys()]) this.reply(token, STOPPED);
   }
 

@@ -171,7 +171,7 @@ export class Host {
     const end = () => {
       for (const each of this.#endings) each();
       for (const feed of this.#feeds.values()) feed.close();
-      this.#doors.close();
+      this.#doors.refuseWaiting();
       done();
     };
     const endRoles = () => {

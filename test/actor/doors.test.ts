@@ -247,10 +247,10 @@ describe("a message that came as a request", () => {
 });
 
 describe("a door that is shut", () => {
-  it.each(["shut", "close"] as const)("finds nobody: %s", (how) => {
+  it.each(["shut", "ended"] as const)("finds nobody: %s", (how) => {
     const { doors, runner, knock, told, answers } = bench();
     if (how === "shut") doors.shut(runner);
-    else doors.close();
+    else for (const end of doors.takeEnds()) end();
     knock("a");
     expect([told, answers]).toEqual([[], ["no_responders"]]);
   });
@@ -258,8 +258,18 @@ describe("a door that is shut", () => {
   it("still lets out the answers to what came before", () => {
     const { doors, knock, told, reply, answers } = bench();
     knock("a");
-    doors.close();
+    for (const end of doors.takeEnds()) end();
+    expect(doors.waiting).toBe(1);
     reply(told[0]?.token ?? "");
-    expect(answers).toEqual(["undecided"]);
+    expect([answers, doors.waiting]).toEqual([["undecided"], 0]);
+  });
+
+  it("refuses what is not answered when its process ends", () => {
+    const { clock, doors, knock, answers } = bench();
+    knock("a");
+    for (const end of doors.takeEnds()) end();
+    doors.refuseWaiting();
+    clock.advance(1);
+    expect([answers, doors.waiting]).toEqual([["stopped"], 0]);
   });
 });
