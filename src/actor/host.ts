@@ -31,6 +31,7 @@ import type { Hearing, RoleDefinition } from "./role.js";
 import { Runner } from "./runner.js";
 import { type Denial, ServerErrors } from "./server-errors.js";
 import { createStepper } from "./step.js";
+import { stopInOrder } from "./stopping.js";
 import type { Store } from "./store.js";
 import { doorSubject, type Space, subjectOf } from "./subject.js";
 
@@ -89,18 +90,16 @@ export class Host {
     this.space = { prefix: options.prefix, cluster: options.cluster.name };
     this.nonce = options.random.hex(8);
     const count = (reason: string, by?: number) => this.count(reason, by);
-    const { space, nonce } = this;
-    this.overLimit = new OverLimit({ ...options, count });
-    this.#intake = new Intake({ ...options, space, nonce, count: (reason) => this.count(reason) });
-    this.#doors = new Doors({ ...options, space: this.space, count });
+    const parts = { ...options, space: this.space, nonce: this.nonce, count };
+    this.overLimit = new OverLimit(parts);
+    this.#intake = new Intake(parts);
+    this.#doors = new Doors(parts);
     this.#overheard = new Set(
-      options.registry.flatMap((role) =>
-        role.hears.flatMap(({ verb, toldTo }) =>
-          toldTo === undefined ? [] : [`${toldTo}.${verb}`],
-        ),
-      ),
+      options.registry
+        .flatMap(({ hears }) => hears)
+        .flatMap(({ verb, toldTo }) => (toldTo === undefined ? [] : [`${toldTo}.${verb}`])),
     );
-    this.#serverErrors = new ServerErrors({ logger: options.logger, count });
+    this.#serverErrors = new ServerErrors(parts);
     this.#endings.push(options.transport.onStatus((status) => this.#noteStatus(status)));
   }
 
@@ -146,39 +145,22 @@ export class Host {
     return runner;
   }
 
-  /**
-   * Ends in good order, within `waitMs`, then calls `done`.
-   *
-   * First it leaves the public subjects and queue groups, and takes in what the server has already
-   * sent here: nobody else got that. Once those requests are answered every role is asked to end
-   * its work. What is not answered in time is refused.
-   */
+  /** Ends in good order, within `waitMs`, then calls `done`. */
   stop(waitMs: number, done: () => void): void {
-    const { clock } = this.#options;
-    const untilMs = clock.nowMs() + waitMs;
-    const waitWhile = (isBusy: () => boolean, then: () => void) => {
-      if (isBusy() && clock.nowMs() < untilMs) clock.setTimer(5, () => waitWhile(isBusy, then));
-      else then();
-    };
-    const isBusy = () => this.runners.some(({ halted, pending }) => halted === null && pending > 0);
-    let draining = 0;
-    for (const end of [...this.#doors.takeEnds(), ...this.#queueEnds.splice(0)]) {
-      draining += 1;
-      end(() => {
-        draining -= 1;
-      });
-    }
-    const end = () => {
-      for (const each of this.#endings) each();
-      for (const feed of this.#feeds.values()) feed.close();
-      this.#doors.refuseWaiting();
-      done();
-    };
-    const endRoles = () => {
-      this.#tellAll({ type: "stop" });
-      clock.soon(() => waitWhile(isBusy, end));
-    };
-    waitWhile(() => draining > 0 || this.#doors.waiting > 0, endRoles);
+    stopInOrder({
+      clock: this.#options.clock,
+      waitMs,
+      publicEnds: [...this.#doors.takeEnds(), ...this.#queueEnds.splice(0)],
+      owesAnswers: () => this.#doors.waiting > 0,
+      askRoles: () => this.#tellAll({ type: "stop" }),
+      isBusy: () => this.runners.some(({ halted, pending }) => halted === null && pending > 0),
+      end: () => {
+        for (const end of this.#endings) end();
+        for (const feed of this.#feeds.values()) feed.close();
+        this.#doors.refuseWaiting();
+        done();
+      },
+    });
   }
 
   /** What the server forbids this process now. */
@@ -280,11 +262,10 @@ export class Host {
   }
 
   #openFeed(runner: Runner): void {
-    const { transport, clock } = this.#options;
     const subject = doorSubject(this.space, `chosen.${runner.id}`);
     const count = (reason: string, by?: number) => this.count(reason, by);
     const tooLarge = (bytes: number) => this.overLimit.note(runner, "the feed", bytes);
-    this.#feeds.set(runner, new Feed({ transport, clock, subject, count, tooLarge }));
+    this.#feeds.set(runner, new Feed({ ...this.#options, subject, count, tooLarge }));
   }
 
   /** Ends what a halted role listens to, so that a ping or request for it finds nobody. */
@@ -383,12 +364,8 @@ export class Host {
       ({ definition, id }) => definition.name === "proposer" && id === proposer,
     );
     if (here !== undefined) {
-      const reason = "no_responders";
-      tell(
-        here.halted === null
-          ? { type: "pong", ...{ proposer } }
-          : { type: "no-pong", ...{ proposer, reason } },
-      );
+      if (here.halted === null) tell({ type: "pong", ...{ proposer } });
+      else tell({ type: "no-pong", ...{ proposer, reason: "no_responders" } });
       return;
     }
     const subject = subjectOf(this.space, "proposer", "ping", proposer, from.id);

@@ -8,8 +8,9 @@ import type {
   Transport,
   TransportStatus,
 } from "../../actor/ports.js";
-import { Hub, type Intercept, isNoResponders, type MemoryBusOptions } from "./bus.js";
+import { Hub, type Intercept, type MemoryBusOptions } from "./bus.js";
 import { type Listener, pauseAfterDenial } from "./listener.js";
+import { Requests } from "./requests.js";
 import { headerBytesOf, isSendable } from "./wire.js";
 
 /** Why a message was not sent; the same reasons as over NATS, and what permissions deny. */
@@ -93,11 +94,6 @@ export function createMemoryBus(
 const checkMs = 100;
 const redialMs = 50;
 
-interface Pending {
-  readonly done: (answer: Answer) => void;
-  readonly cancel: () => void;
-}
-
 class Link implements MemoryTransport {
   readonly name: string;
   readonly silentServers: readonly string[] = [];
@@ -113,13 +109,13 @@ class Link implements MemoryTransport {
   readonly #inbox: string;
   readonly #listeners = new Set<Listener>();
   readonly #statusListeners = new Set<(status: TransportStatus) => void>();
-  readonly #pending = new Map<string, Pending>();
+  readonly #requests: Requests;
   /** The server's limit as it was told last. */
   #payloadBytesMax: number;
   #isChecking = false;
   /** Cut by the server for a message over its limit; dials again soon. */
   #isViolator = false;
-  #requestCount = 0;
+  #hasRequested = false;
   #isCut = false;
   #isClosed = false;
   #isDraining = false;
@@ -131,6 +127,7 @@ class Link implements MemoryTransport {
     this.#payloadBytesMax = hub.payloadBytesMax;
     this.#options = options;
     this.#inbox = this.newInbox();
+    this.#requests = new Requests(this.#inbox, hub.clock, (run) => this.#later(run));
     hub.links.add(this);
   }
 
@@ -219,15 +216,11 @@ class Link implements MemoryTransport {
       this.#later(() => done({ kind: "disconnected" }));
       return;
     }
-    if (this.#requestCount === 0) {
-      this.subscribe(`${this.#inbox}.*`, (message) => this.#answered(message));
+    if (!this.#hasRequested) {
+      this.#hasRequested = true;
+      this.subscribe(`${this.#inbox}.*`, (message) => this.#requests.read(message));
     }
-    this.#requestCount += 1;
-    const reply = `${this.#inbox}.${this.#requestCount}`;
-    const cancel = this.#hub.clock.setTimer(options.timeoutMs, () => {
-      this.#answer(reply, { kind: "timeout" });
-    });
-    this.#pending.set(reply, { done, cancel });
+    const reply = this.#requests.expect(options.timeoutMs, done);
     this.publish(subject, payload, { headers: options.headers, reply });
   }
 
@@ -320,9 +313,7 @@ class Link implements MemoryTransport {
       this.#unlisten(listener);
       listener.denials = 0;
     }
-    for (const reply of [...this.#pending.keys()]) {
-      this.#answer(reply, { kind: "disconnected" });
-    }
+    this.#requests.disconnected();
     if (isReported) {
       this.#emit({ kind: "disconnected" });
     }
@@ -401,29 +392,6 @@ class Link implements MemoryTransport {
       listener.route.isActive = false;
       this.#hub.routes.remove(listener.route);
       listener.route = undefined;
-    }
-  }
-
-  #answered(message: Incoming): void {
-    const isRefusal = isNoResponders(message);
-    this.#answer(
-      message.subject,
-      isRefusal ? { kind: "no_responders" } : { kind: "answer", message },
-    );
-  }
-
-  /** In the turn of an answer or timer, else in a later one. */
-  #answer(reply: string, answer: Answer): void {
-    const pending = this.#pending.get(reply);
-    if (pending === undefined) {
-      return;
-    }
-    this.#pending.delete(reply);
-    pending.cancel();
-    if (answer.kind === "disconnected") {
-      this.#later(() => pending.done(answer));
-    } else {
-      pending.done(answer);
     }
   }
 

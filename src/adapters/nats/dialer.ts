@@ -52,6 +52,20 @@ export class Dialer {
     return this.#addresses.silent.map((host) => `nats://${host}`);
   }
 
+  /** Tries every server once, as `once` does, or until the signal ends that. */
+  async first(signal: AbortSignal | undefined): Promise<NatsConnection> {
+    const stop = () => this.stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    if (signal?.aborted === true) {
+      stop();
+    }
+    try {
+      return await this.once();
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
   /**
    * Tries every server once: several at a time, and the first that answers wins.
    *

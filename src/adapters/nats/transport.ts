@@ -11,6 +11,7 @@ import type {
 import { Dialer } from "./dialer.js";
 import { dropOf, isSendable, type NatsDrop } from "./drops.js";
 import { NatsConnectError, placeOf, tooFewSubscriptions } from "./errors.js";
+import { Flushes } from "./flushes.js";
 import { toClientHeaders } from "./incoming.js";
 import { endOfNone, Listeners } from "./listeners.js";
 import { inboxPrefixOf, isConnection, type NatsOptions, planDial } from "./options.js";
@@ -58,25 +59,15 @@ export async function connectNats(
   const plan = planDial(options);
   const dialer = new Dialer(plan);
   const isPatient = options.waitOnFirstConnect === true;
-  const bus = new NatsBus(options, dialer, isPatient ? undefined : await firstOf(dialer, options));
+  const bus = new NatsBus(
+    options,
+    dialer,
+    isPatient ? undefined : await dialer.first(options.signal),
+  );
   if (isPatient) {
     bus.dial(-1);
   }
   return bus;
-}
-
-/** Dials until the first connection, or until the options' signal ends it. */
-async function firstOf(dialer: Dialer, { signal }: NatsOptions): Promise<NatsConnection> {
-  const stop = () => dialer.stop();
-  signal?.addEventListener("abort", stop, { once: true });
-  if (signal?.aborted === true) {
-    stop();
-  }
-  try {
-    return await dialer.once();
-  } finally {
-    signal?.removeEventListener("abort", stop);
-  }
 }
 
 class NatsBus implements NatsTransport {
@@ -95,8 +86,7 @@ class NatsBus implements NatsTransport {
   readonly #requests: Requests;
   readonly #listeners: Listeners;
   readonly #statusListeners = new Set<(status: TransportStatus) => void>();
-  /** Ends of flushes under way. */
-  readonly #flushes = new Set<() => void>();
+  readonly #flushes = new Flushes();
   #connection: NatsConnection | undefined;
   #statuses: AsyncIterable<Status> | undefined;
   #isConnected = false;
@@ -222,23 +212,7 @@ class NatsBus implements NatsTransport {
   }
 
   flush(): Promise<void> {
-    const connection = this.#connection;
-    return new Promise((resolve, reject) => {
-      const fail = () => {
-        this.#flushes.delete(fail);
-        reject(new NatsConnectError("disconnected", "disconnected: messages may be lost"));
-      };
-      if (connection === undefined || !this.#isConnected) {
-        fail();
-        return;
-      }
-      this.#flushes.add(fail);
-      const succeed = () => {
-        this.#flushes.delete(fail);
-        resolve();
-      };
-      connection.flush().then(succeed, fail);
-    });
+    return this.#flushes.flush(this.#isConnected ? this.#connection : undefined);
   }
 
   async drain(): Promise<void> {
@@ -308,9 +282,7 @@ class NatsBus implements NatsTransport {
     }
     this.#isConnected = false;
     this.#requests.disconnected();
-    for (const fail of [...this.#flushes]) {
-      fail();
-    }
+    this.#flushes.disconnected();
     this.#emit({ kind: "disconnected" });
   }
 
