@@ -86,6 +86,30 @@ describe.skipIf("missing" in found)("TLS", () => {
     await until(() => others.includes(server() ?? "") && server() !== second);
   });
 
+  test("a server that was given as an IP address needs no name in its certificate", async () => {
+    const { ca, cert, key } = await makeCertificates("127.0.0.1");
+    const cluster = await serveCluster(`tls { cert_file: "${cert}", key_file: "${key}" }\n`);
+    const [first] = cluster;
+    const servers = `tls://127.0.0.1:${first!.port}`;
+    const [, server] = await join({ servers, tls: { caFile: ca } });
+    first!.kill();
+    const others = cluster.slice(1).map(({ url }) => url);
+    await until(() => others.includes(server() ?? ""));
+  });
+
+  test("and an IP address that its certificate does not bear is refused", async () => {
+    const { ca, cert, key } = await makeCertificates("127.0.0.2");
+    const server = await startNatsServer({
+      config: `tls { cert_file: "${cert}", key_file: "${key}" }\n`,
+    });
+    onTestFinished(() => server.stop());
+    const servers = `tls://127.0.0.1:${server.port}`;
+    await expect(connectNats({ servers, tls: { caFile: ca } })).rejects.toMatchObject({
+      code: "tls",
+      message: expect.stringContaining("is for another name or address (IP: 127.0.0.1"),
+    });
+  });
+
   test("and under no other: a certificate for another name is refused", async () => {
     const { ca, cert, key } = await makeCertificates("other.test");
     onTestFinished(await answerNames("loopback"));
@@ -95,6 +119,7 @@ describe.skipIf("missing" in found)("TLS", () => {
     const servers = `tls://nats.test:${server.port}`;
     await expect(connectNats({ servers, tls: { caFile: ca } })).rejects.toMatchObject({
       code: "tls",
+      message: expect.stringContaining("is for another name or address (Host: nats.test"),
     });
   });
 });

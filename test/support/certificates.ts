@@ -1,6 +1,7 @@
 /** A throw-away certificate authority and a server's certificate, made by openssl. */
 import { execFile } from "node:child_process";
 import { mkdtemp, writeFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -15,7 +16,7 @@ export interface Certificates {
   readonly key: string;
 }
 
-/** Makes a certificate for one DNS name, and the authority that signed it. */
+/** Makes a certificate for one DNS name or IP address, and the authority that signed it. */
 export async function makeCertificates(name: string): Promise<Certificates> {
   const folder = await mkdtemp(join(tmpdir(), "synod-tls-"));
   guardFolder(folder);
@@ -25,7 +26,7 @@ export async function makeCertificates(name: string): Promise<Certificates> {
   const openssl = (...args: string[]) => run("openssl", args, { cwd: folder });
   await openssl(...newKey, "-x509", "-days", "2", "-subj", "/CN=ca", "-keyout", caKey, "-out", ca);
   await openssl(...newKey, "-subj", `/CN=${name}`, "-keyout", key, "-out", at("request.pem"));
-  await writeFile(at("ext"), `subjectAltName=DNS:${name}\n`);
+  await writeFile(at("ext"), `subjectAltName=${isIP(name) === 0 ? "DNS" : "IP"}:${name}\n`);
   const signing = ["-CA", ca, "-CAkey", caKey, "-CAcreateserial", "-days", "2"];
   await openssl(
     "x509",

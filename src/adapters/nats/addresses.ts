@@ -102,8 +102,13 @@ export class Addresses {
   }
 }
 
+/** The name or IP address in `host:port`. */
+export function hostOf(address: string): string {
+  return address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+}
+
 /** The name in `host:port`; undefined for an IP address. */
-function nameIn(host: string): string | undefined {
-  const name = host.replace(/:\d+$/, "");
-  return isIP(name.replace(/^\[(.*)\]$/, "$1")) === 0 ? name : undefined;
+function nameIn(address: string): string | undefined {
+  const host = hostOf(address);
+  return isIP(host) === 0 ? host : undefined;
 }

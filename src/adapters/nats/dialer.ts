@@ -1,5 +1,6 @@
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { type ConnectionOptions, ErrorCode, type NatsConnection } from "nats";
-import { type Address, Addresses } from "./addresses.js";
+import { type Address, Addresses, hostOf } from "./addresses.js";
 import { type Dial, dial } from "./dial.js";
 import { explain, type NatsConnectError } from "./errors.js";
 import type { DialPlan } from "./options.js";
@@ -239,13 +240,21 @@ interface Failure {
 /** Milliseconds until the next server is dialled beside one that has not answered. */
 const headStartMs = 250;
 
-/** Options to dial one server: under the name that its certificate bears. */
+/**
+ * Options to dial one server: under the name that its certificate bears, or as the IP address.
+ *
+ * Why the latter: Node takes the name "localhost" for an IP address behind an upgraded socket.
+ */
 function optionsFor({ host, tlsName, isToldOverTls }: Address, client: ConnectionOptions) {
   const servers = [host];
-  if (!isToldOverTls) return { ...client, servers };
+  if (!isToldOverTls && (client.tls ?? undefined) === undefined) return { ...client, servers };
   // The client hands on what Node's TLS understands, but does not declare it.
-  const name = tlsName === undefined ? {} : { servername: tlsName };
-  return { ...client, servers, tls: { ...name, ...client.tls } };
+  const given: NonNullable<ConnectionOptions["tls"]> & { servername?: string } = { ...client.tls };
+  const isNamed = (tlsName ?? given.servername) !== undefined;
+  const check = (_: string, certificate: PeerCertificate) =>
+    checkServerIdentity(hostOf(host), certificate);
+  const identity = isNamed ? { servername: tlsName } : { checkServerIdentity: check };
+  return { ...client, servers, tls: { ...identity, ...given } };
 }
 
 /** What stands for a server that had not answered when the race ended. */

@@ -120,6 +120,13 @@ export function explain(
     const text = `${told} offers no TLS, and the options ask for it: use nats:// or configure it`;
     return new NatsConnectError("tls", text, error);
   }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    const { reason = message } = error as { reason?: string };
+    const text =
+      `the certificate of ${told} is for another name or address (${reason}): ` +
+      "name the server as its certificate does";
+    return new NatsConnectError("tls", text, error);
+  }
   if (isTls(code, message)) {
     const text = `TLS with ${told} failed (${readable(code || message)}): check ca, cert and key`;
     return new NatsConnectError("tls", text, error);
