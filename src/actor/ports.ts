@@ -39,10 +39,22 @@ export interface Incoming {
   readonly reply: string | undefined;
 }
 
-/** What became of a request. `no_responders`: the server knows of no subscriber, at once. */
+/** A subject that the server's permissions forbid. */
+export interface Denied {
+  readonly kind: "denied";
+  readonly operation: "publish" | "subscribe";
+  readonly subject: string;
+}
+
+/**
+ * What became of a request.
+ * - `no_responders`: the server knows of no subscriber, at once;
+ * - `denied`: the server forbids its subject, or to subscribe to the inbox for its answer.
+ */
 export type Answer =
   | { readonly kind: "answer"; readonly message: Incoming }
-  | { readonly kind: "no_responders" | "timeout" | "disconnected" };
+  | { readonly kind: "no_responders" | "timeout" | "disconnected" }
+  | Denied;
 
 /**
  * What happens to a connection.
@@ -55,11 +67,7 @@ export type Answer =
 export type TransportStatus =
   | { readonly kind: "connected"; readonly server: string }
   | { readonly kind: "disconnected" }
-  | {
-      readonly kind: "denied";
-      readonly operation: "publish" | "subscribe";
-      readonly subject: string;
-    }
+  | Denied
   | { readonly kind: "granted"; readonly subject: string }
   | { readonly kind: "error"; readonly words: string }
   | { readonly kind: "unread"; readonly message: Incoming; readonly error: unknown }

@@ -67,7 +67,7 @@ export type HostEvent =
   | {
       readonly type: "no-pong";
       readonly proposer: string;
-      readonly reason: "no_responders" | "timeout" | "disconnected";
+      readonly reason: "no_responders" | "timeout" | "disconnected" | "denied";
       readonly nowMs: number;
     };
 

@@ -1,5 +1,6 @@
 /** The end of the log as it is now: where `chosen` ends, and `up` begins to print. */
 import { doorSubject } from "../actor/subject.js";
+import { requestDenied } from "../client/errors.js";
 import { EXIT } from "../worker/exit.js";
 import type { OpenClient } from "./client.js";
 import { Failure } from "./failure.js";
@@ -15,6 +16,7 @@ const lookMs = 50;
  * Asks for the highest position that is known now.
  *
  * @throws Failure if no learner answers
+ * @throws NotPermittedError if the server forbids to ask
  */
 export async function askTail(client: OpenClient): Promise<number> {
   const slot = await askChosenSlot(client, leaderMsMax);
@@ -119,9 +121,10 @@ function askLearner(
   const subject = doorSubject(space, "history");
   const question = JSON.stringify({ after, max: after === Number.MAX_SAFE_INTEGER ? 0 : 1 });
   const payload = new TextEncoder().encode(question);
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     transport.request(subject, payload, { timeoutMs: answerMsMax }, (answer) => {
-      resolve(answer.kind === "answer" ? readPart(answer.message.payload) : undefined);
+      if (answer.kind === "denied") reject(requestDenied(answer));
+      else resolve(answer.kind === "answer" ? readPart(answer.message.payload) : undefined);
     });
   });
 }

@@ -2,6 +2,7 @@
  * What goes wrong, as callers see it: one class a code, and in each whether the call may have taken
  * effect all the same.
  */
+import type { Denied } from "../actor/ports.js";
 
 /** Every code, and what `mayHaveHappened` is unless the thrower knows better. */
 const CODES = {
@@ -102,16 +103,23 @@ export class TrimmedError extends errorOf("trimmed", "TrimmedError") {
   }
 }
 
-/** Says what the server forbids. */
-export function wordsOfDenial(denial: {
-  readonly operation: "publish" | "subscribe";
-  readonly subject: string;
-}): string {
-  const { operation, subject } = denial;
-  return `the server's permissions forbid this client to ${operation} to ${subject}`;
+/** Says what the server forbids. @param advice what to do about it, if that is known */
+export function notPermitted({ operation, subject }: Denied, advice?: string): NotPermittedError {
+  const what = `the server's permissions forbid this client to ${operation} to ${subject}`;
+  return new NotPermittedError(advice === undefined ? what : `${what}: ${advice}`);
 }
 
-/** The error of whatever needs a connection that is closed and will not come back. */
+/** What to do where the inbox for answers is forbidden. */
+export const INBOX_ADVICE =
+  "name the prefix of inboxes that they allow (option inboxPrefix, inbox_prefix of a context, or " +
+  "--inbox-prefix)";
+
+/** The error of a request that the server forbids. */
+export function requestDenied(denied: Denied): NotPermittedError {
+  return notPermitted(denied, denied.operation === "subscribe" ? INBOX_ADVICE : undefined);
+}
+
+/** The error of what needs a connection that is closed for good. */
 export function connectionClosed(reason: string | undefined): UnavailableError {
   return new UnavailableError(`the connection is closed: ${reason ?? "the client ended it"}`);
 }

@@ -5,6 +5,7 @@
 import { messageBytes } from "../actor/answer.js";
 import type { Headers, Transport } from "../actor/ports.js";
 import { doorSubject, type Space } from "../actor/subject.js";
+import { requestDenied } from "../client/errors.js";
 
 /** What can be asked. */
 export type ControlQuestion = "status" | "why" | "cluster" | "prove";
@@ -75,17 +76,22 @@ function exceptedBy(body: Uint8Array): readonly unknown[] {
   }
 }
 
-/** Says whether any process of a cluster of that name answers on this server. */
+/**
+ * Says whether any process of a cluster of that name answers on this server.
+ *
+ * @throws NotPermittedError if the server forbids to ask
+ */
 export function isAnswered(
   transport: Transport,
   space: Space,
   timeoutMs: number,
 ): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const subject = doorSubject(space, "ctl.cluster");
     transport.request(subject, new Uint8Array(0), { timeoutMs }, (answer) => {
+      if (answer.kind === "denied") reject(requestDenied(answer));
       // What answers without our header is something else that listens there.
-      resolve(answer.kind === "answer" && answer.message.headers?.["Synod-Reply"] === "1");
+      else resolve(answer.kind === "answer" && answer.message.headers?.["Synod-Reply"] === "1");
     });
   });
 }

@@ -1,6 +1,6 @@
 /** What only the deterministic twin of the bus can do: interfere with deliveries, repeat a run. */
 import { describe, expect, test } from "vitest";
-import type { Answer, TransportStatus } from "../../src/actor/ports.js";
+import type { Answer, Transport, TransportStatus } from "../../src/actor/ports.js";
 import type { Delivery } from "../../src/adapters/memory/bus.js";
 import { createVirtualClock } from "../../src/adapters/memory/clock.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
@@ -119,6 +119,23 @@ test("denied: told, counted, asked again after a reconnection", () => {
   link.publish("no.subscribe", empty);
   clock.runSoon();
   expect([heardCount, link.dropped.denied, statuses.length]).toEqual([1, 1, 2]);
+});
+
+test("denied: a request ends with the subject that is forbidden", () => {
+  const { clock, bus } = open();
+  const kinds: Answer[] = [];
+  const ask = (link: Transport, subject: string) =>
+    link.request(subject, empty, { timeoutMs: 60_000 }, (answer) => void kinds.push(answer));
+  ask(bus.connect("mute", { denies: (_, subject) => subject === "no.way" }), "no.way");
+  const deaf = bus.connect("deaf", { denies: (operation) => operation === "subscribe" });
+  ask(deaf, "yes");
+  expect(kinds).toEqual([]);
+  clock.runSoon();
+  const inbox = expect.stringMatching(/^_INBOX\.\d+\.\*$/);
+  expect(kinds).toEqual([
+    { kind: "denied", operation: "publish", subject: "no.way" },
+    { kind: "denied", operation: "subscribe", subject: inbox },
+  ]);
 });
 
 test("denied: tried again while the connection stands, with growing pauses", () => {

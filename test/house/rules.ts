@@ -36,7 +36,7 @@ const allowances: readonly Allowance[] = [
   },
   {
     of: "src/adapters/memory/transport.ts",
-    lines: 415,
+    lines: 425,
     reason: "one connection: what cuts it, what it loses and what it renews belong together",
   },
 ];

@@ -111,6 +111,29 @@ withServer("what a server refuses on a connection that stands", () => {
       { kind: "denied", operation: "publish", subject: "no.way" },
     ]);
   });
+
+  test.each(generations)("a denied request ends as that, on one of $name", async ({ open }) => {
+    const config = rights('deny: ["no.>", "_INBOX.deaf.>"]');
+    const { url } = await serve({ config });
+    const user = { servers: url, user: "ann", pass: "geheim" };
+    const { transport } = await given(open, user);
+    expect(await ask(transport, "no.way", 60_000)).toEqual({
+      kind: "denied",
+      operation: "publish",
+      subject: "no.way",
+    });
+    const deaf = await given(open, { ...user, inboxPrefix: "_INBOX.deaf" });
+    transport.subscribe("yes", () => {});
+    await transport.flush();
+    for (const _ of [1, 2]) {
+      expect(await ask(deaf.transport, "yes", 60_000)).toEqual({
+        kind: "denied",
+        operation: "subscribe",
+        subject: expect.stringMatching(/^_INBOX\.deaf\.\w+\.\*$/),
+      });
+    }
+    expect(await ask(transport, "nobody")).toEqual({ kind: "no_responders" });
+  });
 });
 
 /** One user without limits but these on publishing and subscribing. */

@@ -1,6 +1,7 @@
 import type {
   Answer,
   Clock,
+  Denied,
   EndSubscription,
   Headers,
   Incoming,
@@ -11,7 +12,7 @@ import type {
 import { Hub, type Intercept, type MemoryBusOptions } from "./bus.js";
 import { type Listener, pauseAfterDenial } from "./listener.js";
 import { Requests } from "./requests.js";
-import { headerBytesOf, isSendable } from "./wire.js";
+import { bytesOf, isSendable, isSendableMessage } from "./wire.js";
 
 /** Why a message was not sent; the same reasons as over NATS, and what permissions deny. */
 export type MemoryDrop = "disconnected" | "closed" | "too_large" | "invalid" | "denied";
@@ -216,9 +217,17 @@ class Link implements MemoryTransport {
       this.#later(() => done({ kind: "disconnected" }));
       return;
     }
+    const inboxes = `${this.#inbox}.*`;
+    const denied = this.#denial("subscribe", inboxes) ?? this.#denial("publish", subject);
+    if (denied !== undefined) {
+      this.dropped.denied += 1;
+      this.#emit(denied);
+      this.#later(() => done(denied));
+      return;
+    }
     if (!this.#hasRequested) {
       this.#hasRequested = true;
-      this.subscribe(`${this.#inbox}.*`, (message) => this.#requests.read(message));
+      this.subscribe(inboxes, (message) => this.#requests.read(message));
     }
     const reply = this.#requests.expect(options.timeoutMs, done);
     this.publish(subject, payload, { headers: options.headers, reply });
@@ -320,19 +329,13 @@ class Link implements MemoryTransport {
   }
 
   #refusal(subject: string, payload: Uint8Array, options: PublishOptions): MemoryDrop | undefined {
-    const { headers, reply } = options;
     if (!this.connected) {
       return this.#isClosed ? "closed" : "disconnected";
     }
-    const texts = Object.entries(headers ?? {}).flat();
-    if (!isSendable(subject) || (reply !== undefined && !isSendable(reply))) {
+    if (!isSendableMessage(subject, options)) {
       return "invalid";
     }
-    if (texts.some((text) => /[\r\n]/.test(text))) {
-      return "invalid";
-    }
-    const headerBytes = texts.length === 0 ? 0 : headerBytesOf(texts);
-    const bytes = payload.length + headerBytes;
+    const bytes = bytesOf(payload, options);
     if (bytes > this.#payloadBytesMax) {
       return "too_large";
     }
@@ -340,11 +343,17 @@ class Link implements MemoryTransport {
       this.#violate();
       return "too_large";
     }
-    if (this.#options.denies?.("publish", subject) === true) {
-      this.#emit({ kind: "denied", operation: "publish", subject });
+    const denied = this.#denial("publish", subject);
+    if (denied !== undefined) {
+      this.#emit(denied);
       return "denied";
     }
     return undefined;
+  }
+
+  #denial(operation: Denied["operation"], subject: string): Denied | undefined {
+    const isDenied = this.#options.denies?.(operation, subject) === true;
+    return isDenied ? { kind: "denied", operation, subject } : undefined;
   }
 
   /** The server cuts whoever sends too much; the next dial tells its limit. */
@@ -362,8 +371,9 @@ class Link implements MemoryTransport {
     if (!this.connected) {
       return;
     }
-    if (this.#options.denies?.("subscribe", subject) === true) {
-      this.#emit({ kind: "denied", operation: "subscribe", subject });
+    const denied = this.#denial("subscribe", subject);
+    if (denied !== undefined) {
+      this.#emit(denied);
       const delayMs = pauseAfterDenial(listener);
       listener.cancelRetry = this.#hub.clock.setTimer(delayMs, () => this.#listen(listener));
       return;

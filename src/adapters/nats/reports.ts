@@ -1,12 +1,9 @@
 import { ErrorCode, type NatsConnection, type Status } from "nats";
+import type { Denied } from "../../actor/ports.js";
 
 /** What a status event of the client says, of either generation of the client. */
 export type Report =
-  | {
-      readonly kind: "denied";
-      readonly operation: "publish" | "subscribe";
-      readonly subject: string;
-    }
+  | Denied
   /** The server's words of an `-ERR`, without quotes. */
   | { readonly kind: "error"; readonly words: string }
   | { readonly kind: "disconnect" | "reconnect" | "update" | "staleConnection" | "other" };

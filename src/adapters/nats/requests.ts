@@ -1,8 +1,15 @@
 import type { Msg, NatsConnection, Subscription } from "nats";
-import type { Answer, Incoming } from "../../actor/ports.js";
+import type { Answer, Denied, Incoming } from "../../actor/ports.js";
 import { isNoResponders, NatsIncoming } from "./incoming.js";
 
 type Done = (answer: Answer) => void;
+
+interface Pending {
+  /** The subject asked. */
+  readonly subject: string;
+  readonly done: Done;
+  readonly timer: NodeJS.Timeout;
+}
 
 /** The longest delay a Node timer takes; a longer one would fire at once. */
 const timerMsMax = 2_147_483_647;
@@ -15,7 +22,7 @@ const timerMsMax = 2_147_483_647;
  */
 export class Requests {
   readonly #newInbox: () => string;
-  readonly #pending = new Map<string, { readonly done: Done; readonly timer: NodeJS.Timeout }>();
+  readonly #pending = new Map<string, Pending>();
   #count = 0;
   #inbox = "";
   #subscription: Subscription | undefined;
@@ -29,13 +36,13 @@ export class Requests {
   }
 
   /** Awaits one answer. @returns the subject for it */
-  expect(connection: NatsConnection, timeoutMs: number, done: Done): string {
+  expect(connection: NatsConnection, subject: string, timeoutMs: number, done: Done): string {
     this.#open(connection);
     this.#count += 1;
     const token = this.#count.toString(36);
     const delay = Math.min(Math.max(timeoutMs, 1), timerMsMax);
     const timer = setTimeout(() => this.#answer(token, { kind: "timeout" }), delay);
-    this.#pending.set(token, { done, timer });
+    this.#pending.set(token, { subject, done, timer });
     return `${this.#inbox}.${token}`;
   }
 
@@ -43,6 +50,19 @@ export class Requests {
   disconnected(): void {
     for (const token of [...this.#pending.keys()]) {
       this.#answer(token, { kind: "disconnected" });
+    }
+  }
+
+  /** Ends what the server forbids: requests of a subject, or all if it forbids their inbox. */
+  denied(denied: Denied): void {
+    const isInbox = denied.operation === "subscribe" && denied.subject === `${this.#inbox}.*`;
+    if (isInbox) {
+      this.#subscription = undefined;
+    }
+    for (const [token, { subject }] of [...this.#pending]) {
+      if (isInbox || (denied.operation === "publish" && denied.subject === subject)) {
+        this.#answer(token, denied);
+      }
     }
   }
 
@@ -60,12 +80,10 @@ export class Requests {
     this.#inbox = this.#newInbox();
     this.#subscription = connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
-        if (error !== null) {
-          // Denied: the client has dropped it. Requests run into their time.
-          this.#subscription = undefined;
-          return;
+        // Of one that is denied the status tells, too.
+        if (error === null) {
+          this.#read(message);
         }
-        this.#read(message);
       },
     });
   }

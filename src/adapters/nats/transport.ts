@@ -200,7 +200,7 @@ class NatsBus implements NatsTransport {
       setImmediate(() => done({ kind: "disconnected" }));
       return;
     }
-    const reply = this.#requests.expect(connection, options.timeoutMs, done);
+    const reply = this.#requests.expect(connection, subject, options.timeoutMs, done);
     this.publish(subject, payload, { headers: options.headers, reply });
   }
 
@@ -341,6 +341,7 @@ class NatsBus implements NatsTransport {
       if (report.operation === "subscribe") {
         this.#listeners.denied(connection, report.subject);
       }
+      this.#requests.denied(report);
       this.#emit(report);
     } else if (report.kind === "error") {
       this.#emit(report);
