@@ -4,8 +4,15 @@
  * Why not `Transport.request`: its first answer may come from something else that listens, such as
  * a JetStream stream over our subjects. Answers without `Synod-Reply` are counted and passed over.
  */
-import type { Clock, Headers, Incoming, Transport, TransportStatus } from "../actor/ports.js";
-import { connectionClosed, NotPermittedError, type SynodError, wordsOfDenial } from "./errors.js";
+import type {
+  Clock,
+  Denied,
+  Headers,
+  Incoming,
+  Transport,
+  TransportStatus,
+} from "../actor/ports.js";
+import { connectionClosed, INBOX_ADVICE, notPermitted, type SynodError } from "./errors.js";
 
 /**
  * Why no answer came.
@@ -14,7 +21,10 @@ import { connectionClosed, NotPermittedError, type SynodError, wordsOfDenial } f
  */
 export type Silence = "no_responders" | "unsent" | "timeout" | "disconnected";
 
-/** What a question brought. `failed`: asking again is useless; `wasSent`: somebody may have it. */
+/**
+ * What a question brought. `failed`: the server forbids it, or the connection is closed for good;
+ * `wasSent` says whether somebody may have it all the same.
+ */
 export type Reply =
   | { readonly kind: "answer"; readonly headers: Headers; readonly payload: Uint8Array }
   | { readonly kind: "failed"; readonly error: SynodError; readonly wasSent: boolean }
@@ -29,14 +39,9 @@ export interface AskerPorts {
 
 interface Question {
   readonly subject: string;
-  readonly answered: (reply: Reply & { readonly kind: "answer" }) => void;
-  /** No (further) answer can come. */
-  readonly silent: (reply: Exclude<Reply, { readonly kind: "answer" | "timeout" }>) => void;
+  /** Called for each answer, and once if no (further) one can come. */
+  readonly heard: (reply: Reply) => void;
 }
-
-const INBOX_ADVICE =
-  "name the prefix of inboxes that they allow (option inboxPrefix, inbox_prefix of a context, or " +
-  "--inbox-prefix)";
 
 /** Asks, and hears answers over one subscription. */
 export class Asker {
@@ -62,17 +67,13 @@ export class Asker {
   ask(subject: string, payload: Uint8Array, timeoutMs: number): Promise<Reply> {
     return new Promise((resolve) => {
       let cancel = () => {};
-      const end = this.#put(payload, {
-        subject,
-        answered: (reply) => done(reply),
-        silent: (reply) => done(reply),
-      });
       const done = (reply: Reply) => {
         cancel();
-        end();
+        forget();
         resolve(reply);
       };
-      cancel = this.#ports.clock.setTimer(timeoutMs, () => done(this.#timeout()));
+      const forget = this.#put(payload, { subject, heard: done });
+      cancel = this.#ports.clock.setTimer(timeoutMs, () => done({ kind: "timeout" }));
     });
   }
 
@@ -91,24 +92,26 @@ export class Asker {
     quietMsAfter: (answers: readonly Uint8Array[]) => number,
   ): Promise<readonly Uint8Array[]> {
     return new Promise((resolve, reject) => {
+      const { clock } = this.#ports;
       const answers: Uint8Array[] = [];
       let cancel = () => {};
-      const end = this.#put(question, {
-        subject,
-        answered: ({ payload }) => {
-          answers.push(payload);
-          cancel();
-          cancel = this.#ports.clock.setTimer(quietMsAfter(answers), done);
-        },
-        silent: (reply) => done(reply),
-      });
       const done = (reply?: Reply) => {
         cancel();
-        end();
+        forget();
         if (reply?.kind === "failed" && answers.length === 0) reject(reply.error);
         else resolve(answers);
       };
-      cancel = this.#ports.clock.setTimer(waitMs, () => done(this.#timeout()));
+      const heard = (reply: Reply) => {
+        if (reply.kind !== "answer") {
+          done(reply);
+          return;
+        }
+        answers.push(reply.payload);
+        cancel();
+        cancel = clock.setTimer(quietMsAfter(answers), () => done());
+      };
+      const forget = this.#put(question, { subject, heard });
+      cancel = clock.setTimer(waitMs, () => done());
     });
   }
 
@@ -118,71 +121,75 @@ export class Asker {
     this.#end({ kind: "disconnected" });
   }
 
-  /** Publishes a question. @returns forgets it */
+  /** Publishes a question, unless no answer can come. @returns forgets it */
   #put(payload: Uint8Array, question: Question): () => void {
     const { transport, clock } = this.#ports;
     const reply = `${this.#inbox}.${++this.#asked}`;
     this.#open.set(reply, question);
-    if (transport.connected) transport.publish(question.subject, payload, { reply });
-    else {
+    const error = this.#failure;
+    if (transport.connected && error === null) {
+      transport.publish(question.subject, payload, { reply });
+    } else {
+      const unsent: Reply =
+        error === null ? { kind: "unsent" } : { kind: "failed", error, wasSent: false };
       clock.soon(() => {
-        if (this.#open.delete(reply)) question.silent(this.#failed(false) ?? { kind: "unsent" });
+        if (this.#open.delete(reply)) question.heard(unsent);
       });
     }
     return () => void this.#open.delete(reply);
   }
 
   #hear({ subject, payload, headers }: Incoming): void {
-    if (this.#ports.transport.connected) this.#failure = null; // the inbox is not forbidden now
     const question = this.#open.get(subject);
     if (question === undefined) return;
     if (headers?.["Synod-Reply"] === "1") {
-      question.answered({ kind: "answer", headers, payload });
+      question.heard({ kind: "answer", headers, payload });
     } else if (payload.length === 0 && headers?.["Status"] === "503") {
-      question.silent({ kind: "no_responders" });
+      question.heard({ kind: "no_responders" });
     } else this.#ports.count("foreign_reply");
   }
 
   #notice(status: TransportStatus): void {
-    if (status.kind === "connected") this.#failure = null;
-    else if (status.kind === "disconnected") this.#end({ kind: "disconnected" });
-    else if (status.kind === "closed") this.#fail(connectionClosed(status.reason));
-    else if (status.kind === "granted") {
-      if (status.subject === `${this.#inbox}.*`) this.#failure = null;
-    } else if (status.kind !== "denied") return;
-    else if (status.operation === "publish") {
-      const error = new NotPermittedError(wordsOfDenial(status));
-      this.#end(
-        { kind: "failed", error, wasSent: false },
-        ({ subject }) => subject === status.subject,
-      );
-    } else if (status.subject === `${this.#inbox}.*`) {
-      this.#fail(new NotPermittedError(`${wordsOfDenial(status)}: ${INBOX_ADVICE}`));
+    switch (status.kind) {
+      case "connected":
+        this.#failure = null;
+        break;
+      case "granted":
+        if (status.subject === `${this.#inbox}.*`) this.#failure = null;
+        break;
+      case "disconnected":
+        this.#end({ kind: "disconnected" });
+        break;
+      case "closed":
+        this.#fail(connectionClosed(status.reason));
+        break;
+      case "denied":
+        this.#denied(status);
+        break;
     }
   }
 
-  /** Ends what is open with an error, and what is asked later until it is over. */
+  #denied(denied: Denied): void {
+    if (denied.operation === "publish") {
+      const failed: Reply = { kind: "failed", error: notPermitted(denied), wasSent: false };
+      this.#end(failed, denied.subject);
+    } else if (denied.subject === `${this.#inbox}.*`) {
+      this.#fail(notPermitted(denied, INBOX_ADVICE));
+    }
+  }
+
+  /** Ends what is open with an error, and what is asked later until that is over. */
   #fail(error: SynodError): void {
     this.#failure = error;
     this.#end({ kind: "failed", error, wasSent: true });
   }
 
-  #end(
-    reply: Parameters<Question["silent"]>[0],
-    concerns: (question: Question) => boolean = () => true,
-  ): void {
+  /** Ends what is open; of one subject, if one is given. */
+  #end(reply: Reply, subject?: string): void {
     for (const [inbox, question] of [...this.#open]) {
-      if (!concerns(question)) continue;
+      if (subject !== undefined && question.subject !== subject) continue;
       this.#open.delete(inbox);
-      question.silent(reply);
+      question.heard(reply);
     }
-  }
-
-  #failed(wasSent: boolean): (Reply & { readonly kind: "failed" }) | undefined {
-    return this.#failure === null ? undefined : { kind: "failed", error: this.#failure, wasSent };
-  }
-
-  #timeout(): Reply {
-    return this.#failed(true) ?? { kind: "timeout" };
   }
 }

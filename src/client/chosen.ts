@@ -10,13 +10,7 @@ import type { Clock, Transport } from "../actor/ports.js";
 import { doorSubject, type Space } from "../actor/subject.js";
 import type { Asker, Reply } from "./asker.js";
 import { type RawEntry, readFeedMessage, readHistory, readJson } from "./entries.js";
-import {
-  connectionClosed,
-  errorOfRefusal,
-  NotPermittedError,
-  type SynodError,
-  wordsOfDenial,
-} from "./errors.js";
+import { connectionClosed, errorOfRefusal, notPermitted, type SynodError } from "./errors.js";
 
 /** Where to begin. */
 export type After = number | "start" | "now";
@@ -121,7 +115,7 @@ export class ChosenFeed implements AsyncIterableIterator<RawEntry, undefined> {
     this.#unwatch = transport.onStatus((status) => {
       if (status.kind === "connected") void this.#ask();
       if (status.kind === "denied" && status.subject === subject) {
-        this.end(new NotPermittedError(wordsOfDenial(status)));
+        this.end(notPermitted(status));
       }
       if (status.kind === "closed") {
         this.end(connectionClosed(status.reason));

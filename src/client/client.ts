@@ -1,7 +1,7 @@
 /** The client: what `connect` returns, over whatever transport it is given. */
 import { Host } from "../actor/host.js";
 import type { Clock, Codec, Logger, Random, Transport, TransportStatus } from "../actor/ports.js";
-import { doorSubject, subjectOf } from "../actor/subject.js";
+import { doorSubject, parseSubject, subjectOf } from "../actor/subject.js";
 import type { Cluster } from "../paxos/cluster.js";
 import type { BodyType } from "../paxos/command.js";
 import type { Sender } from "../paxos/messages.js";
@@ -14,10 +14,9 @@ import type { RawEntry } from "./entries.js";
 import {
   connectionClosed,
   InvalidError,
-  NotPermittedError,
+  notPermitted,
   TooLargeError,
   UnavailableError,
-  wordsOfDenial,
 } from "./errors.js";
 import type { History } from "./history.js";
 import { provePosition, type RawProof } from "./prove.js";
@@ -234,7 +233,7 @@ export class Client implements Synod {
   async #gather(
     what: "status" | "why" | "prove",
     call: Call,
-    question?: unknown,
+    question?: object,
   ): Promise<readonly Record<string, unknown>[]> {
     if (this.#closing !== null) throw closed();
     refuseAborted(call);
@@ -245,7 +244,9 @@ export class Client implements Synod {
     ]);
     const subject = doorSubject(this.#host.space, `ctl.${what}`);
     const patienceMs = timeoutOf(call);
-    const asked = { subject, question, listed, patienceMs };
+    const { clock } = this.#ports;
+    const nowMs = () => clock.nowMs();
+    const asked = { subject, question, listed, patienceMs, nowMs };
     const answers = await gatherAnswers(this.#asker, asked);
     refuseAborted(call);
     if (answers.length > 0) return answers;
@@ -297,9 +298,10 @@ export class Client implements Synod {
     if (status.kind === "closed") this.#session.lose(connectionClosed(status.reason));
     if (status.kind === "connected") this.#session.permit();
     if (status.kind !== "denied" && status.kind !== "granted") return;
-    if (!/\.(?:gateway|session)\./.test(status.subject)) return;
+    const role = parseSubject(this.#host.space, status.subject)?.toRole;
+    if (role !== "gateway" && role !== "session") return;
     if (status.kind === "granted") this.#session.permit();
-    else this.#session.forbid(new NotPermittedError(wordsOfDenial(status)));
+    else this.#session.forbid(notPermitted(status));
   }
 }
 

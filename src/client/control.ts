@@ -69,58 +69,54 @@ const processesMax = 1024;
 /** What is asked of all processes. */
 export interface ControlAsk {
   readonly subject: string;
-  /** The body of the question; empty if left out. */
-  readonly question?: unknown;
+  /** What the question says; nothing if left out. */
+  readonly question?: object | undefined;
   /** `role/id` of those that should answer. */
   readonly listed: ReadonlySet<string>;
   readonly patienceMs: number;
+  readonly nowMs: () => number;
 }
 
 /**
  * Asks all processes.
  *
  * Why in rounds: through a service import of an account a request gets one answer, the first. So
- * after a single answer the question is asked again, of all but those who have answered.
+ * after the answer of a single process the question goes out again, to all but those that answered.
  */
 export async function gatherAnswers(
   asker: Asker,
-  { subject, question, listed, patienceMs }: ControlAsk,
+  { subject, question, listed, patienceMs, nowMs }: ControlAsk,
 ): Promise<readonly Record<string, unknown>[]> {
+  const untilMs = nowMs() + patienceMs;
   const missing = new Set(listed);
+  /** The processes that have answered. One may answer in several parts, in one round. */
+  const except = new Set<unknown>();
+  const gathered: Record<string, unknown>[] = [];
   const quietAfter = (answers: readonly Uint8Array[]) => {
     const last = answers[answers.length - 1];
     for (const { role, id } of last === undefined ? [] : rolesOf(readJson(last))) {
       missing.delete(`${role}/${id}`);
     }
-    return missing.size === 0 ? quietAtEndMs : quietMs;
+    return missing.size === 0 || except.size > 0 ? quietAtEndMs : quietMs;
   };
-  const ask = async (waitMs: number, quiet: typeof quietAfter) => {
-    const except = [...known];
-    const isPlain = question === undefined && except.length === 0;
-    const text = isPlain ? "" : JSON.stringify({ ...(question as object), except });
-    const answers = await asker.gather(subject, new TextEncoder().encode(text), waitMs, quiet);
-    const fresh = new Set<string>();
-    for (const [index, answer] of answers.map(readJson).entries()) {
-      const { process } = answer;
-      const name = typeof process === "string" ? process : `unnamed ${index}`;
-      if (known.has(name)) continue;
-      fresh.add(name);
-      // One process may answer in several parts, under a small limit of its server.
-      gathered.push(answer);
-    }
-    for (const name of fresh) known.add(name);
-    return fresh.size;
-  };
-  const known = new Set<string>();
-  const gathered: Record<string, unknown>[] = [];
-  let fresh = await ask(Math.min(waitMs, patienceMs), quietAfter);
-  while (fresh === 1 && known.size < processesMax) {
-    fresh = await ask(missing.size === 0 ? furtherMs : quietMs, (answers) => {
-      quietAfter(answers);
-      return quietAtEndMs;
-    });
+  for (;;) {
+    const silenceMs = missing.size === 0 ? furtherMs : quietMs;
+    const firstMs = Math.min(except.size === 0 ? waitMs : silenceMs, untilMs - nowMs());
+    const body = encodeQuestion(question, [...except]);
+    const answers = (await asker.gather(subject, body, firstMs, quietAfter)).map(readJson);
+    const fresh = answers.filter(({ process }) => !except.has(process));
+    gathered.push(...fresh);
+    const processes = new Set(fresh.map(({ process }) => process));
+    for (const process of processes) except.add(process);
+    const [only, ...others] = processes;
+    const isOneByOne = typeof only === "string" && others.length === 0;
+    if (!isOneByOne || except.size >= processesMax || nowMs() >= untilMs) return gathered;
   }
-  return gathered;
+}
+
+function encodeQuestion(question: object | undefined, except: readonly unknown[]): Uint8Array {
+  const isEmpty = question === undefined && except.length === 0;
+  return new TextEncoder().encode(isEmpty ? "" : JSON.stringify({ ...question, except }));
 }
 
 /** Puts the answers to `status` together. */

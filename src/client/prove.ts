@@ -35,7 +35,7 @@ type Answers = readonly Record<string, unknown>[];
 export async function provePosition(
   position: number,
   cluster: Cluster,
-  ask: (question: unknown) => Promise<Answers>,
+  ask: (question: object) => Promise<Answers>,
 ): Promise<RawProof | null> {
   const words = (await ask({ position })).flatMap(rolesOf).flatMap((role) => wordOf(role) ?? []);
   const known = words.flatMap(({ entry }) => entry ?? []);

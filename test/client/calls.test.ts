@@ -181,8 +181,10 @@ describe("status and why", () => {
 
   it("gather what every process says, and name the leader", async () => {
     const { bench, client } = await stage();
+    let pid = 0;
     const tell = (roles: unknown[], dropped: Record<string, number> = {}) => {
-      bench.answer("status", () => ({ process: "p", pid: 1, cluster: "test", roles, dropped }));
+      const process = { process: `p${++pid}`, pid, cluster: "test" };
+      bench.answer("status", () => ({ ...process, roles, dropped }));
     };
     tell([role("proposer", "p1", "leading.open", `9.p1.${"0".repeat(16)}`)], { unheard: 1 });
     tell([role("proposer", "p2", "leading.full", `10.p2.${"0".repeat(16)}`)], { unheard: 2 });
