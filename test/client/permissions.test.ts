@@ -25,7 +25,9 @@ const config = `
     { user: mute, password: pw, permissions: {
       publish: { deny: ["synod.demo.ctl.>"] }, subscribe: [">"] } }
     { user: half, password: pw, permissions: {
-      publish: { deny: ["synod.demo.ctl.status", "synod.demo.synod-proposer.>"] } } }
+      publish: { deny: [
+        "synod.demo.ctl.status", "synod.demo.synod-proposer.>", "app.>" ] } } }
+    { user: blind, password: pw, permissions: { publish: { deny: ["synod.demo.history"] } } }
   ] }\n`;
 
 const found = await findNatsServer();
@@ -91,6 +93,43 @@ describe.skipIf("missing" in found)("permissions", () => {
     expect([byOption.code, byOption.stderr]).toEqual([0, ""]);
     const without = await processes.run(["status"], { env });
     expect(without.stderr).toMatch(/forbid this client to subscribe to _INBOX\..*--inbox-prefix/);
+  });
+
+  it("on the command line, what is forbidden is named, not told as silence", async () => {
+    const processes = new Processes();
+    onTestFinished(() => processes.clear());
+    const run = (user: string, ...args: string[]) => {
+      const env = { ...environment(), NATS_URL: server.url.replace("//", `//${user}:pw@`) };
+      return processes.run(args, { env });
+    };
+    const words = "the server's permissions forbid this client to";
+    const silent = await run("half", "status", "--json");
+    expect([silent.code, JSON.parse(silent.stdout)]).toEqual([
+      1,
+      {
+        error: {
+          code: "not_permitted",
+          message: `${words} publish to synod.demo.ctl.status`,
+          mayHaveHappened: false,
+        },
+      },
+    ]);
+    const unasked = await run("blind", "chosen");
+    expect(unasked.stderr).toContain(`${words} publish to synod.demo.history`);
+    const named = ["--nats", server.url.replace("//", "//mute:pw@")];
+    const up = await run("mute", "up", "--exit", ...named);
+    expect([up.code, up.stdout]).toEqual([1, ""]);
+    expect(up.stderr).toContain(`${words} publish to synod.demo.ctl.cluster`);
+  });
+
+  it("what is forbidden of others on the same connection ends no call", async () => {
+    const own = await connectPackage(as("half"));
+    onTestFinished(() => own.close());
+    const synod = await open(own);
+    const calls = Array.from({ length: 100 }, (_, n) => synod.propose(`beside ${n}`));
+    own.publish("app.session.opened");
+    await own.flush();
+    expect(await Promise.all(calls)).toHaveLength(100);
   });
 
   it("a forbidden inbox ends `connect` at once, with its subject and what to do", async () => {
