@@ -7,7 +7,7 @@
 import { createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { TransportStatus } from "../../src/actor/ports.js";
-import type { NatsOptions } from "../../src/adapters/nats/options.js";
+import type { NatsOptions } from "../../src/adapters/nats/given.js";
 import { connectNats, type NatsTransport } from "../../src/adapters/nats/transport.js";
 import { connect, StoppedError, UnavailableError } from "../../src/index.js";
 import { startCluster } from "../../src/worker/start-cluster.js";

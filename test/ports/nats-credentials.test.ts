@@ -12,7 +12,7 @@ import { connect as connectPackage, nkeys } from "nats";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { TransportStatus } from "../../src/actor/ports.js";
 import { readNatsContext } from "../../src/adapters/nats/context.js";
-import type { NatsOptions } from "../../src/adapters/nats/options.js";
+import type { NatsOptions } from "../../src/adapters/nats/given.js";
 import { connectNats, type NatsTransport } from "../../src/adapters/nats/transport.js";
 import { connect, OutcomeUnknownError, UnavailableError } from "../../src/index.js";
 import { startCluster } from "../../src/worker/start-cluster.js";
