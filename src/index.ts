@@ -6,6 +6,7 @@
 import type { Clock } from "./actor/ports.js";
 import { createCodec } from "./adapters/msgpackr/codec.js";
 import { NatsConnectError } from "./adapters/nats/errors.js";
+import type { NatsOptions, OpenConnection } from "./adapters/nats/given.js";
 import { isConnection } from "./adapters/nats/options.js";
 import { connectNats, type NatsTransport } from "./adapters/nats/transport.js";
 import { checkOptions, type OpenOptions, openClient } from "./client/connect.js";
@@ -16,6 +17,7 @@ import { createClock, createRandom } from "./worker/clock.js";
 
 export type { Logger } from "./actor/ports.js";
 export type { Wait } from "./actor/role.js";
+export type { NatsCredentials, NatsOptions, OpenConnection } from "./adapters/nats/given.js";
 export type { After } from "./client/chosen.js";
 export type { SessionOptions } from "./client/connect.js";
 export type { RoleReport, RoleWaits, ServedDescriptor, Status } from "./client/control.js";
@@ -60,10 +62,10 @@ export { HistoryFile } from "./worker/history-file.js";
 /** How to find a cluster. */
 export interface ConnectOptions extends OpenOptions {
   /**
-   * Where the NATS server is: an address, options of the `nats` package, or an open connection,
-   * which is never closed by us; nats://127.0.0.1:4222 if left out.
+   * Where the NATS server is: an address, options of the `nats` package, or an open connection of
+   * `nats` or `@nats-io/transport-node`, which we never close; nats://127.0.0.1:4222 if left out.
    */
-  readonly nats?: string | Parameters<typeof connectNats>[0] | undefined;
+  readonly nats?: string | NatsOptions | OpenConnection | undefined;
 }
 
 /**

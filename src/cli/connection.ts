@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { Space } from "../actor/subject.js";
 import { readCreds, readNatsContext } from "../adapters/nats/context.js";
-import type { NatsOptions } from "../adapters/nats/options.js";
+import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats, type NatsTransport } from "../adapters/nats/transport.js";
 import { readUp } from "../worker/cluster-folder.js";
 import { hasSupervisor } from "../worker/parent.js";

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from "node:fs";
 import { delimiter, dirname } from "node:path";
 import type { Space } from "../actor/subject.js";
-import type { NatsOptions } from "../adapters/nats/options.js";
+import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats } from "../adapters/nats/transport.js";
 import type { ClusterFolder } from "../worker/cluster-folder.js";
 import { isAnswered } from "../worker/control.js";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Clock, Logger, Random, Transport } from "../actor/ports.js";
 import { createSeededRandom } from "../adapters/memory/random.js";
 import { createMemoryBus, type MemoryBus } from "../adapters/memory/transport.js";
-import type { NatsOptions } from "../adapters/nats/options.js";
+import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats } from "../adapters/nats/transport.js";
 import { startBroker } from "../broker/broker.js";
 import type { Cluster } from "../paxos/cluster.js";

@@ -11,7 +11,7 @@ import type { Store } from "../actor/store.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
 import { structured } from "../adapters/msgpackr/structured.js";
 import { NatsConnectError } from "../adapters/nats/errors.js";
-import type { NatsOptions } from "../adapters/nats/options.js";
+import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats } from "../adapters/nats/transport.js";
 import { type Cluster, safetyHash } from "../paxos/cluster.js";
 import { BoundWatch } from "./bounds.js";

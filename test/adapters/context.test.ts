@@ -6,7 +6,8 @@ import { nkeys } from "nats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readCreds, readNatsContext } from "../../src/adapters/nats/context.js";
 import type { NatsConnectError } from "../../src/adapters/nats/errors.js";
-import { type NatsOptions, planDial } from "../../src/adapters/nats/options.js";
+import type { NatsOptions } from "../../src/adapters/nats/given.js";
+import { planDial } from "../../src/adapters/nats/options.js";
 
 /** The private seed of a user nobody knows. */
 const seed = new TextDecoder().decode(nkeys.createUser().getSeed());

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { jwtAuthenticator } from "nats";
 import { NatsConnectError } from "./errors.js";
-import type { NatsCredentials, NatsOptions } from "./options.js";
+import type { NatsCredentials, NatsOptions } from "./given.js";
 
 /** The environment a path is looked up in. */
 interface Environment {

@@ -2,53 +2,10 @@ import {
   type Authenticator,
   type ConnectionOptions,
   credsAuthenticator,
-  type NatsConnection,
   nkeyAuthenticator,
 } from "nats";
 import { NatsConnectError } from "./errors.js";
-
-/**
- * How to connect: any option of the `nats` package, and a few of ours.
- *
- * Differs from the package: `servers` may be a list in one text and may carry credentials
- * (`nats://user:password@host`, `nats://token@host`), `tls://` asks for TLS; `maxReconnectAttempts`
- * counts rounds over all servers; `waitOnFirstConnect` returns at once and goes on trying.
- */
-export type NatsOptions = {
-  readonly [K in keyof ConnectionOptions]?: ConnectionOptions[K] | undefined;
-} & OurOptions;
-
-/** What proves who we are. */
-export interface NatsCredentials {
-  readonly user?: string | undefined;
-  readonly pass?: string | undefined;
-  readonly token?: string | undefined;
-  /** Content of a credentials file (a JWT and a seed). */
-  readonly creds?: string | undefined;
-  /** The seed of an nkey user (`SU…`). */
-  readonly nkey?: string | undefined;
-  readonly authenticator?: ConnectionOptions["authenticator"] | undefined;
-}
-
-interface OurOptions {
-  /** Content of a credentials file (a JWT and a seed). */
-  readonly creds?: string | undefined;
-  /** The seed of an nkey user (`SU…`). */
-  readonly nkey?: string | undefined;
-  /**
-   * Asked at every dial, so that credentials may be rotated; what it gives counts before the other
-   * options. A failure is waited out like an outage once a connection stood.
-   */
-  readonly credentials?: (() => NatsCredentials | Promise<NatsCredentials>) | undefined;
-  /** Ends a first connection that is being made; no later one. */
-  readonly signal?: AbortSignal | undefined;
-  /** An open connection to use instead; it is never closed by us. */
-  readonly connection?: NatsConnection | undefined;
-  /** By what the servers were chosen, for messages: `NATS_URL`. */
-  readonly chosenBy?: string | undefined;
-  /** Hears, in a sentence, why there is no connection yet; each new reason once. */
-  readonly onWaiting?: ((reason: NatsConnectError) => void) | undefined;
-}
+import type { NatsCredentials, NatsOptions, OpenConnection } from "./given.js";
 
 /** Everything needed to dial, checked. */
 export interface DialPlan {
@@ -157,7 +114,7 @@ function withProof(
 }
 
 async function askFor(
-  credentials: NonNullable<OurOptions["credentials"]>,
+  credentials: NonNullable<NatsOptions["credentials"]>,
 ): Promise<NatsCredentials> {
   try {
     return await credentials();
@@ -172,8 +129,8 @@ async function askFor(
 }
 
 /** Tells an open connection from options. */
-export function isConnection(given: NatsOptions | NatsConnection): given is NatsConnection {
-  return typeof (given as Partial<NatsConnection>).publish === "function";
+export function isConnection(given: NatsOptions | OpenConnection): given is OpenConnection {
+  return typeof (given as Partial<OpenConnection>).publish === "function";
 }
 
 function pauseOf(given: ConnectionOptions): number {

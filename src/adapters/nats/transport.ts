@@ -12,9 +12,10 @@ import { Dialer } from "./dialer.js";
 import { dropOf, isSendable, type NatsDrop } from "./drops.js";
 import { NatsConnectError, placeOf, tooFewSubscriptions } from "./errors.js";
 import { Flushes } from "./flushes.js";
+import type { NatsOptions, OpenConnection } from "./given.js";
 import { toClientHeaders } from "./incoming.js";
 import { endOfNone, Listeners } from "./listeners.js";
-import { inboxPrefixOf, isConnection, type NatsOptions, planDial } from "./options.js";
+import { inboxPrefixOf, isConnection, planDial } from "./options.js";
 import { readStatus } from "./reports.js";
 import { outsideReader, Requests } from "./requests.js";
 
@@ -45,7 +46,7 @@ const drainMsMax = 5_000;
  * @throws NatsConnectError
  */
 export async function connectNats(
-  given: NatsOptions | NatsConnection = {},
+  given: NatsOptions | OpenConnection = {},
 ): Promise<NatsTransport> {
   const options = isConnection(given) ? { connection: given } : given;
   const { connection } = options;
@@ -54,7 +55,8 @@ export async function connectNats(
       const message = "the given NATS connection is closed: open another, or give options";
       throw new NatsConnectError("bad_options", message);
     }
-    return new NatsBus(options, undefined, connection);
+    // What we use of a connection is alike in both generations of the client: `OpenConnection`.
+    return new NatsBus(options, undefined, connection as NatsConnection);
   }
   const plan = planDial(options);
   const dialer = new Dialer(plan);
