@@ -4,7 +4,7 @@
  * Method: real clustered servers with TLS, frozen ones (SIGSTOP), sockets that say nothing, names
  * that no DNS server answers for.
  */
-import { createServer } from "node:net";
+import { connect as connectSocket, createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { TransportStatus } from "../../src/actor/ports.js";
 import type { NatsOptions } from "../../src/adapters/nats/given.js";
@@ -59,6 +59,21 @@ async function mute(): Promise<{ readonly url: string; accepted: number }> {
   onTestFinished(() => void server.close());
   counted.url = `nats://127.0.0.1:${(server.address() as { port: number }).port}`;
   return counted;
+}
+
+/** A way to a server that begins after a while. */
+async function slow({ port }: NatsServerProcess, delayMs: number): Promise<string> {
+  const proxy = createServer((socket) => {
+    const onward = () => {
+      const upstream = connectSocket(port, "127.0.0.1");
+      for (const each of [socket, upstream]) each.on("error", () => {});
+      socket.pipe(upstream).pipe(socket);
+    };
+    setTimeout(onward, delayMs);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void proxy.close());
+  return `nats://127.0.0.1:${(proxy.address() as { port: number }).port}`;
 }
 
 async function frozen(): Promise<NatsServerProcess> {
@@ -130,6 +145,13 @@ describe.skipIf("missing" in found)("several addresses", () => {
     const [transport] = await join({ ...patient, servers: [stuck.url, good.url] });
     expect(transport.connected).toBe(true);
     expect(transport.silentServers).toEqual([stuck.url]);
+  });
+
+  test("one that a slow server before it left no time is not called silent", async () => {
+    const dumb = await mute();
+    const url = await slow(await serve(), 350);
+    const [transport] = await join({ ...patient, servers: [url, dumb.url] });
+    expect([dumb.accepted, transport.silentServers]).toEqual([1, []]);
   });
 
   test("one that never answered goes last, and is no longer silent once it answers", async () => {

@@ -78,38 +78,34 @@ export class Dialer {
     const servers = this.#addresses.inOrder();
     const failures: Failure[] = [];
     const fail = (index: number, cause: unknown) => {
-      const server = `nats://${servers[index]?.host}`;
+      const { host } = servers[index] as Address;
+      const server = `nats://${host}`;
       const error = this.explain(cause, [server]);
       failures.push({ server, error });
-      const { host } = servers[index] as Address;
       if (error.code === "unreachable") this.#addresses.unanswered(host);
       else if (error.code !== "machine_limit") this.#addresses.answered(host);
     };
-    let winner: Address | undefined;
-    const running = race({
+    const start = (index: number) => {
+      const server = servers[index] as Address;
+      const one = dial(optionsFor(server, client));
+      one.connection.then(
+        (made) => this.#servers.set(made, server),
+        () => {},
+      );
+      return one;
+    };
+    this.#dial = race({
       count: this.#isStopped ? 0 : servers.length,
       headStartMs,
-      start: (index) => {
-        const server = servers[index] as Address;
-        const one = dial(optionsFor(server, client));
-        one.connection.then(
-          () => {
-            winner ??= server;
-          },
-          () => {},
-        );
-        return one;
-      },
+      start,
       failed: fail,
       overtaken: (index) => fail(index, timedOut()),
     });
-    this.#dial = running;
     try {
-      const connection = await running.connection;
+      const connection = await this.#dial.connection;
       this.#hasConnected = true;
-      const server = winner as Address;
+      const server = this.#servers.get(connection) as Address;
       this.#addresses.answered(server.host);
-      this.#servers.set(connection, server);
       return connection;
     } catch {
       throw this.#explainAll(failures, servers);

@@ -10,7 +10,7 @@ export interface RaceOptions {
   readonly headStartMs: number;
   /** Called for each attempt that failed by itself. */
   readonly failed: (index: number, error: unknown) => void;
-  /** Called for each attempt that had not ended when another won, or the race was given up. */
+  /** Called for each that a later one overtook, and each open one if the race is given up. */
   readonly overtaken: (index: number) => void;
 }
 
@@ -26,18 +26,19 @@ export function race({ start, count, headStartMs, failed, overtaken }: RaceOptio
   let timer: NodeJS.Timeout | undefined;
   let abort = () => {};
   const connection = new Promise<NatsConnection>((resolve, reject) => {
-    const end = () => {
+    const end = (winner: number) => {
       isOver = true;
       clearTimeout(timer);
       for (const [index, dial] of open) {
-        overtaken(index);
+        // One that started after the winner had too little time to say anything of it.
+        if (index < winner) overtaken(index);
         dial.abort();
       }
       open.clear();
     };
     abort = () => {
       if (isOver) return;
-      end();
+      end(count);
       reject(new Error("given up"));
     };
     const startNext = () => {
@@ -58,7 +59,7 @@ export function race({ start, count, headStartMs, failed, overtaken }: RaceOptio
             return;
           }
           open.delete(index);
-          end();
+          end(index);
           resolve(made);
         },
         (error: unknown) => {
