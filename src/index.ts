@@ -41,6 +41,7 @@ export {
   UnavailableError,
   WrongClusterError,
 } from "./client/errors.js";
+export type { Unheard } from "./client/hearing.js";
 export {
   History,
   type HistoryModel,

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Bound } from "../actor/role.js";
 import type { RoleReport, ServedDescriptor, Status } from "../client/control.js";
+import type { Unheard } from "../client/hearing.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
@@ -16,6 +17,8 @@ const watchMs = 1000;
 type RoleRow = Omit<RoleReport, "pid" | "syncs"> & {
   readonly pid: number | null;
   readonly syncs: number | null;
+  /** Roles that do not hear it, each as `role id`. */
+  readonly unheardBy: readonly string[];
 };
 
 /** Adds the command. */
@@ -34,8 +37,8 @@ export function addStatus(program: Command): void {
 async function showStatus(flags: ConnectionFlags & { watch?: boolean }): Promise<void> {
   await withClient(flags, async ({ synod, server }) => {
     for (;;) {
-      const status = await synod.status();
-      const rows = rowsOf(synod.cluster, status.roles);
+      const [status, cutOff] = await Promise.all([synod.status(), synod.hearing()]);
+      const rows = rowsOf(synod.cluster, status.roles, cutOff);
       if (flags.json === true) result(JSON.stringify(plainStatus(status, rows, server)));
       else for (const line of draw(status, rows, server)) result(line);
       if (flags.watch !== true) return;
@@ -49,12 +52,20 @@ async function showStatus(flags: ConnectionFlags & { watch?: boolean }): Promise
 const order = ["acceptor", "proposer", "elector", "learner", "gateway", "synod-proposer"];
 
 /** Who runs, and among them who should. */
-function rowsOf(cluster: Cluster, running: readonly RoleReport[]): RoleRow[] {
+function rowsOf(
+  cluster: Cluster,
+  running: readonly RoleReport[],
+  cutOff: readonly Unheard[],
+): RoleRow[] {
+  const heard = running.map((row): RoleRow => {
+    const unheardBy = cutOff.find(({ role, id }) => role === row.role && id === row.id)?.by;
+    return { ...row, unheardBy: unheardBy ?? [] };
+  });
   const missing = [
     ...cluster.acceptors.map(({ id }) => ({ role: "acceptor", id })),
     ...cluster.proposers.map(({ id }) => ({ role: "proposer", id })),
   ].filter(({ role, id }) => !running.some((row) => row.role === role && row.id === id));
-  return [...running, ...missing.map(gone)].sort(
+  return [...heard, ...missing.map(gone)].sort(
     (a, b) => order.indexOf(a.role) - order.indexOf(b.role) || (a.id < b.id ? -1 : 1),
   );
 }
@@ -80,13 +91,21 @@ function plainStatus(
       ...{ ballot: of.ballot ?? null, leader: of.leader ?? null, keys: of.keys ?? null, why },
       ...{ copiesPerValue: of.copiesPerValue ?? null },
       bounds: of.bounds ?? [],
+      unheardBy: of.unheardBy,
     };
   });
   return { cluster, server, leader, roles, dropped, descriptors, silentServers };
 }
 
 function gone({ role, id }: { readonly role: string; readonly id: string }): RoleRow {
-  const nothing = { pid: null, data: null, incarnation: null, syncs: null, why: null };
+  const nothing = {
+    pid: null,
+    data: null,
+    incarnation: null,
+    syncs: null,
+    why: null,
+    unheardBy: [],
+  };
   return { role, id, ...nothing, state: "silent", dropped: {} };
 }
 
@@ -97,7 +116,7 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
     row.role,
     row.id,
     String(row.pid ?? "-"),
-    colour(row.state),
+    colour(row.state, row.unheardBy.length),
     String(row.chosenWatermark ?? "-"),
     shortBallot(row.promised ?? row.ballot),
     String(row.syncs ?? "-"),
@@ -110,6 +129,7 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
     `cluster ${cluster} on ${server}: ${disagreement(descriptors)}${led}`,
     ...table([head.map((cell) => styled(process.stdout, "dim", cell)), ...cells]),
     ...rows.flatMap(remark),
+    ...elsewhere(rows, server),
     ...fullest(rows),
     ...silentServers.map((silent) => `server ${silent} has never answered: it was dialled here`),
     ...(counts.length === 0 ? [] : [`dropped: ${counts.join(", ")}`]),
@@ -163,7 +183,17 @@ function remark({ role, id, state, why, copiesPerValue }: RoleRow): string[] {
   ];
 }
 
-function colour(state: string): string {
+/** Where roles may be that are silent. */
+function elsewhere(rows: readonly RoleRow[], server: string): string[] {
+  if (!rows.some(({ state }) => state === "silent")) return [];
+  return [
+    "a role that runs and is silent here may be connected to a NATS server that is not joined to " +
+      `${server} (as a cluster, by a gateway or as a leaf node), or be frozen`,
+  ];
+}
+
+function colour(state: string, unheardBy: number): string {
   if (state === "halted" || state === "silent") return styled(process.stdout, "red", state);
+  if (unheardBy > 0) return styled(process.stdout, "red", `${state}, unheard by ${unheardBy}`);
   return state.startsWith("leading") ? styled(process.stdout, "green", state) : state;
 }

@@ -18,6 +18,7 @@ import {
   TooLargeError,
   UnavailableError,
 } from "./errors.js";
+import { type Unheard, unheard, waitsToBeHeard } from "./hearing.js";
 import type { History } from "./history.js";
 import { provePosition, type RawProof } from "./prove.js";
 import { Recorder, showBody } from "./recorder.js";
@@ -210,9 +211,14 @@ export class Client implements Synod {
   }
 
   async why(call: Call = {}): Promise<readonly RoleWaits[]> {
-    const waits = mergeWaits(await this.#gather("why", call));
+    const [answers, cutOff] = await Promise.all([this.#gather("why", call), this.hearing(call)]);
+    const waits = mergeWaits(answers, waitsToBeHeard(cutOff));
     const own = this.#host.mistakes.waits(this.#ports.clock.nowMs());
     return own.length === 0 ? waits : [...waits, { role: "client", id: this.#id, waits: own }];
+  }
+
+  async hearing(call: Call = {}): Promise<readonly Unheard[]> {
+    return unheard(await this.#gather("hearing", call));
   }
 
   async prove(position: number, call: Call = {}): Promise<ChosenProof | null> {
@@ -231,7 +237,7 @@ export class Client implements Synod {
   }
 
   async #gather(
-    what: "status" | "why" | "prove",
+    what: "status" | "why" | "prove" | "hearing",
     call: Call,
     question?: object,
   ): Promise<readonly Record<string, unknown>[]> {

@@ -155,9 +155,16 @@ function descriptorsOf(answers: readonly Record<string, unknown>[]): readonly Se
   return [...groups.values()].sort((a, b) => b.roles.length - a.roles.length);
 }
 
-/** Puts the answers to `why` together. */
-export function mergeWaits(answers: readonly Record<string, unknown>[]): RoleWaits[] {
-  return answers.flatMap((answer) => rolesOf(answer) as readonly RoleWaits[]);
+/** Puts the answers to `why` together; `first` goes before what each role says of itself. */
+export function mergeWaits(
+  answers: readonly Record<string, unknown>[],
+  first: readonly RoleWaits[],
+): RoleWaits[] {
+  const told = answers.flatMap((answer) => rolesOf(answer) as readonly RoleWaits[]);
+  return told.map(({ role, id, waits }) => {
+    const before = first.filter((one) => one.role === role && one.id === id);
+    return { role, id, waits: [...before.flatMap((one) => one.waits), ...waits] };
+  });
 }
 
 /** The roles of an answer. */

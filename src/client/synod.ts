@@ -4,6 +4,7 @@ import type { Proof } from "../paxos/proof.js";
 import type { After } from "./chosen.js";
 import type { RoleWaits, Status } from "./control.js";
 import type { Call } from "./ending.js";
+import type { Unheard } from "./hearing.js";
 import type { Receipt } from "./session.js";
 import type { Value } from "./values.js";
 
@@ -56,6 +57,8 @@ export interface Synod extends AsyncDisposable {
   decide(key: string, value?: undefined, call?: Call): Promise<Value | null>;
   /** Who runs, who leads, who lags. */
   status(call?: Call): Promise<Status>;
+  /** Which roles some process does not hear, asked at this moment; empty: all hear all. */
+  hearing(call?: Call): Promise<readonly Unheard[]>;
   /** What each role waits for, from whom, since when. */
   why(call?: Call): Promise<readonly RoleWaits[]>;
   /**

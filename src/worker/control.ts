@@ -1,6 +1,6 @@
 /**
- * The control subjects of a cluster: every process answers `status`, `why` and `prove` for itself
- * and `cluster` for all, and whoever asks gathers the answers.
+ * The control subjects of a cluster: every process answers `status`, `why`, `prove` and `hearing`
+ * for itself and `cluster` for all, and the client that asks gathers the answers.
  */
 import { messageBytes } from "../actor/answer.js";
 import type { Headers, Transport } from "../actor/ports.js";
@@ -8,7 +8,7 @@ import { doorSubject, type Space } from "../actor/subject.js";
 import { requestDenied } from "../client/errors.js";
 
 /** What can be asked. */
-export type ControlQuestion = "status" | "why" | "cluster" | "prove";
+export type ControlQuestion = "status" | "why" | "cluster" | "prove" | "hearing";
 
 const headers: Headers = { "Synod-Reply": "1", "Content-Type": "application/json" };
 
@@ -24,13 +24,18 @@ export function answerControl(
   space: Space,
   question: ControlQuestion,
   process: string,
-  answer: (body: Uint8Array) => object,
+  answer: (body: Uint8Array) => object | Promise<object>,
 ): () => void {
   return transport.subscribe(doorSubject(space, `ctl.${question}`), ({ reply, payload: body }) => {
     if (reply === undefined || exceptedBy(body).includes(process)) return;
-    for (const payload of encodeParts(answer(body), transport.payloadBytesMax)) {
-      transport.publish(reply, payload, { headers });
-    }
+    const say = (told: object) => {
+      for (const payload of encodeParts(told, transport.payloadBytesMax)) {
+        transport.publish(reply, payload, { headers });
+      }
+    };
+    const told = answer(body);
+    if (told instanceof Promise) void told.then(say);
+    else say(told);
   });
 }
 

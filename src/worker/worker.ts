@@ -18,13 +18,9 @@ import { BoundWatch } from "./bounds.js";
 import { createClock, createRandom } from "./clock.js";
 import { answerControl } from "./control.js";
 import { readDescriptor } from "./descriptor.js";
-import {
-  evidenceOf,
-  type ProcessEvidence,
-  type ProofQuestion,
-  readProofQuestion,
-} from "./evidence.js";
+import { evidenceOf, type ProcessEvidence, readProofQuestion } from "./evidence.js";
 import { EXIT } from "./exit.js";
+import { Hearing } from "./hearing.js";
 import {
   boundedRole,
   type Corpse,
@@ -242,6 +238,7 @@ class RunningWorker implements Worker {
   readonly #folders = new Map<string, string | null>();
   readonly #endings: (() => void)[] = [];
   readonly #bounds: BoundWatch;
+  readonly #hears: Hearing;
   #server: string;
   #end: (ending: Ending) => void = () => {};
   #stopped: Promise<void> | undefined;
@@ -276,6 +273,8 @@ class RunningWorker implements Worker {
       registry: Object.values(registry),
       onHalt: (role, id, why, cause) => this.#halted(role, id, why, cause),
     });
+    const { space, nonce } = this.#host;
+    this.#hears = new Hearing({ transport, clock: ports.clock, space, nonce });
     this.roles = opened.map(({ definition, id }) => `${definition.name}:${id}`);
     for (const { definition, id, data, open } of opened) {
       this.#folders.set(`${definition.name}:${id}`, data);
@@ -326,7 +325,8 @@ class RunningWorker implements Worker {
     return { process: this.#host.nonce, pid: process.pid, roles: [...roles, ...corpses] };
   }
 
-  #evidence(question: ProofQuestion | undefined): ProcessEvidence {
+  #evidence(body: Uint8Array): ProcessEvidence {
+    const question = readProofQuestion(body);
     const roles = this.#host.runners.map((runner) => evidenceOf(runner, question));
     return { process: this.#host.nonce, pid: process.pid, roles };
   }
@@ -347,10 +347,12 @@ class RunningWorker implements Worker {
       this.#bounds.start(this.#parts.ports.clock, () => this.#host.runners.map(boundedRole)),
       answerControl(transport, space, "status", nonce, () => this.status()),
       answerControl(transport, space, "why", nonce, () => this.why()),
-      answerControl(transport, space, "prove", nonce, (body) =>
-        this.#evidence(readProofQuestion(body)),
-      ),
+      answerControl(transport, space, "prove", nonce, (body) => this.#evidence(body)),
       answerControl(transport, space, "cluster", nonce, () => this.cluster),
+      answerControl(transport, space, "hearing", nonce, () =>
+        this.#hears.report(this.#host.runners, this.#server),
+      ),
+      this.#hears.start(),
       transport.onStatus((status) => {
         const { logger } = options;
         if (status.kind === "connected") {
