@@ -57,7 +57,7 @@ function tooMany({ cluster }: SynodProposerContext, mayHaveHappened: boolean): D
 /** Says whether a quorum has promised, without a vote, and nobody wishes for a value. */
 function nothingToPropose({ attempt, cluster, wish }: SynodProposerContext): boolean {
   if (attempt === null || !promisesFormQuorum(attempt, cluster)) return false;
-  return pickValue(attempt, wish) === null;
+  return pickValue(attempt, wish, cluster) === null;
 }
 
 export const synodProposerMachine = setup({
@@ -124,7 +124,7 @@ export const synodProposerMachine = setup({
     }),
     pickValue: assign(({ context }) => {
       const attempt = attemptOf(context);
-      const proposed = pickValue(attempt, context.wish);
+      const proposed = pickValue(attempt, context.wish, context.cluster);
       return { attempt: { ...attempt, proposed }, proposedRound: attempt.ballot.round };
     }),
     countVote: assign(({ context, event }) => {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { Bound } from "../actor/role.js";
 import type { RoleReport, ServedDescriptor, Status } from "../client/control.js";
-import type { Unheard } from "../client/hearing.js";
+import { noneIfForbidden, type Unheard } from "../client/hearing.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
@@ -37,7 +37,10 @@ export function addStatus(program: Command): void {
 async function showStatus(flags: ConnectionFlags & { watch?: boolean }): Promise<void> {
   await withClient(flags, async ({ synod, server }) => {
     for (;;) {
-      const [status, cutOff] = await Promise.all([synod.status(), synod.hearing()]);
+      const [status, cutOff] = await Promise.all([
+        synod.status(),
+        synod.hearing().catch(noneIfForbidden),
+      ]);
       const rows = rowsOf(synod.cluster, status.roles, cutOff);
       if (flags.json === true) result(JSON.stringify(plainStatus(status, rows, server)));
       else for (const line of draw(status, rows, server)) result(line);

@@ -18,7 +18,7 @@ import {
   TooLargeError,
   UnavailableError,
 } from "./errors.js";
-import { type Unheard, unheard, waitsToBeHeard } from "./hearing.js";
+import { noneIfForbidden, type Unheard, unheard, waitsToBeHeard } from "./hearing.js";
 import type { History } from "./history.js";
 import { provePosition, type RawProof } from "./prove.js";
 import { Recorder, showBody } from "./recorder.js";
@@ -211,7 +211,8 @@ export class Client implements Synod {
   }
 
   async why(call: Call = {}): Promise<readonly RoleWaits[]> {
-    const [answers, cutOff] = await Promise.all([this.#gather("why", call), this.hearing(call)]);
+    const hearing = this.hearing(call).catch(noneIfForbidden);
+    const [answers, cutOff] = await Promise.all([this.#gather("why", call), hearing]);
     const waits = mergeWaits(answers, waitsToBeHeard(cutOff));
     const own = this.#host.mistakes.waits(this.#ports.clock.nowMs());
     return own.length === 0 ? waits : [...waits, { role: "client", id: this.#id, waits: own }];
@@ -255,7 +256,8 @@ export class Client implements Synod {
     const asked = { subject, question, listed, patienceMs, nowMs };
     const answers = await gatherAnswers(this.#asker, asked);
     refuseAborted(call);
-    if (answers.length > 0) return answers;
+    // Processes of an earlier version do not know this question.
+    if (answers.length > 0 || what === "hearing") return answers;
     const { place } = this.#ports.transport;
     throw new UnavailableError(
       `no process of cluster ${name} answers on ${place}: is one running?`,

@@ -1,6 +1,7 @@
 /** Who hears whom, put together from what every process says of itself. */
 import type { Wait } from "../actor/role.js";
 import { type RoleWaits, rolesOf } from "./control.js";
+import { NotPermittedError } from "./errors.js";
 
 /** A role whose messages do not reach everybody who answers here. */
 export interface Unheard {
@@ -32,6 +33,12 @@ export function unheard(answers: readonly Record<string, unknown>[]): readonly U
     const of = namesOf(others).length;
     return by.length === 0 ? [] : roles.map(({ role, id }) => ({ role, id, server, by, of }));
   });
+}
+
+/** Stands in for who hears whom where a user may not ask it. @throws any other error */
+export function noneIfForbidden(error: unknown): readonly Unheard[] {
+  if (error instanceof NotPermittedError) return [];
+  throw error;
 }
 
 /** Most roles that are named of those that do not hear one. */

@@ -18,7 +18,7 @@
  *   chosen ({@link chosenBelow}); it believes no watermark that a message names.
  */
 import { invariant } from "./assert.js";
-import { type Ballot, compareBallots, isLower, sameBallot } from "./ballot.js";
+import { type Ballot, isLower, sameBallot } from "./ballot.js";
 import { keyBytes, type Limits } from "./limits.js";
 import type {
   Accept,
@@ -154,6 +154,7 @@ export function promise(
   prepare: Prepare,
   limits: Limits,
 ): Outcome<Promise1b> {
+  invariant(!isLower(prepare.ballot, state.promised), "a promise never falls");
   const repeated = sameBallot(state.promised, prepare.ballot);
   state.promised = prepare.ballot;
   const from = Math.max(prepare.fromSlot, state.chosenWatermark);
@@ -239,6 +240,7 @@ export function castVotes(
   const voted: { slot: number; digest: string }[] = [];
   const refused: { slot: number; reason: NackReason }[] = [];
   for (const accept of accepts) {
+    invariant(!isLower(accept.ballot, state.promised), "no vote below the promise");
     if (isLower(state.promised, accept.ballot)) {
       state.promised = accept.ballot;
       records.push({ kind: "promise", ballot: accept.ballot });
@@ -274,6 +276,7 @@ function judgeSlot(
 ): "new" | "repeat" | NackReason {
   if (slot < state.trimmed) return "trimmed";
   const vote = state.votes.get(slot);
+  invariant(vote === undefined || !isLower(ballot, vote.ballot), "a slot's vote never falls");
   if (vote === undefined || !sameBallot(vote.ballot, ballot)) return "new";
   return vote.digest === digest ? "repeat" : "second_digest";
 }
@@ -359,6 +362,7 @@ function setKey(state: AcceptorState, key: string, after: KeyState): void {
  */
 export function promiseKey(state: AcceptorState, prepare: KeyPrepare): Outcome<KeyPromise> {
   const before = state.keys.get(prepare.key);
+  invariant(!isLower(prepare.ballot, before?.promised ?? null), "a key's promise never falls");
   const after = { promised: prepare.ballot, vote: before?.vote ?? null };
   setKey(state, prepare.key, after);
   const repeated = before !== undefined && sameBallot(before.promised, prepare.ballot);
@@ -377,6 +381,7 @@ export function promiseKey(state: AcceptorState, prepare: KeyPrepare): Outcome<K
 export function voteForKey(state: AcceptorState, accept: KeyAccept): readonly StoreRecord[] {
   const before = state.keys.get(accept.key);
   const vote = before?.vote ?? null;
+  invariant(!isLower(accept.ballot, before?.promised ?? null), "no vote below a key's promise");
   if (vote !== null && sameBallot(vote.ballot, accept.ballot)) return [];
   const { key, ballot, digest } = accept;
   const after = { promised: ballot, vote: { ballot, digest, value: accept.value.slice() } };
@@ -392,9 +397,4 @@ export function nackKey(
 ): KeyNack {
   const { key, ballot } = message;
   return { type: "key-nack", key, ballot, promised: state.keys.get(key)?.promised ?? null, reason };
-}
-
-/** Compares votes by ballot, for picking the highest. */
-export function compareVotes(a: Vote, b: Vote): number {
-  return compareBallots(a.ballot, b.ballot);
 }

@@ -7,6 +7,7 @@
  *
  * Paper: none; the client's half of `session.ts`.
  */
+import { invariant } from "./assert.js";
 import type { Ballot } from "./ballot.js";
 import type { BodyType } from "./command.js";
 import { LatencyEstimate } from "./latency.js";
@@ -223,6 +224,8 @@ export function takeRequests(state: ClientState, limits: Limits, nowMs: number):
     state.open.set(request.number, request);
     state.openBytes += request.body.length;
     batches.add(request);
+    const isKept = request.number - batches.answeredBelow < limits.sessionResultsMax;
+    invariant(isKept, "the table keeps the result of every request that is sent again");
   }
   state.sentBelow = state.nextNumber;
   return { messages: batches.messages, tooLarge };

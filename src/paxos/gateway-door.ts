@@ -1,4 +1,5 @@
 /** Proposals that come without a session: the gateway brings them into the log in its own. */
+import { invariant } from "./assert.js";
 import { decodeCommand, encodeCommand } from "./command.js";
 import { add, type GatewayState, type Pending } from "./gateway.js";
 import type { Limits } from "./limits.js";
@@ -53,6 +54,9 @@ export function holdProposal(
     type: proposal.valueType,
     body: proposal.body.slice(),
   });
+  const isKept =
+    number - (session.pending.keys().next().value ?? number) <= limits.sessionResultsMax;
+  invariant(isKept, "the table keeps the result of every request that is held");
   const { id, token } = proposal;
   const command = { session: state.ownSession, number, blob, tokens: [token], id };
   const pending = add(state, session, command);

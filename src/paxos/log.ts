@@ -6,6 +6,7 @@
  * function of the log alone and the same at every learner.
  */
 
+import { invariant } from "./assert.js";
 import { MalformedBytes } from "./bytes.js";
 import type { BodyType } from "./command.js";
 import { type Command, decodeCommand } from "./command.js";
@@ -33,6 +34,8 @@ export interface Applied {
 /** The state that every applier of the log shares. */
 export class LogState {
   position = 0;
+  /** The slot that was applied last; -1: none was. */
+  lastSlot = -1;
   /** Requests that stood in the log so far, with the copies that had no effect. */
   requests = 0;
   sessions: SessionTable;
@@ -45,6 +48,7 @@ export class LogState {
   clone(limits: Limits): LogState {
     const copy = new LogState(limits);
     copy.position = this.position;
+    copy.lastSlot = this.lastSlot;
     copy.requests = this.requests;
     copy.sessions = this.sessions.clone();
     return copy;
@@ -57,6 +61,8 @@ export class LogState {
  * Requires: called once for each slot, in order. Cost: O(commands of the value).
  */
 export function applyEntry(state: LogState, entry: ChosenEntry): Applied {
+  invariant(entry.slot > state.lastSlot, "slots are applied in order, each once");
+  state.lastSlot = entry.slot;
   const entries: LogEntry[] = [];
   const outcomes: { gateway: string; outcome: Outcome }[] = [];
   const { commands, unreadable } = readCommands(entry.value);

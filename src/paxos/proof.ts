@@ -10,6 +10,7 @@
  * now. Votes of one ballot are replaced by those of a later one, promises are kept in memory alone;
  * what cannot be known any more is said, and what contradicts the chain is said too.
  */
+import { invariant } from "./assert.js";
 import { type Ballot, compareBallots, formatBallot, isLower, sameBallot } from "./ballot.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
 import type { BallotValue } from "./evidence.js";
@@ -109,6 +110,7 @@ export interface Proof extends BallotValue {
 /** Puts the chain together. Requires: somebody learned a value. */
 export function prove(evidence: ProofEvidence, cluster: Cluster): Proof {
   const { slot, learned, stored } = evidence;
+  invariant(learned.length > 0, "a proof is made of a slot that somebody learned");
   const { ballot, digest, votesFrom } = pickProposal(evidence, cluster);
   const votes = acceptorIds(cluster).map((acceptor) =>
     standingOf(acceptor, { ballot, digest }, evidence),

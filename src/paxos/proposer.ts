@@ -155,6 +155,7 @@ export function adopt(state: ProposerState, nowMs: number): void {
       }
     }
   }
+  invariant(start >= state.chosenWatermark, "a chosen watermark never falls");
   state.chosenWatermark = start;
   state.proposedRound = state.ballot?.round ?? 0;
   const mayProposeFrom = Math.min(start, ...state.kept.keys());
@@ -178,6 +179,9 @@ export function openSlot(
   value: Uint8Array,
   nowMs: number,
 ): void {
+  const isOpenOrKept = slot >= state.chosenWatermark || state.kept.get(slot) === value;
+  invariant(isOpenOrKept, "nothing but a value that it saw chosen is proposed in a chosen slot");
+  invariant(!state.open.has(slot), "one value is proposed in a slot of a ballot");
   const voters = new Set<string>();
   const names = commandsOf(value).map(commandName);
   for (const name of names) state.underWay.add(name);
@@ -307,7 +311,10 @@ export function countVotes(
       continue;
     open.chosen = true;
     state.votesLatency.add(nowMs - open.openedMs);
-    announce(state.announcements, slot, state.ballot, [...open.voters].sort());
+    const by = [...open.voters].sort();
+    const isQuorum = isPhase2Quorum(cluster.quorums, acceptorIds(cluster), new Set(by));
+    invariant(isQuorum, "what is announced is voted for by a phase-2 quorum");
+    announce(state.announcements, slot, state.ballot, by);
     if (slot < state.chosenWatermark) close(state, slot, open); // it was proposed again
   }
   for (;;) {

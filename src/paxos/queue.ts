@@ -1,4 +1,5 @@
 /** The leader's queue: commands that wait for a slot, each once, and the batches made of them. */
+import { invariant } from "./assert.js";
 import { commandName } from "./command.js";
 import type { Limits } from "./limits.js";
 import { commandFits } from "./payload.js";
@@ -61,6 +62,8 @@ export function fillWindow(state: ProposerState, limits: Limits, nowMs: number):
     if (taken.batch.length === 0) continue; // all that was left was too large
     openSlot(state, state.nextSlot, encodeBatch(taken.batch), nowMs);
     state.nextSlot++;
+    const windowEnd = state.chosenWatermark + limits.windowMax;
+    invariant(state.nextSlot <= windowEnd, "a leader proposes at most a window ahead");
   }
   return tooLarge;
 }

@@ -5,7 +5,9 @@
  * Paper: none. PMS §2.2 lets an acceptor ignore any request; ours refuse a ballot more than
  * `roundJumpMax` rounds above the one they promised, so that no single message uses up the rounds.
  */
+
 import type { AcceptorState } from "./acceptor.js";
+import { invariant } from "./assert.js";
 import { type Ballot, followRound, sameBallot } from "./ballot.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
 import type { Limits } from "./limits.js";
@@ -69,6 +71,7 @@ export function jumpEndsBallot(state: ProposerState, cluster: Cluster): boolean 
  */
 export function goBack(state: ProposerState): void {
   const round = roundToGoBackTo(state.usedRound, state.proposedRound, state.jumpRefusals.values());
+  invariant(round >= state.proposedRound, "a proposer does not go back below what it proposed in");
   state.highestRound = round;
   state.usedRound = round;
 }

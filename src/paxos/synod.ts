@@ -6,6 +6,7 @@
  *   ⇐ that ballot's proposer held promises of a phase-1 quorum, and `value` is that of the
  *     highest-numbered vote they reported, or its own if they reported none (P2c).
  */
+import { invariant } from "./assert.js";
 import { type Ballot, compareBallots, isLower, nextBallot, sameBallot } from "./ballot.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
 import { digest } from "./digest.js";
@@ -73,7 +74,12 @@ export function highestVote(votes: Iterable<Vote | null>): Vote | null {
  *
  * Requires: {@link promisesFormQuorum}.
  */
-export function pickValue(attempt: SynodAttempt, own: Uint8Array | null): Vote | null {
+export function pickValue(
+  attempt: SynodAttempt,
+  own: Uint8Array | null,
+  cluster: Cluster,
+): Vote | null {
+  invariant(promisesFormQuorum(attempt, cluster), "phase 2 begins with a phase-1 quorum");
   const reported = highestVote(attempt.promises.values());
   const value = reported === null ? own : reported.value;
   if (value === null) return null;

@@ -6,6 +6,7 @@
 import { createSeededRandom } from "../adapters/memory/random.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
 import type { Cluster } from "../paxos/cluster.js";
+import { assertedUnless } from "./broken/unasserted.js";
 import { Clients } from "./clients.js";
 import { Coverage } from "./coverage.js";
 import { Faults } from "./faults.js";
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly parts?: Parts | undefined;
   /** Changes the cluster: quorums that miss each other. */
   readonly cluster?: ((cluster: Cluster) => Cluster) | undefined;
+  /** Something is broken on purpose: the rules assert nothing. */
+  readonly isBroken?: boolean | undefined;
   /** Sees the run before it begins, to look on. */
   readonly onReady?: ((run: Run) => void) | undefined;
 }
@@ -228,9 +231,11 @@ export class Run {
 
 /** Runs a plan to its end, or to the first violation. */
 export function runPlan(plan: Plan, options: RunOptions = {}): RunResult {
-  const run = new Run(plan, options);
-  options.onReady?.(run);
-  const violation = run.go();
+  const { run, violation } = assertedUnless(options.isBroken === true, () => {
+    const run = new Run(plan, options);
+    options.onReady?.(run);
+    return { run, violation: run.go() };
+  });
   const { coverage, histories, world } = run;
   return { plan, violation, coverage, histories, virtualMs: world.clock.nowMs() };
 }

@@ -5,8 +5,11 @@
  * same world with one rule broken by hand, which the invariant that names the fault must catch.
  */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { AcceptorState, compareVotes, recoverAcceptor } from "../../src/paxos/acceptor.js";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
+import { suspendAssertions } from "../../src/paxos/assert.js";
+import { compareBallots } from "../../src/paxos/ballot.js";
+import type { Cluster } from "../../src/paxos/cluster.js";
 import { chosenProposals } from "../../src/paxos/evidence.js";
 import { firstViolation } from "../../src/paxos/invariants.js";
 import type { Vote } from "../../src/paxos/messages.js";
@@ -150,18 +153,27 @@ function expectViolation({ evidence }: SynodWorld, sentence: RegExp | null): voi
 }
 
 /** A wrong rule: takes the lowest vote reported. */
-function pickLowest(attempt: SynodAttempt, own: Uint8Array | null): Vote | null {
+function pickLowest(attempt: SynodAttempt, own: Uint8Array | null, cluster: Cluster): Vote | null {
   const held = [...attempt.promises].filter(([, vote]) => vote !== null);
-  const [lowest] = held.sort(([, a], [, b]) => compareVotes(a as Vote, b as Vote));
-  return pickValue({ ...attempt, promises: new Map(lowest && [lowest]) }, own);
+  const [lowest] = held.sort(([, a], [, b]) =>
+    compareBallots((a as Vote).ballot, (b as Vote).ballot),
+  );
+  return pickValue({ ...attempt, promises: new Map(lowest && [lowest]) }, own, cluster);
 }
 
 describe("a broken rule is caught", () => {
+  // The worlds must see the fault by themselves: with assertions a role stops before it does harm.
+  let resumeAssertions = () => {};
+  beforeEach(() => {
+    resumeAssertions = suspendAssertions();
+  });
+  afterEach(() => resumeAssertions());
+
   const duel = { acceptors: 3, wishes: ["x", "y", "z"] };
 
   it("a proposer that ignores the votes reported to it", () => {
-    const pickOwn: Rules["pickValue"] = (attempt, own) => {
-      return pickValue({ ...attempt, promises: new Map() }, own);
+    const pickOwn: Rules["pickValue"] = (attempt, own, cluster) => {
+      return pickValue({ ...attempt, promises: new Map() }, own, cluster);
     };
     expect(findViolation({ ...duel, rules: { pickValue: pickOwn } }, 500)).toMatch(/^phase 2a: /);
   });

@@ -63,7 +63,8 @@ describe("the proposer's rules", () => {
         (ballot, got, own) => {
           const attempt = attemptWith(ballot, got);
           const expected = naivePick([...new Map(got).values()], own);
-          const picked = pickValue(attempt, own);
+          fc.pre(promisesFormQuorum(attempt, five));
+          const picked = pickValue(attempt, own, five);
           expect(picked?.value ?? null).toEqual(expected);
           if (picked === null) return;
           expect(picked.ballot).toEqual(ballot);

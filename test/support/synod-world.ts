@@ -272,7 +272,7 @@ export class SynodWorld {
       this.#learn(proposer, known.vote);
       return;
     }
-    const proposed = this.#rules.pickValue(attempt, proposer.wish);
+    const proposed = this.#rules.pickValue(attempt, proposer.wish, this.cluster);
     if (proposed === null) return;
     proposer.attempt = { ...attempt, proposed };
     const { ballot, digest } = proposed;

@@ -25,7 +25,7 @@ export function planOf({ hunt }: Broken, seed: number): Plan {
 /** What to give a run so that it has the broken thing in it. */
 export function brokenOptions(broken: Broken): RunOptions {
   const { cluster, hunt } = broken;
-  return { parts: partsOf(broken), cluster, onReady: hunt.onReady };
+  return { parts: partsOf(broken), cluster, isBroken: true, onReady: hunt.onReady };
 }
 
 /**

@@ -122,12 +122,12 @@ export const openingsMixed: Broken = {
 /** When crowds begin to come. */
 const CROWDS_FROM_MS = 600;
 
-/** Forgets the last request of a session that it evicts. */
-class TableOneShort extends SessionTable {
+/** Forgets the last requests of a session that it evicts. */
+class ShortMemory extends SessionTable {
   override judge(request: Request): Verdict {
     const verdict = super.judge(request);
     if (verdict.kind !== "expired" || verdict.last === null) return verdict;
-    return { kind: "expired", last: Math.max(0, verdict.last - 1) };
+    return { kind: "expired", last: Math.max(0, verdict.last - 8) };
   }
 }
 
@@ -137,11 +137,20 @@ export const lastNumberTooLow: Broken = {
   roles: (real) =>
     learnThrough(
       real,
-      applyWith((limits) => new TableOneShort(limits)),
+      applyWith((limits) => new ShortMemory(limits)),
     ),
   hunt: {
     plan: (drawn) =>
-      crowded({ ...drawn, setup: { ...drawn.setup, family: "log" } }, CROWDS_FROM_MS),
+      // An outcome that is lost, and a session that is evicted before it is told again.
+      crowded(
+        {
+          ...drawn,
+          setup: { ...drawn.setup, family: "log" },
+          weather: { ...drawn.weather, loss: 0.15 },
+          faults: [],
+        },
+        CROWDS_FROM_MS,
+      ),
     seedsMax: 60,
     catches: ["exactlyOnce"],
   },

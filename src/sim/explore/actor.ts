@@ -5,6 +5,7 @@
  * (`src/actor/outbox.ts`), alarms. The records go through the real record codec on their way to
  * the disk and back.
  */
+
 import type { Effect } from "../../actor/effect.js";
 import type { RoleInput, RoleSnapshot } from "../../actor/role.js";
 import { createStepper, type Stepper } from "../../actor/step.js";
@@ -17,6 +18,7 @@ import {
 } from "../../paxos/record.js";
 import { STATELESS_VERBS } from "../../paxos/verbs.js";
 import type { Broken, Roles } from "../broken/broken.js";
+import { assertedUnless } from "../broken/unasserted.js";
 import { fork } from "./copy.js";
 import { hexOf } from "./text.js";
 import type { World } from "./world.js";
@@ -78,11 +80,13 @@ export class Host {
   readonly roles: Roles;
   readonly #world: World;
   readonly #stepper: Stepper = createStepper();
+  readonly #isBroken: boolean;
   readonly #overtakes: NonNullable<Broken["overtakes"]>;
 
   constructor(world: World, roles: Roles, broken: Broken | null) {
     this.#world = world;
     this.roles = roles;
+    this.#isBroken = broken !== null;
     this.#overtakes = broken?.overtakes ?? mayOvertake;
   }
 
@@ -107,7 +111,9 @@ export class Host {
     const stamped = { ...event, nowMs: NOW_MS, ...limit };
     const { machine } = this.roles[role];
     try {
-      const step = this.#stepper.step(machine, fork(actor.snapshot), stamped);
+      const step = assertedUnless(this.#isBroken, () =>
+        this.#stepper.step(machine, fork(actor.snapshot), stamped),
+      );
       return this.#after(actor, step, step.snapshot);
     } catch (error) {
       const stopped = error instanceof Error ? error.message : String(error);
