@@ -171,12 +171,12 @@ function isBodyType(type: string): type is BodyType {
   return (BODY_TYPES as readonly string[]).includes(type);
 }
 
-/** Reads what came through the door `history`: {"after": 0, "max": 1000}. */
+/** Reads what came through the door `history`: {"after": 0, "max": 1000, "applied": 0}. */
 function readHistoryRequest(_incoming: Incoming, _limits: Limits, body: unknown): Read {
   if (typeof body === "object" && body !== null) {
-    const { after = 0, max = 1000 } = body as { after?: unknown; max?: unknown };
-    const event = { type: "history", after, max };
-    if (isCount(after) && isCount(max)) return { event };
+    const { after = 0, max = 1000, applied = 0 } = body as Partial<Record<string, unknown>>;
+    const event = { type: "history", after, max, applied };
+    if (isCount(after) && isCount(max) && isCount(applied)) return { event };
   }
   const like = '{"after": 0, "max": 1000}';
   return refuse("invalid", `the body must be JSON or MessagePack like ${like}, whole numbers ≥ 0`);

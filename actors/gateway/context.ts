@@ -6,6 +6,7 @@ import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { awaited, GatewayState, openOwnSession } from "../../src/paxos/gateway.js";
 import type { Propose } from "../../src/paxos/messages.js";
+import type { FollowedLearner } from "../../src/paxos/progress.js";
 
 /** The gateway's context. `data` is bulk and has one owner. */
 export interface GatewayContext {
@@ -19,9 +20,14 @@ export interface GatewayContext {
     readonly heardMs: number;
     /** The limit of the leader's server on a message; null if it did not say. */
     readonly payloadBytesMax: number | null;
+    /** Every slot below is chosen, as its last beacon said. */
+    readonly chosenWatermark: number;
   } | null;
-  /** The learner that tells outcomes, and when it was heard last. */
-  readonly learner: { readonly id: string; readonly heardMs: number } | null;
+  /** The learner that tells outcomes. */
+  readonly learner: FollowedLearner | null;
+  /** Whether it asks every learner how far it is, and when it did last. */
+  readonly asksAll: boolean;
+  readonly askedAllMs: number;
   readonly proposals: readonly Propose[];
   /** Refusals of what no message can carry now; they go out with the proposals. */
   readonly tooLarge: readonly Effect[];
@@ -42,6 +48,8 @@ export function gatewayContext(input: RoleInput): GatewayContext {
     data,
     leader: null,
     learner: null,
+    asksAll: true,
+    askedAllMs: input.nowMs,
     proposals: [],
     tooLarge: [],
     answers: [],

@@ -41,6 +41,7 @@ import type {
   Outcomes,
 } from "../../src/paxos/messages.js";
 import { limitsUnder } from "../../src/paxos/payload.js";
+import { type FollowedLearner, furthestLearner } from "../../src/paxos/progress.js";
 import { type GatewayContext, gatewayContext } from "./context.js";
 import { refusal, refuseProposal, tellResults, tellSettled } from "./telling.js";
 
@@ -52,6 +53,9 @@ type GatewayEvent =
   | ProposeEvent
   | HostEvent;
 type Args = { context: GatewayContext; event: GatewayEvent };
+
+/** Intervals after which it asks every learner how far it is, while its own process has none. */
+const LOOK_INTERVALS = 20;
 
 const nowOf = (event: GatewayEvent, otherwise: number) =>
   "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
@@ -132,10 +136,11 @@ export const gatewayMachine = setup({
       assertEvent(event, "beacon");
       const received = event.received[event.received.length - 1];
       if (received === undefined) return {};
-      const { ballot, creditBytes, payloadBytesMax } = received.message;
+      const { ballot, creditBytes, payloadBytesMax, chosenWatermark } = received.message;
       context.data.creditBytes = creditBytes;
       const { id } = received.from;
-      return { leader: { id, ballot, heardMs: event.nowMs, payloadBytesMax } };
+      const leader = { id, ballot, heardMs: event.nowMs, payloadBytesMax, chosenWatermark };
+      return { leader };
     }),
     sendAgain: assign(({ context }) => {
       sendAllAgain(context.data);
@@ -148,12 +153,25 @@ export const gatewayMachine = setup({
     takeProposals: assign(({ context, event }) => proposals(context, event)),
     noteLearner: assign(({ context, event }) => {
       assertEvent(event, "outcomes");
-      const { learner, nonce } = context;
-      const heard = event.received.map(({ from }) => from);
-      const here = heard.find(({ process }) => process === nonce);
-      const known = learner === null ? heard[0] : heard.find(({ id }) => id === learner.id);
-      const best = here ?? known;
-      return best === undefined ? {} : { learner: { id: best.id, heardMs: event.nowMs } };
+      const { learner, nonce, cluster } = context;
+      const heard = new Map<string, FollowedLearner>();
+      for (const { from, message } of event.received) {
+        const isHere = from.process === nonce;
+        const { appliedWatermark: applied } = message;
+        heard.set(from.id, { id: from.id, applied, isHere, heardMs: event.nowMs });
+      }
+      const known = heard.get(learner?.id ?? "") ?? learner;
+      return { learner: furthestLearner(known, heard.values(), cluster.limits.windowMax) };
+    }),
+    lookForLearner: assign(({ context, event }) => {
+      const { learner, leader, askedAllMs, cluster } = context;
+      const { windowMax, beaconMs } = cluster.limits;
+      const nowMs = nowOf(event, context.sinceMs);
+      const known = leader?.chosenWatermark ?? 0;
+      const isBehind = learner !== null && learner.applied + windowMax < known;
+      const isDue = nowMs - askedAllMs >= LOOK_INTERVALS * beaconMs;
+      const asksAll = learner === null || isBehind || (isDue && !learner.isHere);
+      return { asksAll, askedAllMs: asksAll ? nowMs : askedAllMs };
     }),
     forgetSilent: assign(({ context, event }) => {
       const nowMs = nowOf(event, context.sinceMs);
@@ -259,9 +277,10 @@ export const gatewayMachine = setup({
     }),
     sendAnswers: effects(({ context }: Args) => context.answers),
     followLearner: effects(({ context }: Args) => {
-      const { learner } = context;
-      if (learner === null) return [broadcast("learner", { type: "follow", learner: null })];
-      return [send("learner", learner.id, { type: "follow", learner: learner.id })];
+      const { learner, asksAll } = context;
+      const toAll = asksAll ? [broadcast("learner", { type: "follow", learner: null })] : [];
+      if (learner === null) return toAll;
+      return [...toAll, send("learner", learner.id, { type: "follow", learner: learner.id })];
     }),
   },
   delays: {
@@ -293,7 +312,7 @@ export const gatewayMachine = setup({
       description:
         "No leader or no learner is known: holds what clients ask, up to a bound. Left when both " +
         "are.",
-      entry: "followLearner",
+      entry: ["lookForLearner", "followLearner"],
       always: { guard: "canRoute", target: "routing" },
       after: {
         followInterval: { target: "holding", reenter: true, actions: "forgetSilent" },
@@ -305,7 +324,7 @@ export const gatewayMachine = setup({
         "learner " +
         "has been silent for long.",
       tags: ["canPropose"],
-      entry: "followLearner",
+      entry: ["lookForLearner", "followLearner"],
       always: { guard: "cannotRoute", target: "holding" },
       after: {
         followInterval: [

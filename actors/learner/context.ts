@@ -8,12 +8,15 @@ import { KeyLearnerState, type KeyNews } from "../../src/paxos/key-learner.js";
 import { LearnerState } from "../../src/paxos/learner.js";
 import { LogState } from "../../src/paxos/log.js";
 import type { ChosenEntry, Outcome } from "../../src/paxos/messages.js";
+import { CatchUp } from "../../src/paxos/progress.js";
 
 /** A request through the door `history`. */
 export interface HistoryAsk {
   readonly token: string;
   readonly after: number;
   readonly max: number;
+  /** The answer may name the log's end once every slot below is applied. */
+  readonly applied: number;
 }
 
 /** The learner's bulk: what is known, what was applied, and what is kept of it. */
@@ -21,6 +24,7 @@ export class LearnerData {
   readonly chosen = new LearnerState();
   readonly keys = new KeyLearnerState();
   readonly log: LogState;
+  readonly catchUp = new CatchUp();
   /** What ballots rest on, for `prove`. */
   readonly bases: Bases = new Map();
   /** Entries by position, from {@link firstPosition} on. */
@@ -41,7 +45,10 @@ export interface LearnerContext {
   readonly id: string;
   readonly cluster: Cluster;
   readonly data: LearnerData;
-  /** It publishes what is chosen from this slot on; null until it hears of the log's tail. */
+  /**
+   * It publishes what is chosen, and tells outcomes, from this slot on; null until it hears of the
+   * log's tail.
+   */
   readonly feedFrom: number | null;
   /** Gateways that asked for outcomes, and when they asked last. */
   readonly followers: ReadonlyMap<string, number>;
@@ -76,11 +83,18 @@ export function learnerContext(input: RoleInput): LearnerContext {
   };
 }
 
+/** Says whether the end of what a learner has applied is the end of the log, as far as it heard. */
+export function isCurrent({ chosen, catchUp }: LearnerData): boolean {
+  return catchUp.isDone && chosen.watermark >= Math.max(chosen.tail, chosen.heardTail);
+}
+
 /**
- * Says from which slot on a learner publishes: a working window before the lowest tail that it knew
- * until it publishes.
+ * Says from which slot on a learner publishes and tells outcomes: a working window before the lowest
+ * tail that it knew until it publishes.
  *
- * Why not from slot 0: it reads the whole log again at its start, which subscribers have had.
+ * Why not from slot 0: it reads the whole log again at its start, and its subscribers have had it. A
+ * gateway that still awaits one of the older outcomes sends the command again, and the repeat brings
+ * the outcome.
  * Why the lowest: a tail that a message names may be wrong. The learner drops such a tail after a
  * while, and would publish nothing up to there.
  */

@@ -1,8 +1,8 @@
 /** A learner's answers to `history`. */
-import type { Effect, FeedEntry } from "../../src/actor/effect.js";
+import { count, type DoorAnswer, type Effect, type FeedEntry } from "../../src/actor/effect.js";
 import { payloadBytesMaxOf } from "../../src/actor/role.js";
 import { limitsUnder } from "../../src/paxos/payload.js";
-import type { HistoryAsk, LearnerContext } from "./context.js";
+import { type HistoryAsk, isCurrent, type LearnerContext } from "./context.js";
 
 /** Most entries of one answer to `history`. */
 const HISTORY_ENTRIES_MAX = 4096;
@@ -17,8 +17,8 @@ export function partBytesMax(
   return limitsUnder(cluster.limits, payloadBytesMaxOf(event)).partBytesMax;
 }
 
-/** Answers a request for chosen values, as many as fit. */
-export function historyAnswer(context: LearnerContext, event: HistoryEvent): Effect {
+/** Answers with the values after a position, as many as fit; one that is current names the end. */
+export function historyAnswer(context: LearnerContext, event: HistoryEvent): Effect[] {
   const { data } = context;
   const bytesMax = partBytesMax(context, event);
   const tail = data.log.position;
@@ -31,7 +31,7 @@ export function historyAnswer(context: LearnerContext, event: HistoryEvent): Eff
       mayHaveHappened: false,
       firstPosition: data.firstPosition,
     };
-    return { kind: "reply", token, answer };
+    return [{ kind: "reply", token, answer }];
   }
   const entries: FeedEntry[] = [];
   const most = Math.min(event.max, HISTORY_ENTRIES_MAX);
@@ -43,6 +43,20 @@ export function historyAnswer(context: LearnerContext, event: HistoryEvent): Eff
     if (entries.length > 0 && bytes > bytesMax) break;
     entries.push(entry);
   }
+  const namesEnd = isCurrent(data) && data.chosen.watermark >= event.applied;
+  if (entries.length === 0 && !namesEnd) {
+    return [count("catching_up"), { kind: "reply", token, answer: catchingUp(tail) }];
+  }
   const last = entries[entries.length - 1]?.position ?? Math.min(event.after, tail);
-  return { kind: "reply", token, answer: { kind: "history", entries, last, tail } };
+  return [{ kind: "reply", token, answer: { kind: "history", entries, last, tail } }];
+}
+
+function catchingUp(position: number): DoorAnswer {
+  return {
+    kind: "refused",
+    code: "overloaded",
+    message: `this learner is catching up and has come to position ${position}: ask again`,
+    mayHaveHappened: false,
+    retryAfterMs: 100,
+  };
 }

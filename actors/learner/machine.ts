@@ -48,6 +48,7 @@ import type {
   Repair,
   Votes,
 } from "../../src/paxos/messages.js";
+import { noteApplied, noteGoal } from "../../src/paxos/progress.js";
 import { feedStart, type LearnerContext, learnerContext } from "./context.js";
 import { type HistoryEvent, historyAnswer, partBytesMax } from "./history.js";
 
@@ -81,16 +82,18 @@ function apply(context: LearnerContext): Partial<LearnerContext> {
     const applied = applyEntry(data.log, entry);
     unreadable += applied.unreadable;
     data.history.push(...applied.entries);
-    if (feedFrom !== null && entry.slot >= feedFrom) feed.push(...applied.entries);
+    data.values.push(entry);
+    data.keptBytes += entry.value.length;
+    if (feedFrom === null || entry.slot < feedFrom) continue;
+    feed.push(...applied.entries);
     for (const { gateway, outcome } of applied.outcomes) {
       if (!context.followers.has(gateway)) continue;
       const told = outcomes.get(gateway);
       if (told === undefined) outcomes.set(gateway, [outcome]);
       else told.push(outcome);
     }
-    data.values.push(entry);
-    data.keptBytes += entry.value.length;
   }
+  noteApplied(data.catchUp, data.chosen.watermark);
   forgetOld(context, cluster.limits.historyBytesMax);
   const attempts = taken.length > 0 ? 0 : context.attempts;
   return { feed, feedFrom, outcomes, unreadable, taken, attempts };
@@ -155,8 +158,10 @@ export const learnerMachine = setup({
     }),
     learnFromBeacon: assign(({ context, event }) => {
       assertEvent(event, "beacon");
+      const { data } = context;
       for (const { message } of event.received) {
-        hearTail(context.data.chosen, message.chosenWatermark);
+        hearTail(data.chosen, message.chosenWatermark);
+        noteGoal(data.catchUp, message.nextSlot);
       }
       return apply(context);
     }),
@@ -314,7 +319,7 @@ export const learnerMachine = setup({
     }),
     answerHistory: effects(({ context, event }: Args) => {
       assertEvent(event, "history");
-      return [historyAnswer(context, event)];
+      return historyAnswer(context, event);
     }),
   },
   delays: {

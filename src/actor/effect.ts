@@ -50,7 +50,7 @@ export type DoorAnswer =
       readonly entries: readonly FeedEntry[];
       /** The position after which the asker should ask next; the tail if it is there. */
       readonly last: number;
-      /** The highest position there is. */
+      /** The highest position this learner has applied; if `entries` is empty, the log's end. */
       readonly tail: number;
     }
   | {

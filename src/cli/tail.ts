@@ -5,26 +5,27 @@ import { EXIT } from "../worker/exit.js";
 import type { OpenClient } from "./client.js";
 import { Failure } from "./failure.js";
 
-/** Milliseconds for one answer, for a learner or a leader, and for learners that stand still. */
+/** Milliseconds for one answer, for a learner that knows the end of the log, and for a leader. */
 const answerMsMax = 1000;
 const learnerMsMax = 10_000;
 const leaderMsMax = 3000;
-const stillMsMax = 3000;
 const lookMs = 50;
 
 /**
- * Asks for the highest position that is known now.
+ * Asks for the highest position that is known now, of a learner that knows what the leader knows.
  *
- * @throws Failure if no learner answers
+ * @throws Failure if no learner can tell
  * @throws NotPermittedError if the server forbids to ask
  */
 export async function askTail(client: OpenClient): Promise<number> {
-  const slot = await askChosenSlot(client, leaderMsMax);
-  if (slot !== undefined) await untilLearned(client, slot);
-  const tail = (await askHistory(client, Number.MAX_SAFE_INTEGER, learnerMsMax))?.tail;
+  const applied = (await askChosenSlot(client, leaderMsMax)) ?? 0;
+  const end = { after: Number.MAX_SAFE_INTEGER, applied };
+  const tail = (await askHistory(client, end, learnerMsMax))?.tail;
   if (tail !== undefined) return tail;
   const { space, server } = client;
-  const message = `no learner of cluster ${space.cluster} answers on ${server}: is one running?`;
+  const message =
+    `no learner of cluster ${space.cluster} on ${server} says how long the log is: none runs, or ` +
+    "those that run are catching up, or wait for a leader (see synod why)";
   throw new Failure(EXIT.unreached, "unavailable", message);
 }
 
@@ -48,16 +49,16 @@ export async function askChosenSlot(
   return undefined;
 }
 
-/** Returns the last position below a slot. Waits for learners that have not come there yet. */
+/** Returns the last position below a slot. Waits for a learner that has come there. */
 export async function positionBelow(client: OpenClient, slot: number): Promise<number> {
   if (slot === 0) return 0;
-  await untilLearned(client, slot);
   const patienceMs = Number.POSITIVE_INFINITY;
+  const end = { after: Number.MAX_SAFE_INTEGER, applied: slot };
   let low = 0;
-  let high = (await askHistory(client, Number.MAX_SAFE_INTEGER, patienceMs))?.tail ?? 0;
+  let high = (await askHistory(client, end, patienceMs))?.tail ?? 0;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    const part = await askHistory(client, middle - 1, patienceMs);
+    const part = await askHistory(client, { after: middle - 1, applied: slot }, patienceMs);
     // Who keeps it no longer says where its memory begins: that is older than what has just come.
     if (part?.firstPosition !== undefined) low = Math.max(low, part.firstPosition - 1);
     else if ((part?.slot ?? slot) < slot) low = middle;
@@ -71,23 +72,10 @@ function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, lookMs));
 }
 
-/**
- * Waits until every learner has applied all below a slot. One that has just started reads the log
- * anew, and would answer with the position it has come to: it is waited for as long as it gets on.
- */
-async function untilLearned({ synod }: OpenClient, slot: number): Promise<void> {
-  let applied = 0;
-  let movedMs = performance.now();
-  while (performance.now() - movedMs <= stillMsMax) {
-    const { roles } = await synod.status();
-    const learners = roles.filter(({ role }) => role === "learner");
-    const marks = learners.map(({ appliedWatermark }) => appliedWatermark ?? 0);
-    if (marks.length > 0 && marks.every((mark) => mark >= slot)) return;
-    const sum = marks.reduce((all, mark) => all + mark, 0);
-    if (sum > applied) movedMs = performance.now();
-    applied = Math.max(applied, sum);
-    await pause();
-  }
+/** A question to a learner: it answers if it has that position, or has applied all below a slot. */
+interface HistoryQuestion {
+  readonly after: number;
+  readonly applied: number;
 }
 
 /** What a learner says of one position. */
@@ -99,15 +87,15 @@ interface HistoryPart {
   readonly firstPosition?: number | undefined;
 }
 
-/** Asks any learner for the position after `after`, until one answers. */
+/** Asks any learner for the position after `after`, until one can answer. */
 async function askHistory(
   client: OpenClient,
-  after: number,
+  question: HistoryQuestion,
   waitMsMax: number,
 ): Promise<HistoryPart | undefined> {
   const startMs = performance.now();
   do {
-    const part = await askLearner(client, after);
+    const part = await askLearner(client, question);
     if (part !== undefined) return part;
     await pause();
   } while (performance.now() - startMs <= waitMsMax);
@@ -116,11 +104,11 @@ async function askHistory(
 
 function askLearner(
   { transport, space }: OpenClient,
-  after: number,
+  question: HistoryQuestion,
 ): Promise<HistoryPart | undefined> {
   const subject = doorSubject(space, "history");
-  const question = JSON.stringify({ after, max: after === Number.MAX_SAFE_INTEGER ? 0 : 1 });
-  const payload = new TextEncoder().encode(question);
+  const max = question.after === Number.MAX_SAFE_INTEGER ? 0 : 1;
+  const payload = new TextEncoder().encode(JSON.stringify({ ...question, max }));
   return new Promise((resolve, reject) => {
     transport.request(subject, payload, { timeoutMs: answerMsMax }, (answer) => {
       if (answer.kind === "denied") reject(requestDenied(answer));

@@ -142,7 +142,7 @@ export class ChosenFeed implements AsyncIterableIterator<RawEntry, undefined> {
         else pull.reject(this.#error);
         this.#error = null; // an iterator throws once, and is done then
       }
-    } else if (this.#pulls.length > 0) this.#watch();
+    } else if (this.#pulls.length > 0 || this.#next === undefined) this.#watch();
     else this.#cancelTimer?.();
   }
 
@@ -174,7 +174,10 @@ export class ChosenFeed implements AsyncIterableIterator<RawEntry, undefined> {
     this.#pollMs = FEED_BOUNDS.pollMinMs;
   }
 
-  /** A reader waits: asks soon if something is known to be missing, else after a while. */
+  /**
+   * A reader waits, or "now" is not known: asks soon if something is known to be missing, otherwise
+   * after a while.
+   */
   #watch(): void {
     if (this.#asking) return;
     this.#cancelTimer?.();
@@ -222,8 +225,8 @@ export class ChosenFeed implements AsyncIterableIterator<RawEntry, undefined> {
         for (const entry of part.entries) this.#keep(entry);
       }
     }
-    // Nothing new: looks again after a longer pause each time.
-    if (this.#buffer.size === before) {
+    // Nothing new: looks again after a longer pause each time. "Now" does not wait so long.
+    if (this.#buffer.size === before && this.#next !== undefined) {
       this.#pollMs = Math.min(2 * this.#pollMs, FEED_BOUNDS.pollMaxMs);
     }
   }

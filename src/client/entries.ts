@@ -20,7 +20,7 @@ export interface RawEntry {
 /** An answer of `history`. */
 export interface HistoryPart {
   readonly entries: readonly RawEntry[];
-  /** The highest position there is. */
+  /** The highest position the learner has applied; if `entries` is empty, the log's end. */
   readonly tail: number;
 }
 

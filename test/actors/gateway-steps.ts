@@ -33,13 +33,19 @@ const { beaconMs } = limits;
 
 // --- what it hears ----------------------------------------------------------------------------
 
-export const beacon = (round: number, from = "p1", nowMs = START_MS, creditBytes = CREDIT) =>
+export const beacon = (
+  round: number,
+  from = "p1",
+  nowMs = START_MS,
+  creditBytes = CREDIT,
+  chosenWatermark = 0,
+) =>
   heard(
     {
       type: "beacon",
       ballot: ballot(round, from),
-      nextSlot: 0,
-      chosenWatermark: 0,
+      nextSlot: chosenWatermark,
+      chosenWatermark,
       creditBytes,
       payloadBytesMax: null,
     },
@@ -47,9 +53,14 @@ export const beacon = (round: number, from = "p1", nowMs = START_MS, creditBytes
     nowMs,
   );
 
-export const outcomes = (told: readonly Outcome[] = [], from = "l1", nowMs = START_MS) =>
+export const outcomes = (
+  told: readonly Outcome[] = [],
+  from = "l1",
+  nowMs = START_MS,
+  appliedWatermark = 1,
+) =>
   heard(
-    { type: "outcomes" as const, learner: from, appliedWatermark: 1, outcomes: told },
+    { type: "outcomes" as const, learner: from, appliedWatermark, outcomes: told },
     sender("learner", from, from === "here" ? { process: NONCE } : {}),
     nowMs,
   );

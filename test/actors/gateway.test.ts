@@ -231,6 +231,7 @@ describe("the end of routing", () => {
     bench.take(outcomes([], "l1", goneMs));
     expect(bench.take(tick("routing", goneMs))).toEqual([
       cancelled("routing"),
+      asksWho,
       follows("l1"),
       set("routing"),
       cancelled("routing"),
@@ -277,6 +278,67 @@ describe("its learner", () => {
     );
     bench.take(batch);
     expect(contextOf(bench).learner?.id).toBe("here");
+  });
+
+  describe("is the furthest on", () => {
+    const { windowMax } = limits;
+    const far = windowMax + 2;
+    const at = (id: string, applied: number, nowMs = START_MS) => outcomes([], id, nowMs, applied);
+    const followed = (bench: Bench) => contextOf(bench).learner?.id;
+
+    it("so one of its own process that reads the log again is not it", () => {
+      const bench = holding();
+      bench.take(beacon(1));
+      bench.take(at("here", 1));
+      expect(followed(bench)).toBe("here");
+      bench.take(at("l2", far));
+      expect(followed(bench)).toBe("l2");
+      bench.take(at("here", far - windowMax - 1));
+      expect(followed(bench)).toBe("l2");
+      bench.take(at("here", far - windowMax));
+      expect(followed(bench)).toBe("here");
+    });
+
+    it("by more than a window: it does not change for less", () => {
+      const bench = routing();
+      bench.take(at("l2", far - 1));
+      expect(followed(bench)).toBe("l1");
+      bench.take(at("l2", far));
+      expect(followed(bench)).toBe("l2");
+      bench.take(at("l1", far));
+      expect(followed(bench)).toBe("l2");
+    });
+
+    it("so it asks who is, as long as the leader knows of more than its own has", () => {
+      const bench = routing({}, "here");
+      const atMs = START_MS + beaconMs;
+      bench.take(beacon(1, "p1", atMs, 1 << 20, far - 1));
+      expect(bench.take(tick("routing", atMs))).toContainEqual(follows("here"));
+      expect(bench.take(tick("routing", atMs))).not.toContainEqual(asksWho);
+      bench.take(beacon(1, "p1", atMs, 1 << 20, far));
+      expect(bench.take(tick("routing", atMs))).toEqual([
+        cancelled("routing"),
+        asksWho,
+        follows("here"),
+        set("routing"),
+      ]);
+      bench.take(at("l2", far));
+      const next = bench.take(tick("routing", atMs));
+      expect(next).toEqual([cancelled("routing"), follows("l2"), set("routing")]);
+    });
+
+    it("so it asks now and then, until one of its own process is it", () => {
+      const bench = routing();
+      const asked: number[] = [];
+      for (let n = 1; n <= 60; n++) {
+        const nowMs = START_MS + n * beaconMs;
+        bench.take(beacon(1, "p1", nowMs));
+        bench.take(at(n > 45 ? "here" : "l1", 1, nowMs));
+        const told = bench.take(tick("routing", nowMs));
+        if (told.some((effect) => effect.kind === "broadcast")) asked.push(n);
+      }
+      expect(asked).toEqual([20, 40]);
+    });
   });
 
   it("tells outcomes, whichever it is: what is told twice is passed over", () => {

@@ -95,15 +95,16 @@ export function knowing(count: number, rest: Partial<RoleInput> = {}): Bench {
     bench.take(accept(slot, 1));
     bench.take(chosen(slot, slot + 1));
   }
+  bench.take(beacon(count));
   return bench;
 }
 
-export const beacon = (chosenWatermark: number) =>
+export const beacon = (chosenWatermark: number, nextSlot = chosenWatermark) =>
   heard(
     {
       type: "beacon",
       ballot: at1,
-      nextSlot: chosenWatermark,
+      nextSlot,
       chosenWatermark,
       creditBytes: 1,
       payloadBytesMax: null,
@@ -153,11 +154,12 @@ export const follow = (gateway: string, to: string | null, nowMs = START_MS) =>
 export const repair = (from: number, to: number, bytesMax = 1 << 20, asker = l2) =>
   heard({ type: "repair", from, to, bytesMax }, asker);
 
-export const history = (after: number, max = 1000) => ({
+export const history = (after: number, max = 1000, applied = 0) => ({
   type: "history",
   token: "t1",
   after,
   max,
+  applied,
   nowMs: START_MS,
 });
 

@@ -17,6 +17,7 @@ import {
   basis,
   beacon,
   chosen,
+  entries,
   feedEntry,
   follow,
   history,
@@ -116,6 +117,17 @@ describe("gateways that follow", () => {
     ]);
   });
 
+  it("are not told again what became of the commands of long ago", () => {
+    const bench = learner();
+    const count = limits.pipelineSlotsMax + 3;
+    bench.take(follow("g1", "l1"));
+    bench.take(beacon(count));
+    bench.take(accept(0, count));
+    const told = bench.take(chosen(0, count)).filter(({ kind }) => kind === "send");
+    const recent = Array.from({ length: limits.pipelineSlotsMax }, (_, index) => done(index + 3));
+    expect(told).toEqual([outcomes("g1", count, recent)]);
+  });
+
   it("are told much in several messages", () => {
     const bench = learner();
     bench.take(follow("g1", "l1"));
@@ -206,7 +218,73 @@ describe("history", () => {
 
   it("beyond the tail is empty, and leads back to the tail", () => {
     expect(knowing(2).take(history(9))).toEqual(page([], 2, 2));
-    expect(learner().take(history(0))).toEqual(page([], 0, 0));
+    expect(knowing(0).take(history(0))).toEqual(page([], 0, 0));
+  });
+
+  describe("of a learner that is catching up", () => {
+    const notYet = (position: number): Effect[] => [
+      { kind: "count", reason: "catching_up", by: 1 },
+      {
+        kind: "reply",
+        token: "t1",
+        answer: {
+          kind: "refused",
+          code: "overloaded",
+          message: `this learner is catching up and has come to position ${position}: ask again`,
+          mayHaveHappened: false,
+          retryAfterMs: 100,
+        },
+      },
+    ];
+    const end = history(Number.MAX_SAFE_INTEGER, 0);
+
+    it("has no end before it heard a leader", () => {
+      const bench = learner();
+      expect(bench.take(end)).toEqual(notYet(0));
+      expect(bench.take(history(0))).toEqual(notYet(0));
+      bench.take(accept(0, 1));
+      bench.take(chosen(0, 1));
+      expect(bench.take(end)).toEqual(notYet(1));
+      bench.take(beacon(1));
+      expect(bench.take(end)).toEqual(page([], 1, 1));
+    });
+
+    it("has no end before it applied what was proposed then, and what it has comes", () => {
+      const bench = learner();
+      bench.take(beacon(2, 4)); // slots 2 and 3 are open
+      bench.take(entries(0, 2));
+      expect(bench.state).toBe("listening");
+      expect(bench.take(end)).toEqual(notYet(2));
+      expect(bench.take(history(0))).toEqual(page([0, 1], 2, 2));
+      expect(bench.take(history(2))).toEqual(notYet(2));
+      bench.take(accept(2, 2));
+      bench.take(chosen(2, 4));
+      expect(bench.take(end)).toEqual(page([], 4, 4));
+    });
+
+    it("waits no longer for proposals that no leader knows of any more", () => {
+      const bench = learner();
+      bench.take(beacon(0, 4));
+      bench.take(entries(0, 2));
+      expect(bench.take(end)).toEqual(notYet(2));
+      bench.take(beacon(2, 2));
+      expect(bench.take(end)).toEqual(page([], 2, 2));
+    });
+
+    it("that misses something again has no end until it comes", () => {
+      const bench = knowing(2);
+      bench.take(beacon(4));
+      expect(bench.take(end)).toEqual(notYet(2));
+      bench.take(entries(2, 4));
+      expect(bench.take(end)).toEqual(page([], 4, 4));
+    });
+
+    it("waits for the slot that the asker names", () => {
+      const bench = knowing(2);
+      expect(bench.take(history(2, 10, 2))).toEqual(page([], 2, 2));
+      expect(bench.take(history(2, 10, 3))).toEqual(notYet(2));
+      expect(bench.take(history(0, 10, 3))).toEqual(page([0, 1], 2, 2));
+    });
   });
 
   it("fits the wire: so many entries as do, and at least one", () => {
@@ -219,6 +297,7 @@ describe("history", () => {
   it("has at most 4096 entries a page", () => {
     const bench = learner({ cluster: testCluster({ partBytesMax: 1 << 24 }) });
     const many = Array.from({ length: 4100 }, (_, index) => request(index + 1, ""));
+    bench.take(beacon(0));
     bench.take(accept(0, 1, { values: [encodeBatch([opening(), ...many])] }));
     bench.take(chosen(0, 1));
     const [reply] = bench.take(history(0, 9999));

@@ -258,6 +258,8 @@ export class FakeLearner {
   firstPosition = 1;
   asked = 0;
   isDeaf = false;
+  /** It reads the log again, and has come to this position; null: it has caught up. */
+  cameTo: number | null = null;
 
   constructor(bench: Bench, id: string, entries: FeedEntry[]) {
     this.id = id;
@@ -291,7 +293,7 @@ export class FakeLearner {
   }
 
   #answer(after: number, max: number): DoorAnswer {
-    const tail = this.entries.length;
+    const tail = this.cameTo ?? this.entries.length;
     if (after + 1 < this.firstPosition) {
       return {
         kind: "refused",
@@ -301,7 +303,12 @@ export class FakeLearner {
         firstPosition: this.firstPosition,
       };
     }
-    const entries = this.entries.slice(after, after + max);
+    const known = this.cameTo === null ? this.entries : this.entries.slice(0, this.cameTo);
+    const entries = known.slice(after, after + max);
+    if (this.cameTo !== null && entries.length === 0) {
+      const message = `this learner is catching up and has come to position ${this.cameTo}`;
+      return { kind: "refused", code: "overloaded", message, mayHaveHappened: false };
+    }
     return { kind: "history", entries, last: Math.min(after + entries.length, tail), tail };
   }
 }

@@ -102,6 +102,19 @@ describe("where to begin", () => {
     expect(reader.positions).toEqual([21, 22]);
   });
 
+  it("now is the end of the log, not what a learner has come to that is catching up", async () => {
+    const run = await stage(20);
+    for (const learner of run.learners) learner.cameTo = 3;
+    const feed = run.client.chosen({ after: "now" });
+    await run.bench.wait(1000);
+    for (const learner of run.learners) learner.cameTo = null;
+    await run.bench.wait(FEED_BOUNDS.pollMinMs); // nobody reads: now is known all the same
+    choose(run);
+    const reader = new Reader(feed);
+    await run.bench.wait(100);
+    expect(reader.positions).toEqual([21]);
+  });
+
   it("nowhere else", async () => {
     const { client } = await stage();
     for (const after of [-1, 1.5, "later", null]) {
@@ -111,6 +124,18 @@ describe("where to begin", () => {
 });
 
 describe("gaps, repeats and disorder", () => {
+  it("learners that catch up bring what they have, and later the rest", async () => {
+    const run = await stage(20);
+    for (const learner of run.learners) learner.cameTo = 3;
+    const reader = new Reader(run.client.chosen({ after: "start" }));
+    await run.bench.wait(1000);
+    expect(reader.positions).toEqual([1, 2, 3]);
+    for (const learner of run.learners) learner.cameTo = null;
+    await run.bench.wait(FEED_BOUNDS.pollMaxMs);
+    expect(reader.positions).toEqual(upTo(20));
+    expect(reader.ended).toBe(null);
+  });
+
   it("what only one feed brings, or none, comes in its place", async () => {
     const run = await stage();
     const reader = new Reader(run.client.chosen({ after: "start" }));
