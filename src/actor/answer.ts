@@ -21,9 +21,13 @@ function json(value: unknown): Uint8Array {
 /** Writes plain data for an asker who did not ask in JSON; bodies are then bytes, not base64. */
 export type Pack = (value: unknown) => Uint8Array;
 
-/** Headers of one chosen value on the public feed. */
-export function feedHeaders(entry: FeedEntry): Headers {
+/**
+ * Headers of one chosen value on the public feed. Every learner gives a position the same
+ * `Nats-Msg-Id`, so that a JetStream stream keeps it once.
+ */
+export function feedHeaders(entry: FeedEntry, clusterId: string): Headers {
   return {
+    "Nats-Msg-Id": `${clusterId}.${entry.position}`,
     "Synod-Position": String(entry.position),
     "Synod-Slot": String(entry.slot),
     "Synod-Ballot": formatBallot(entry.ballot),

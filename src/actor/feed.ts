@@ -2,52 +2,83 @@
  * The public feed of one learner: one message for each chosen value.
  *
  * Free when unused: each burst ends with a message that asks the server to answer if nobody listens
- * (503). After such an answer the feed pauses and probes again every `PROBE_MS`. What falls into a
- * pause nobody missed: a subscriber that comes then asks `history`.
+ * (503). After such an answer the feed pauses: it keeps what is chosen, up to a bound, and then asks
+ * with the oldest of it. Nobody listened: it drops what it kept until it asked. Somebody listens: it
+ * publishes the rest. So a subscriber that was there before a value was chosen gets it.
  */
+import type { Cluster } from "../paxos/cluster.js";
 import { feedHeaders, messageBytes } from "./answer.js";
 import type { FeedEntry } from "./effect.js";
 import type { Clock, Transport } from "./ports.js";
 
-const PROBE_MS = 100;
+/** How long a pause lasts, and what it keeps at most; at the bound it ends early. */
+const PAUSE_MS = 100;
+const KEPT_ENTRIES_MAX = 1024;
+const KEPT_BYTES_MAX = 1024 * 1024;
 
 /** What a feed is built from. */
 export interface FeedOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly subject: string;
+  /** Its id names a value everywhere, together with the position. */
+  readonly cluster: Pick<Cluster, "clusterId">;
   readonly count: (reason: string, by?: number) => void;
   /** An entry of so many bytes is over the server's limit: nobody gets it by this feed. */
   readonly tooLarge: (bytes: number) => void;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** Publishes chosen values while somebody listens. */
 export class Feed {
   readonly #options: FeedOptions;
   readonly #inbox: string;
-  readonly #end: () => void;
+  readonly #ends: readonly (() => void)[];
   #pausedUntilMs: number | null = null;
+  /** Values of the pause, oldest first. */
+  #kept: FeedEntry[] = [];
+  #keptBytes = 0;
+  /** How many of them were kept when the feed asked last; 0: it is not asking. */
+  #askedFor = 0;
+  #cancelTimer: (() => void) | null = null;
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#inbox = options.transport.newInbox();
-    this.#end = options.transport.subscribe(this.#inbox, ({ headers, payload }) => {
-      // The server answers an unheard message with an empty body and a status.
-      if (payload.length > 0 || headers?.["Synod-Reply"] !== undefined) return;
-      this.#pausedUntilMs = options.clock.nowMs() + PROBE_MS;
-    });
+    const { transport } = options;
+    this.#inbox = transport.newInbox();
+    this.#ends = [
+      transport.subscribe(this.#inbox, ({ headers, payload }) => {
+        // The server answers an unheard message with an empty body and a status.
+        if (payload.length > 0 || headers?.["Synod-Reply"] !== undefined) {
+          options.count("feed_answered"); // a JetStream stream acknowledges what it keeps
+        } else this.#pause();
+      }),
+      transport.subscribe(`${this.#inbox}.asked`, () => this.#resume()),
+    ];
   }
 
-  /** Publishes entries in order, or skips them while nobody listens. */
+  /** Publishes entries in order, or keeps them while nobody listens. */
   publish(entries: readonly FeedEntry[]): void {
-    const { transport, clock, subject, count, tooLarge } = this.#options;
-    if (this.#pausedUntilMs !== null && clock.nowMs() < this.#pausedUntilMs) {
-      count("feed_unheard", entries.length);
-      return;
-    }
-    this.#pausedUntilMs = null;
+    const isPaused = this.#pausedUntilMs !== null;
+    const isOver = this.#options.clock.nowMs() >= (this.#pausedUntilMs ?? 0);
+    if (!isPaused || (isOver && this.#kept.length === 0)) {
+      this.#pausedUntilMs = null;
+      this.#send(entries);
+    } else this.#keep(entries);
+  }
+
+  /** Ends the feed, and publishes what it still keeps. */
+  close(): void {
+    this.#cancelTimer?.();
+    this.#send(this.#kept.splice(0));
+    for (const end of this.#ends) end();
+  }
+
+  #send(entries: readonly FeedEntry[]): void {
+    const { transport, subject, cluster, tooLarge } = this.#options;
     entries.forEach((entry, index) => {
-      const headers = feedHeaders(entry);
+      const headers = feedHeaders(entry, cluster.clusterId);
       const last = index === entries.length - 1;
       const bytes = messageBytes(headers, entry.body);
       if (bytes > transport.payloadBytesMax) {
@@ -58,7 +89,73 @@ export class Feed {
     });
   }
 
-  close(): void {
-    this.#end();
+  #keep(entries: readonly FeedEntry[]): void {
+    this.#kept.push(...entries);
+    for (const { body } of entries) this.#keptBytes += body.length;
+    const isFull = this.#kept.length > KEPT_ENTRIES_MAX || this.#keptBytes > KEPT_BYTES_MAX;
+    if (!isFull) this.#wait();
+    else if (this.#askedFor === 0) this.#ask();
+    else if (this.#kept.length > 2 * KEPT_ENTRIES_MAX || this.#keptBytes > 2 * KEPT_BYTES_MAX) {
+      this.#drop(Math.ceil(this.#kept.length / 2)); // the server does not answer
+    }
+  }
+
+  /** Nobody listened to what was published last. */
+  #pause(): void {
+    this.#pausedUntilMs = this.#options.clock.nowMs() + PAUSE_MS;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#drop(this.#askedFor);
+    this.#askedFor = 0;
+    if (this.#kept.length > 0) this.#wait();
+  }
+
+  #wait(): void {
+    if (this.#cancelTimer !== null) return;
+    const { clock } = this.#options;
+    const delayMs = Math.max(0, (this.#pausedUntilMs ?? 0) - clock.nowMs());
+    this.#cancelTimer = clock.setTimer(delayMs, () => this.#onTimer());
+  }
+
+  /**
+   * A pause is over, or a question had no answer in the time of one. Then nobody said that nobody
+   * listens, and perhaps the server's permissions forbid the inbox: the feed publishes the rest.
+   */
+  #onTimer(): void {
+    if (this.#askedFor > 0 && this.#options.transport.connected) this.#resume();
+    else this.#ask();
+  }
+
+  /**
+   * Asks with the oldest value whether somebody listens. The server handles what one connection
+   * publishes in order: its answer that nobody does comes before the message to the inbox.
+   */
+  #ask(): void {
+    const { transport, clock } = this.#options;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#askedFor = this.#kept.length;
+    this.#pausedUntilMs = clock.nowMs() + PAUSE_MS;
+    this.#send(this.#kept.slice(0, 1));
+    transport.publish(`${this.#inbox}.asked`, NOTHING);
+    this.#wait();
+  }
+
+  /** Nobody said that nobody listens: publishes the rest. */
+  #resume(): void {
+    if (this.#askedFor === 0) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#askedFor = 0;
+    this.#pausedUntilMs = null;
+    this.#keptBytes = 0;
+    this.#send(this.#kept.splice(0).slice(1));
+  }
+
+  #drop(entries: number): void {
+    if (entries === 0) return;
+    for (const { body } of this.#kept.splice(0, entries)) this.#keptBytes -= body.length;
+    this.#askedFor = Math.max(0, this.#askedFor - entries);
+    this.#options.count("feed_unheard", entries);
   }
 }

@@ -27,14 +27,20 @@ function bench() {
   const clock = createVirtualClock();
   const bus = createMemoryBus(clock);
   const counted: [string, number | undefined][] = [];
-  const options = { clock, subject: SUBJECT, nonce: "0123456789abcdef" };
+  const options = { clock, subject: SUBJECT, cluster: { clusterId: "c1" } };
   const count = (reason: string, by?: number) => counted.push([reason, by]);
-  const feed = new Feed({
-    ...options,
-    transport: bus.connect("l1"),
-    count,
-    tooLarge: () => undefined,
-  });
+  const transport = bus.connect("l1");
+  const published: string[] = [];
+  const send = transport.publish.bind(transport);
+  let forbidden: RegExp | null = null;
+  transport.publish = (...message) => {
+    published.push(message[0]);
+    if (forbidden?.test(message[0]) !== true) send(...message);
+  };
+  const forbid = (subjects: RegExp) => {
+    forbidden = subjects;
+  };
+  const feed = new Feed({ ...options, transport, count, tooLarge: () => undefined });
   const heard: Incoming[] = [];
   const client = bus.connect("client");
   const listen = () => client.subscribe(SUBJECT, (incoming) => heard.push(incoming));
@@ -43,7 +49,7 @@ function bench() {
     clock.advance(1);
   };
   const told = () => heard.splice(0).map(({ headers }) => Number(headers?.["Synod-Position"]));
-  return { clock, bus, feed, counted, heard, client, listen, publish, told };
+  return { clock, feed, published, counted, heard, client, listen, publish, told, forbid };
 }
 
 describe("a feed", () => {
@@ -54,6 +60,7 @@ describe("a feed", () => {
     expect(heard.map(({ payload }) => new TextDecoder().decode(payload))).toEqual(["v1", "v2"]);
     expect(heard.map(({ headers }) => headers)).toEqual(
       [1, 2].map((position) => ({
+        "Nats-Msg-Id": `c1.${position}`,
         "Synod-Position": String(position),
         "Synod-Slot": String(position + 10),
         "Synod-Ballot": expect.stringContaining("1.p1") as unknown,
@@ -65,27 +72,68 @@ describe("a feed", () => {
     expect(heard.map(({ reply }) => reply === undefined)).toEqual([true, false]);
   });
 
-  it("pauses when the server says that nobody listens, and counts what it skips", () => {
-    const { publish, counted, listen, told } = bench();
+  it("pauses when the server says that nobody listens, and counts what nobody got", () => {
+    const { publish, counted, clock } = bench();
     publish(entry(1));
     expect(counted).toEqual([]);
     publish(entry(2), entry(3));
+    expect(counted).toEqual([]);
+    clock.advance(PROBE_MS);
+    clock.advance(1);
     expect(counted).toEqual([["feed_unheard", 2]]);
-    listen();
-    publish(entry(4));
-    expect(told()).toEqual([]);
   });
 
-  it("probes again after a while, and pauses again if nobody is there", () => {
-    const { publish, counted, clock } = bench();
-    for (const position of [1, 2]) {
-      publish(entry(position));
-      expect(counted).toEqual([]);
-      clock.advance(PROBE_MS);
-    }
-    publish(entry(3));
+  it("brings what was chosen in a pause to one who came before it, in order", () => {
+    const { publish, counted, clock, listen, told } = bench();
+    publish(entry(1));
+    listen();
+    publish(entry(2), entry(3));
     publish(entry(4));
-    expect(counted).toEqual([["feed_unheard", 1]]);
+    expect(told()).toEqual([]);
+    clock.advance(PROBE_MS);
+    clock.advance(1);
+    expect([told(), counted]).toEqual([[2, 3, 4], []]);
+    publish(entry(5));
+    expect(told()).toEqual([5]);
+  });
+
+  it("publishes one value and no more of a pause in which nobody comes", () => {
+    const { publish, published, clock } = bench();
+    publish(entry(1));
+    for (let n = 2; n < 50; n++) publish(entry(n));
+    clock.advance(PROBE_MS);
+    clock.advance(1);
+    expect(published.filter((subject) => subject === SUBJECT)).toHaveLength(2);
+  });
+
+  it("keeps a bounded number: the pause ends when it is reached, and nothing is lost", () => {
+    const { publish, clock, listen, told } = bench();
+    publish(entry(1));
+    listen();
+    const many = Array.from({ length: 1500 }, (_, n) => entry(n + 2));
+    publish(...many);
+    clock.advance(1);
+    expect(told()).toEqual(many.map(({ position }) => position));
+  });
+
+  it("brings what a pause kept also where the server forbids to publish to its own inbox", () => {
+    const { publish, clock, listen, told, forbid } = bench();
+    forbid(/\.asked$/);
+    publish(entry(1));
+    listen();
+    publish(entry(2), entry(3), entry(4));
+    for (let turn = 0; turn < 3; turn++) clock.advance(PROBE_MS);
+    expect(told()).toEqual([2, 3, 4]);
+  });
+
+  it("publishes what it keeps when it ends", () => {
+    const { publish, clock, listen, told, feed } = bench();
+    publish(entry(1));
+    listen();
+    publish(entry(2));
+    feed.close();
+    clock.advance(1);
+    expect(told()).toEqual([2]);
   });
 
   it("goes on with the first burst after the pause if somebody came", () => {
@@ -107,6 +155,12 @@ describe("a feed", () => {
     publish(entry(1));
     clock.advance(1);
     publish(entry(2));
-    expect([told(), counted]).toEqual([[1, 2], []]);
+    expect([told(), counted]).toEqual([
+      [1, 2],
+      [
+        ["feed_answered", undefined],
+        ["feed_answered", undefined],
+      ],
+    ]);
   });
 });
