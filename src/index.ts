@@ -18,6 +18,7 @@ import { createClock, createRandom } from "./worker/clock.js";
 export type { Logger } from "./actor/ports.js";
 export type { Wait } from "./actor/role.js";
 export type { NatsCredentials, NatsOptions, OpenConnection } from "./adapters/nats/given.js";
+export type { CapturingStream } from "./client/captures.js";
 export type { After } from "./client/chosen.js";
 export type { SessionOptions } from "./client/connect.js";
 export type { RoleReport, RoleWaits, ServedDescriptor, Status } from "./client/control.js";

@@ -1,6 +1,7 @@
 /** `synod status`: who runs, who leads, who lags. */
 import type { Command } from "commander";
 import type { Bound } from "../actor/role.js";
+import type { CapturingStream } from "../client/captures.js";
 import type { RoleReport, ServedDescriptor, Status } from "../client/control.js";
 import { noneIfForbidden, type Unheard } from "../client/hearing.js";
 import type { Cluster } from "../paxos/cluster.js";
@@ -75,7 +76,7 @@ function rowsOf(
 
 /** The contract of `--json`: every field in its place, null where it does not apply. */
 function plainStatus(
-  { cluster, descriptors, leader, silentServers, dropped }: Status,
+  { cluster, descriptors, leader, silentServers, dropped, captures }: Status,
   rows: readonly RoleRow[],
   server: string,
 ) {
@@ -97,7 +98,7 @@ function plainStatus(
       unheardBy: of.unheardBy,
     };
   });
-  return { cluster, server, leader, roles, dropped, descriptors, silentServers };
+  return { cluster, server, leader, roles, dropped, descriptors, silentServers, captures };
 }
 
 function gone({ role, id }: { readonly role: string; readonly id: string }): RoleRow {
@@ -113,7 +114,7 @@ function gone({ role, id }: { readonly role: string; readonly id: string }): Rol
 }
 
 function draw(status: Status, rows: readonly RoleRow[], server: string): string[] {
-  const { cluster, descriptors, leader, silentServers, dropped } = status;
+  const { cluster, descriptors, leader, silentServers, dropped, captures } = status;
   const head = ["role", "id", "pid", "state", "chosen", "promised", "syncs", "nacks"];
   const cells = rows.map((row) => [
     row.role,
@@ -133,10 +134,20 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
     ...table([head.map((cell) => styled(process.stdout, "dim", cell)), ...cells]),
     ...rows.flatMap(remark),
     ...elsewhere(rows, server),
+    ...captures.map(captured),
     ...fullest(rows),
     ...silentServers.map((silent) => `server ${silent} has never answered: it was dialled here`),
     ...(counts.length === 0 ? [] : [`dropped: ${counts.join(", ")}`]),
   ];
+}
+
+/** Says that a stream answers requests. */
+function captured({ name, subjects }: CapturingStream): string {
+  const what = `the JetStream stream ${name} captures requests to this cluster`;
+  return (
+    `${styled(process.stdout, "red", what)} (${subjects.join(", ")}) and answers them in the place ` +
+    "of the roles: let it keep the chosen values alone (….chosen.>)"
+  );
 }
 
 /** From here on `status` says that the log is filled with copies. */

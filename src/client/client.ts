@@ -6,6 +6,7 @@ import type { Cluster } from "../paxos/cluster.js";
 import type { BodyType } from "../paxos/command.js";
 import type { Sender } from "../paxos/messages.js";
 import { Asker } from "./asker.js";
+import { capturingStreams } from "./captures.js";
 import { type After, ChosenFeed } from "./chosen.js";
 import { gatherAnswers, mergeStatus, mergeWaits, type RoleWaits, type Status } from "./control.js";
 import { checkKey, decide } from "./decide.js";
@@ -206,8 +207,12 @@ export class Client implements Synod {
   }
 
   async status(call: Call = {}): Promise<Status> {
-    const answers = await this.#gather("status", call);
-    return mergeStatus(this.cluster.name, answers, this.#ports.transport.silentServers);
+    const { transport } = this.#ports;
+    const [answers, captures] = await Promise.all([
+      this.#gather("status", call),
+      capturingStreams(transport, this.#host.space),
+    ]);
+    return { ...mergeStatus(this.cluster.name, answers, transport.silentServers), captures };
   }
 
   async why(call: Call = {}): Promise<readonly RoleWaits[]> {

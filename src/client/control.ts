@@ -1,6 +1,7 @@
 /** `status` and `why` from the library: every process answers for itself, and we gather. */
 import type { RoleStatus, Wait } from "../actor/role.js";
 import type { Asker } from "./asker.js";
+import type { CapturingStream } from "./captures.js";
 import { readJson } from "./entries.js";
 
 /** One role of one process; null where it does not apply. */
@@ -46,6 +47,8 @@ export interface Status {
   readonly silentServers: readonly string[];
   /** What was dropped or refused, by reason, over all processes. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** JetStream streams that answer requests in the place of the roles: a person's mistake. */
+  readonly captures: readonly CapturingStream[];
 }
 
 /** What one role waits for. */
@@ -124,7 +127,7 @@ export function mergeStatus(
   cluster: string,
   answers: readonly Record<string, unknown>[],
   ownSilentServers: readonly string[],
-): Status {
+): Omit<Status, "captures"> {
   const roles = answers.flatMap((answer) => rolesOf(answer) as readonly RoleReport[]);
   const dropped: Record<string, number> = {};
   for (const answer of answers) {
