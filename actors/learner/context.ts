@@ -4,6 +4,7 @@ import type { FeedEntry } from "../../src/actor/effect.js";
 import type { Learned, RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import type { Bases } from "../../src/paxos/basis.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
+import { KeptLog } from "../../src/paxos/kept-log.js";
 import { KeyLearnerState, type KeyNews } from "../../src/paxos/key-learner.js";
 import { LearnerState } from "../../src/paxos/learner.js";
 import { LogState } from "../../src/paxos/log.js";
@@ -27,16 +28,12 @@ export class LearnerData {
   readonly catchUp = new CatchUp();
   /** What ballots rest on, for `prove`. */
   readonly bases: Bases = new Map();
-  /** Entries by position, from {@link firstPosition} on. */
-  readonly history: FeedEntry[] = [];
-  firstPosition = 1;
-  /** Chosen values by slot, from {@link firstSlot} on, for other learners' repairs. */
-  readonly values: ChosenEntry[] = [];
-  firstSlot = 0;
-  keptBytes = 0;
+  /** What is kept of the log, for `history` and for other learners' repairs. */
+  readonly kept: KeptLog;
 
   constructor(cluster: Cluster) {
     this.log = new LogState(cluster.limits);
+    this.kept = new KeptLog(cluster.limits.historyBytesMax);
   }
 }
 
@@ -113,7 +110,7 @@ export const learnerLearned: Learned = {
 
 /** What `status` shows of a learner. */
 export function learnerStatus(context: LearnerContext): RoleStatus {
-  const { chosen, firstSlot, keys, keptBytes, log } = context.data;
+  const { chosen, kept, keys, log } = context.data;
   const { limits } = context.cluster;
   const copiesPerValue = Math.round((100 * log.requests) / Math.max(1, log.position)) / 100;
   return {
@@ -121,13 +118,13 @@ export function learnerStatus(context: LearnerContext): RoleStatus {
     bounds: [
       { name: "decideKeysMax", used: keys.decided.size, limit: limits.decideKeysMax },
       { name: "decideBytesMax", used: keys.decidedBytes, limit: limits.decideBytesMax },
-      { name: "historyBytesMax", used: keptBytes, limit: limits.historyBytesMax },
+      { name: "historyBytesMax", used: kept.bytes, limit: limits.historyBytesMax },
       { name: "sessionsMax", used: log.sessions.size, limit: limits.sessionsMax },
       { name: "idsMax", used: log.sessions.ids, limit: limits.idsMax },
     ],
     chosenWatermark: Math.max(chosen.tail, chosen.heardTail),
     appliedWatermark: chosen.watermark,
-    firstRetained: firstSlot,
+    firstRetained: kept.firstSlot,
     keys: keys.decided.size,
   };
 }

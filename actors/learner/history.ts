@@ -23,21 +23,22 @@ export function historyAnswer(context: LearnerContext, event: HistoryEvent): Eff
   const bytesMax = partBytesMax(context, event);
   const tail = data.log.position;
   const { token } = event;
-  if (event.after + 1 < data.firstPosition) {
+  const { firstPosition } = data.kept;
+  if (event.after + 1 < firstPosition) {
     const answer = {
       kind: "refused" as const,
       code: "trimmed",
-      message: `positions below ${data.firstPosition} are not kept here any more`,
+      message: `positions below ${firstPosition} are not kept here any more`,
       mayHaveHappened: false,
-      firstPosition: data.firstPosition,
+      firstPosition,
     };
     return [{ kind: "reply", token, answer }];
   }
   const entries: FeedEntry[] = [];
   const most = Math.min(event.max, HISTORY_ENTRIES_MAX);
   let bytes = 0;
-  for (let at = event.after + 1 - data.firstPosition; entries.length < most; at++) {
-    const entry = data.history[at];
+  for (let position = event.after + 1; entries.length < most; position++) {
+    const entry = data.kept.entryAt(position);
     if (entry === undefined) break;
     bytes += entry.body.length * 1.4 + 200;
     if (entries.length > 0 && bytes > bytesMax) break;

@@ -72,7 +72,7 @@ type Args = { context: LearnerContext; event: LearnerEvent };
 
 /** Applies what is next in order, keeps it for latecomers, and sorts what there is to tell. */
 function apply(context: LearnerContext): Partial<LearnerContext> {
-  const { data, cluster } = context;
+  const { data } = context;
   const feed: FeedEntry[] = [];
   const outcomes = new Map<string, Outcome[]>();
   let unreadable = 0;
@@ -81,9 +81,7 @@ function apply(context: LearnerContext): Partial<LearnerContext> {
   for (const entry of taken) {
     const applied = applyEntry(data.log, entry);
     unreadable += applied.unreadable;
-    data.history.push(...applied.entries);
-    data.values.push(entry);
-    data.keptBytes += entry.value.length;
+    data.kept.append(entry, applied.commandsAt);
     if (feedFrom === null || entry.slot < feedFrom) continue;
     feed.push(...applied.entries);
     for (const { gateway, outcome } of applied.outcomes) {
@@ -94,25 +92,8 @@ function apply(context: LearnerContext): Partial<LearnerContext> {
     }
   }
   noteApplied(data.catchUp, data.chosen.watermark);
-  forgetOld(context, cluster.limits.historyBytesMax);
   const attempts = taken.length > 0 ? 0 : context.attempts;
   return { feed, feedFrom, outcomes, unreadable, taken, attempts };
-}
-
-/** Drops the oldest values beyond what may be kept; a quarter at once, so that it is rare. */
-function forgetOld({ data }: LearnerContext, bytesMax: number): void {
-  if (data.keptBytes <= bytesMax) return;
-  let values = 0;
-  while (values < data.values.length && data.keptBytes > bytesMax * 0.75) {
-    data.keptBytes -= (data.values[values] as ChosenEntry).value.length;
-    values++;
-  }
-  data.values.splice(0, values);
-  data.firstSlot += values;
-  let entries = 0;
-  while ((data.history[entries]?.slot ?? data.firstSlot) < data.firstSlot) entries++;
-  data.history.splice(0, entries);
-  data.firstPosition += entries;
 }
 
 export const learnerMachine = setup({
@@ -284,8 +265,9 @@ export const learnerMachine = setup({
         if (from.id === id || message.from >= data.chosen.watermark) return [];
         const entries: ChosenEntry[] = [];
         let bytes = 0;
-        for (let at = Math.max(message.from, data.firstSlot); at < message.to; at++) {
-          const entry = data.values[at - data.firstSlot];
+        const { firstSlot } = data.kept;
+        for (let at = Math.max(message.from, firstSlot); at < message.to; at++) {
+          const entry = data.kept.chosenAt(at);
           if (entry === undefined) break;
           bytes += entry.value.length + VOTE_OVERHEAD_BYTES;
           if (entries.length > 0 && bytes > bytesMax) break;
@@ -298,7 +280,7 @@ export const learnerMachine = setup({
             type: "entries",
             from: message.from,
             to,
-            trimmed: data.firstSlot,
+            trimmed: firstSlot,
             entries,
           }),
         ];

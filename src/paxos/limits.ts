@@ -49,7 +49,7 @@ export interface Limits {
   readonly idsMax: number;
   /** Bytes of commands a gateway holds before it answers `overloaded`. */
   readonly holdBytesMax: number;
-  /** Bytes of chosen values a learner keeps for `history`. */
+  /** Bytes of memory in which a learner keeps chosen values for `history`, index included. */
   readonly historyBytesMax: number;
   /** How long a proposer waits for promises or votes before it asks again. */
   readonly retryDelayMs: number;

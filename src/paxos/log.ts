@@ -13,7 +13,7 @@ import { type Command, decodeCommand } from "./command.js";
 import type { Limits } from "./limits.js";
 import type { ChosenEntry, Outcome } from "./messages.js";
 import { type Result, SessionTable } from "./session.js";
-import { decodeValue } from "./value.js";
+import { decodeValue, placeOf } from "./value.js";
 
 /** A command that took effect. */
 export interface LogEntry extends Result {
@@ -25,6 +25,8 @@ export interface LogEntry extends Result {
 /** What a slot brought. */
 export interface Applied {
   readonly entries: readonly LogEntry[];
+  /** Where in the value the command of each of `entries` begins. */
+  readonly commandsAt: readonly number[];
   /** What became of each command, with the gateway that awaits it, in log order. */
   readonly outcomes: readonly { readonly gateway: string; readonly outcome: Outcome }[];
   /** Commands or values that no version of this program wrote: they have no effect anywhere. */
@@ -64,9 +66,10 @@ export function applyEntry(state: LogState, entry: ChosenEntry): Applied {
   invariant(entry.slot > state.lastSlot, "slots are applied in order, each once");
   state.lastSlot = entry.slot;
   const entries: LogEntry[] = [];
+  const commandsAt: number[] = [];
   const outcomes: { gateway: string; outcome: Outcome }[] = [];
   const { commands, unreadable } = readCommands(entry.value);
-  for (const command of commands) {
+  for (const { command, at } of commands) {
     if (command.kind === "open") {
       const { session, gateway } = command;
       const openedIn = state.sessions.open(session, entry.slot);
@@ -80,20 +83,21 @@ export function applyEntry(state: LogState, entry: ChosenEntry): Applied {
       continue;
     }
     const outcome = applyRequest(state, command, entry, entries);
+    if (entries.length > commandsAt.length) commandsAt.push(at);
     outcomes.push({ gateway: command.gateway, outcome });
   }
-  return { entries, outcomes, unreadable };
+  return { entries, commandsAt, outcomes, unreadable };
 }
 
-function readCommands(value: Uint8Array): { commands: Command[]; unreadable: number } {
-  const commands: Command[] = [];
+function readCommands(value: Uint8Array) {
+  const commands: { readonly command: Command; readonly at: number }[] = [];
   let unreadable = 0;
   try {
     const opened = decodeValue(value);
     if (opened.kind === "noop") return { commands, unreadable };
     for (const blob of opened.commands) {
       try {
-        commands.push(decodeCommand(blob));
+        commands.push({ command: decodeCommand(blob), at: placeOf(value, blob) });
       } catch (error) {
         if (!(error instanceof MalformedBytes)) throw error;
         unreadable++;

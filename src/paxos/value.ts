@@ -58,6 +58,16 @@ export function decodeValue(bytes: Uint8Array): Value {
   return { kind: "batch", commands };
 }
 
+/** Says where in a batch a command of {@link decodeValue} begins, for {@link commandAt}. */
+export function placeOf(value: Uint8Array, command: Uint8Array): number {
+  return command.byteOffset - value.byteOffset - 4;
+}
+
+/** Reads the command that begins at a byte of a batch, or of several batches in one buffer. */
+export function commandAt(bytes: Uint8Array, at: number): Uint8Array {
+  return new ByteReader(bytes.subarray(at)).blob();
+}
+
 /** Takes the commands out of a value, none from a no-op or from bytes that are no value. */
 export function commandsOf(bytes: Uint8Array): readonly Uint8Array[] {
   try {

@@ -128,9 +128,14 @@ export function evidenceOf(runner: Runner, question: ProofQuestion | undefined):
 }
 
 function entryAt(id: string, { data }: LearnerContext, position: number): RoleEvidence {
-  const base = { role: "learner" as const, id, first: data.firstPosition, tail: data.log.position };
-  const entry = data.history[position - data.firstPosition];
-  const chosen = data.values[(entry?.slot ?? 0) - data.firstSlot];
+  const base = {
+    role: "learner" as const,
+    id,
+    first: data.kept.firstPosition,
+    tail: data.log.position,
+  };
+  const entry = data.kept.entryAt(position);
+  const chosen = entry === undefined ? undefined : data.kept.chosenAt(entry.slot);
   if (entry === undefined || chosen === undefined) return { ...base, entry: null };
   const { slot, by, type, log, body } = entry;
   return {

@@ -306,42 +306,45 @@ describe("history", () => {
 });
 
 describe("what is kept is bounded", () => {
-  /** Room for slots 0 to 3: the fifth makes it forget a quarter of the room at least. */
-  const [first, other] = [slotValue(0).length, slotValue(1).length];
-  const cluster = testCluster({ historyBytesMax: first + 3 * other });
+  const cluster = testCluster({ historyBytesMax: 6000 });
+  const many = 100;
 
   it("forgets the oldest, and says so to those who ask for them", () => {
-    const bench = knowing(4, { cluster });
-    expect(bench.take(history(0))).toHaveLength(1);
-    expect((bench.snapshot.context as LearnerContext).data.firstSlot).toBe(0);
-    bench.take(accept(4, 1));
-    bench.take(chosen(4, 5));
-    expect(bench.take(history(1))).toEqual([
+    const bench = knowing(many, { cluster });
+    const { kept } = (bench.snapshot.context as LearnerContext).data;
+    const { firstSlot, firstPosition } = kept;
+    expect(firstSlot).toBeGreaterThan(1);
+    expect(firstSlot).toBeLessThan(many);
+    expect(firstPosition).toBe(firstSlot + 1);
+    expect(kept.bytes).toBeLessThanOrEqual(6000);
+    expect(bench.take(history(firstPosition - 2))).toEqual([
       {
         kind: "reply",
         token: "t1",
         answer: {
           kind: "refused",
           code: "trimmed",
-          message: "positions below 3 are not kept here any more",
+          message: `positions below ${firstPosition} are not kept here any more`,
           mayHaveHappened: false,
-          firstPosition: 3,
+          firstPosition,
         },
       },
     ]);
-    expect(bench.take(history(2))).toMatchObject([{ answer: { last: 5, tail: 5 } }]);
-    const { data } = bench.snapshot.context as LearnerContext;
-    expect([data.firstSlot, data.keptBytes]).toEqual([2, 3 * other]);
+    const last = many;
+    expect(bench.take(history(firstPosition - 1))).toMatchObject([
+      { answer: { last, tail: last } },
+    ]);
   });
 
   it("tells other learners from where on it can help", () => {
-    const bench = knowing(5, { cluster });
-    const from = { type: "entries" as const, from: 0, trimmed: 2 };
-    const all = [2, 3, 4].map((slot) => known(slot));
-    expect(bench.take(repair(0, 5))).toEqual([
-      send("learner", "l2", { ...from, to: 5, entries: all }),
+    const bench = knowing(many, { cluster });
+    const { firstSlot: trimmed } = (bench.snapshot.context as LearnerContext).data.kept;
+    const from = { type: "entries" as const, from: 0, trimmed };
+    const all = Array.from({ length: many - trimmed }, (_, n) => known(trimmed + n));
+    expect(bench.take(repair(0, many))).toEqual([
+      send("learner", "l2", { ...from, to: many, entries: all }),
     ]);
-    expect(bench.take(repair(0, 2))).toEqual([
+    expect(bench.take(repair(0, trimmed))).toEqual([
       send("learner", "l2", { ...from, to: 0, entries: [] }),
     ]);
   });

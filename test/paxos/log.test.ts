@@ -136,7 +136,12 @@ describe("applying", () => {
   it("does nothing for a no-op or an empty batch", () => {
     const bench = new Bench();
     for (const value of [NOOP, encodeBatch([])]) {
-      expect(bench.apply(value)).toEqual({ entries: [], outcomes: [], unreadable: 0 });
+      expect(bench.apply(value)).toEqual({
+        entries: [],
+        commandsAt: [],
+        outcomes: [],
+        unreadable: 0,
+      });
     }
   });
 });
@@ -157,7 +162,12 @@ describe("what nobody can read", () => {
   ])("has no effect and counts: %s", (_name, value) => {
     const bench = new Bench();
     bench.batch(opening("s"));
-    expect(bench.apply(value)).toEqual({ entries: [], outcomes: [], unreadable: 1 });
+    expect(bench.apply(value)).toEqual({
+      entries: [],
+      commandsAt: [],
+      outcomes: [],
+      unreadable: 1,
+    });
     expect(shortly(bench.batch(asking("s", 1)))).toEqual(["done 1"]);
   });
 

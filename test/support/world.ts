@@ -184,7 +184,12 @@ export class World {
 
   /** The values a learner applied, in order of position. */
   log(id: string): string[] {
-    const { data } = this.context<LearnerContext>("learner", id);
-    return data.history.map((entry) => new TextDecoder().decode(entry.body));
+    const { kept } = this.context<LearnerContext>("learner", id).data;
+    const values: string[] = [];
+    for (let position = kept.firstPosition; ; position++) {
+      const entry = kept.entryAt(position);
+      if (entry === undefined) return values;
+      values.push(new TextDecoder().decode(entry.body));
+    }
   }
 }
