@@ -86,6 +86,7 @@ const proposer: RoleDefinition = {
     { verb: "repair" },
     { verb: "beacon", toldTo: "learner" },
   ],
+  heedsSlowness: true,
   status: (snapshot) => proposerStatus(snapshot.context),
   waits: (snapshot, nowMs) => proposerWaits(stateName(snapshot), snapshot.context, nowMs),
 };

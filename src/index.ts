@@ -21,7 +21,13 @@ export type { NatsCredentials, NatsOptions, OpenConnection } from "./adapters/na
 export type { CapturingStream } from "./client/captures.js";
 export type { After } from "./client/chosen.js";
 export type { SessionOptions } from "./client/connect.js";
-export type { RoleReport, RoleWaits, ServedDescriptor, Status } from "./client/control.js";
+export type {
+  ProcessHealth,
+  RoleReport,
+  RoleWaits,
+  ServedDescriptor,
+  Status,
+} from "./client/control.js";
 export type { Call } from "./client/ending.js";
 export {
   ConflictError,

@@ -43,6 +43,8 @@ export interface ProposerContext {
   readonly elections: number;
   readonly nacks: number;
   readonly haltReason: string | null;
+  /** When it stepped aside last because its process was slow; null: never. */
+  readonly steppedAsideMs: number | null;
   readonly sinceMs: number;
 }
 
@@ -74,6 +76,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     elections: 0,
     nacks: 0,
     haltReason: null,
+    steppedAsideMs: null,
     sinceMs: input.nowMs,
   };
 }

@@ -1,6 +1,7 @@
 /** Which leader a proposer follows, and when a hint against that leader is out of date. */
 import { type Ballot, isLower } from "../../src/paxos/ballot.js";
-import type { Beacon, Hint, Sender } from "../../src/paxos/messages.js";
+import type { Beacon, Hint, LastHeard, Sender } from "../../src/paxos/messages.js";
+import { dropOpen } from "../../src/paxos/proposer.js";
 import { isFarAbove, noteRound } from "../../src/paxos/round-jump.js";
 import type { ProposerContext } from "./context.js";
 
@@ -33,4 +34,24 @@ export function follow(
   if (isFarAbove(data, ballot, cluster.limits)) return leader;
   if (leader !== null && isLower(ballot, leader.ballot)) return leader;
   return { id: from.id, ballot, heardMs: nowMs };
+}
+
+/** Takes acceptors' answers to the question that is open. */
+export function answersWith(
+  { answers, question, data, cluster }: ProposerContext,
+  received: readonly { readonly from: Sender; readonly message: LastHeard }[],
+): ReadonlyMap<string, LastHeard> {
+  const taken = new Map(answers);
+  for (const { from, message } of received) {
+    if (message.question !== question) continue;
+    taken.set(from.id, message);
+    noteRound(data, message.promised?.round ?? 0, cluster.limits);
+  }
+  return taken;
+}
+
+/** Hands over: what is open is left to the next leader's phase 1. */
+export function stepAside({ data }: ProposerContext, nowMs: number): Partial<ProposerContext> {
+  dropOpen(data);
+  return { steppedAsideMs: nowMs };
 }

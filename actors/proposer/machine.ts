@@ -5,13 +5,13 @@
  * slots). The rules are in `src/paxos/proposer.ts`; whether to stand is the elector's hint, and
  * nothing that protects safety reads it.
  */
-
 import { assertEvent, assign, setup } from "xstate";
 import { broadcast, count, effects, NOTHING, send } from "../../src/actor/effect.js";
 import type { RoleInput } from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
 import { sameBallot } from "../../src/paxos/ballot.js";
 import { acceptorIds } from "../../src/paxos/cluster.js";
+import { mayStepAside } from "../../src/paxos/health.js";
 import type { LastHeard } from "../../src/paxos/messages.js";
 import {
   addPromisePart,
@@ -37,7 +37,7 @@ import { isPhase1Quorum } from "../../src/paxos/quorum.js";
 import { goBack, jumpEndsBallot, noteJumpRefusal, noteRound } from "../../src/paxos/round-jump.js";
 import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 import type { ProposerEvent } from "./events.js";
-import { follow, isCurrent, isOutrankedBy } from "./following.js";
+import { answersWith, follow, isCurrent, isOutrankedBy, stepAside } from "./following.js";
 import { announcements, beacon, clusterNow, toAudience } from "./leading.js";
 
 type Args = { context: ProposerContext; event: ProposerEvent };
@@ -85,6 +85,8 @@ export const proposerMachine = setup({
     },
     windowIsFull: ({ context }) => windowIsFull(context.data, context.cluster.limits),
     windowHasRoom: ({ context }) => !windowIsFull(context.data, context.cluster.limits),
+    mayStepAside: ({ context: { steppedAsideMs, cluster }, event }) =>
+      mayStepAside(steppedAsideMs, nowOf(event, 0), cluster.proposers.length),
     quorumIsLost: ({ context, event }) => {
       const patienceMs = 2 * context.cluster.limits.suspectMs;
       return isStalled(context.data, nowOf(event, 0), patienceMs);
@@ -106,13 +108,7 @@ export const proposerMachine = setup({
     })),
     noteAnswer: assign(({ context, event }) => {
       assertEvent(event, "last-heard");
-      const answers = new Map(context.answers);
-      for (const { from, message } of event.received) {
-        if (message.question !== context.question) continue;
-        answers.set(from.id, message);
-        noteRound(context.data, message.promised?.round ?? 0, context.cluster.limits);
-      }
-      return { answers };
+      return { answers: answersWith(context, event.received) };
     }),
     beginBallot: assign(({ context, event }) => {
       beginBallot(context.data, context.owner);
@@ -199,6 +195,7 @@ export const proposerMachine = setup({
       dropOpen(context.data);
       return {};
     }),
+    stepAside: assign(({ context, event }) => stepAside(context, nowOf(event, 0))),
     noteTurnedAway: assign(({ event }) => {
       assertEvent(event, "propose");
       return { turnedAway: event.received.map(({ from }) => from) };
@@ -268,6 +265,7 @@ export const proposerMachine = setup({
     propose: { actions: ["noteTurnedAway", "sendNotLeading"] },
     "ask-basis": { actions: "sendBasis" },
     repair: {},
+    "process.slow": {},
     beacon: [
       {
         guard: "otherLeaderIsHigher",
@@ -344,9 +342,8 @@ export const proposerMachine = setup({
     },
     leading: {
       description:
-        "The distinguished proposer: phase 2 only. Left by a higher ballot, or when no phase-2 " +
-        "quorum " +
-        "answers any more.",
+        "The distinguished proposer: phase 2 only. Left by a higher ballot, when no phase-2 quorum " +
+        "answers any more, or when its process does not keep up.",
       meta: { paper: "PMS §3" },
       tags: ["hasLeadership", "canPropose"],
       initial: "open",
@@ -355,6 +352,7 @@ export const proposerMachine = setup({
         accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
         repair: { actions: ["proposeAgain", "sendOutgoing"] },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
+        "process.slow": { guard: "mayStepAside", target: "standby", actions: "stepAside" },
       },
       states: {
         open: {

@@ -4,6 +4,7 @@
  *
  * Why callbacks and not promises: the simulator must own the order in which things happen.
  */
+import type { HealthReading } from "../paxos/health.js";
 import type { Message, Sender } from "../paxos/messages.js";
 
 /** Time that never goes back, and alarms. */
@@ -16,6 +17,12 @@ export interface Clock {
   setTimer(delayMs: number, fire: () => void): () => void;
   /** Calls `run` once, after what has already arrived this turn was delivered. */
   soon(run: () => void): void;
+}
+
+/** Reads how this process stands. */
+export interface HealthMeter {
+  /** Reads; the lag is the longest since the last call. */
+  read(): HealthReading;
 }
 
 /** Randomness, seeded in the simulator. */

@@ -63,6 +63,8 @@ export type HostEvent =
   | { readonly type: "disk.room"; readonly nowMs: number }
   | { readonly type: "disk.failed"; readonly reason: string; readonly nowMs: number }
   | { readonly type: "stop"; readonly nowMs: number }
+  /** The process does not keep up; again and again while it does not. */
+  | { readonly type: "process.slow"; readonly nowMs: number }
   | { readonly type: "pong"; readonly proposer: string; readonly nowMs: number }
   | {
       readonly type: "no-pong";
@@ -181,6 +183,8 @@ export interface RoleDefinition {
   /** Several instances in one process, told apart by this key of a message; absent for one. */
   readonly instanceOf?: (message: Message) => string | undefined;
   readonly doors?: readonly Door[];
+  /** Set: it receives `process.slow`. */
+  readonly heedsSlowness?: boolean;
   /** Present for a role that learns what is chosen. */
   readonly learned?: Learned;
   readonly status: (snapshot: RoleSnapshot) => RoleStatus;

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { Bound } from "../actor/role.js";
 import type { CapturingStream } from "../client/captures.js";
-import type { RoleReport, ServedDescriptor, Status } from "../client/control.js";
+import type { ProcessHealth, RoleReport, ServedDescriptor, Status } from "../client/control.js";
 import { noneIfForbidden, type Unheard } from "../client/hearing.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { withClient } from "./client.js";
@@ -76,7 +76,7 @@ function rowsOf(
 
 /** The contract of `--json`: every field in its place, null where it does not apply. */
 function plainStatus(
-  { cluster, descriptors, leader, silentServers, dropped, captures }: Status,
+  { cluster, descriptors, leader, silentServers, dropped, captures, processes }: Status,
   rows: readonly RoleRow[],
   server: string,
 ) {
@@ -98,7 +98,17 @@ function plainStatus(
       unheardBy: of.unheardBy,
     };
   });
-  return { cluster, server, leader, roles, dropped, descriptors, silentServers, captures };
+  return {
+    cluster,
+    server,
+    leader,
+    roles,
+    dropped,
+    descriptors,
+    silentServers,
+    captures,
+    processes,
+  };
 }
 
 function gone({ role, id }: { readonly role: string; readonly id: string }): RoleRow {
@@ -136,6 +146,7 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
     ...elsewhere(rows, server),
     ...captures.map(captured),
     ...fullest(rows),
+    ...slowest(status.processes),
     ...silentServers.map((silent) => `server ${silent} has never answered: it was dialled here`),
     ...(counts.length === 0 ? [] : [`dropped: ${counts.join(", ")}`]),
   ];
@@ -168,6 +179,17 @@ function fullest(rows: readonly RoleRow[]): string[] {
     return `${name} ${amount(used)} of ${amount(limit)} (${who})`;
   });
   return shown.length === 0 ? [] : [`used: ${shown.join(", ")}`];
+}
+
+/** The process whose event loop stood longest, and the one whose heap is fullest. */
+function slowest(processes: readonly ProcessHealth[]): string[] {
+  const [slow] = [...processes].sort((a, b) => b.loopLagMs - a.loopLagMs);
+  const shareOf = ({ heapUsedBytes, heapBytesMax }: ProcessHealth) => heapUsedBytes / heapBytesMax;
+  const [full] = [...processes].sort((a, b) => shareOf(b) - shareOf(a));
+  if (slow === undefined || full === undefined) return [];
+  const lag = `event loops stood for at most ${Math.round(slow.loopLagMs)} ms (pid ${slow.pid})`;
+  const of = `${size(full.heapUsedBytes)} of ${size(full.heapBytesMax)}`;
+  return [`processes: ${lag}, fullest heap ${of} (pid ${full.pid})`];
 }
 
 /** Most roles that are named of one descriptor. */

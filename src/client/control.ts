@@ -32,6 +32,19 @@ export interface ServedDescriptor {
   readonly roles: readonly string[];
 }
 
+/** How a process stands. */
+export interface ProcessHealth {
+  /** 16 hexadecimal digits, drawn when it started. */
+  readonly process: string;
+  readonly pid: number;
+  /** Each `role id`. */
+  readonly roles: readonly string[];
+  /** The longest time for which its event loop stood within the last second. */
+  readonly loopLagMs: number;
+  readonly heapUsedBytes: number;
+  readonly heapBytesMax: number;
+}
+
 /** What the processes of a cluster say of themselves. */
 export interface Status {
   readonly cluster: string;
@@ -43,6 +56,7 @@ export interface Status {
   /** The proposer that leads the highest ballot. */
   readonly leader: { readonly id: string; readonly ballot: string } | null;
   readonly roles: readonly RoleReport[];
+  readonly processes: readonly ProcessHealth[];
   /** Servers that some process, or this client, dialled and that never answered it. */
   readonly silentServers: readonly string[];
   /** What was dropped or refused, by reason, over all processes. */
@@ -140,7 +154,24 @@ export function mergeStatus(
   const told = answers.flatMap(({ silentServers }) => (isList(silentServers) ? silentServers : []));
   const silent = new Set([...ownSilentServers, ...told.map(String)]);
   const silentServers = [...silent].sort();
-  return { cluster, descriptors, leader: leaderOf(roles), roles, silentServers, dropped };
+  const processes = processesOf(answers);
+  const leader = leaderOf(roles);
+  return { cluster, descriptors, leader, roles, processes, silentServers, dropped };
+}
+
+/** How the processes stand; an answer in parts names its process in each. */
+function processesOf(answers: readonly Record<string, unknown>[]): readonly ProcessHealth[] {
+  const processes = new Map<string, ProcessHealth & { roles: string[] }>();
+  for (const answer of answers) {
+    const { process, pid, loopLagMs, heapUsedBytes, heapBytesMax } = answer;
+    if (typeof process !== "string" || typeof loopLagMs !== "number") continue;
+    const health = { process, pid: Number(pid), loopLagMs };
+    const heap = { heapUsedBytes: Number(heapUsedBytes), heapBytesMax: Number(heapBytesMax) };
+    const known = processes.get(process) ?? { ...health, ...heap, roles: [] };
+    for (const { role, id } of rolesOf(answer)) known.roles.push(`${role} ${id}`);
+    processes.set(process, known);
+  }
+  return [...processes.values()];
 }
 
 /** Groups the processes by what they serve. */

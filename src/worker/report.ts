@@ -6,6 +6,7 @@ import { stateName } from "../../actors/index.js";
 import type { Bound, RoleStatus, Wait } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Denial } from "../actor/server-errors.js";
+import type { HealthReading } from "../paxos/health.js";
 import type { BoundedRole } from "./bounds.js";
 
 /** One role of one process; null where it does not apply. */
@@ -53,6 +54,10 @@ export interface ProcessStatus {
   readonly payloadBytesMax: number;
   /** Servers that it dialled and that never answered it. */
   readonly silentServers: readonly string[];
+  /** The longest time for which its event loop stood within the last second. */
+  readonly loopLagMs: number;
+  readonly heapUsedBytes: number;
+  readonly heapBytesMax: number;
   readonly roles: readonly RoleReport[];
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -134,6 +139,14 @@ function boundsOf(runner: Runner): readonly Bound[] {
 /** A role, and how full its bounds are. */
 export function boundedRole(runner: Runner): BoundedRole {
   return { role: runner.definition.name, id: runner.id, bounds: boundsOf(runner) };
+}
+
+/** The heap of this process as a bound of it. */
+export function boundedHeap({
+  heapUsedBytes: used,
+  heapBytesMax: limit,
+}: HealthReading): BoundedRole {
+  return { role: "process", id: `${process.pid}`, bounds: [{ name: "heapBytes", used, limit }] };
 }
 
 /** Reports a role that could not be started. */

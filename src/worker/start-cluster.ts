@@ -15,12 +15,13 @@ import type { Cluster } from "../paxos/cluster.js";
 import type { Limits } from "../paxos/limits.js";
 import type { QuorumSystem } from "../paxos/quorum.js";
 import { createClock, createRandom } from "./clock.js";
+import { connectPatiently } from "./connect-patiently.js";
 import { drawCluster } from "./descriptor.js";
 import { formatStores } from "./local-cluster.js";
 import { type PlacedProcess, type Placement, placeRoles, proposersFor } from "./placement.js";
 import { isRunnable } from "./roles.js";
 import { openRoleStore } from "./stores.js";
-import { connectPatiently, runWorker, type Worker } from "./worker.js";
+import { runWorker, type Worker } from "./worker.js";
 
 /** What to start. */
 export interface ClusterOptions {

@@ -3,25 +3,27 @@
  */
 
 import { roles as registry } from "../../actors/index.js";
+import { HealthWatch } from "../actor/health.js";
 import { Host } from "../actor/host.js";
 import { LamportClock } from "../actor/lamport.js";
-import type { Clock, Logger, Random, Transport } from "../actor/ports.js";
+import type { Clock, HealthMeter, Logger, Random, Transport } from "../actor/ports.js";
 import { StoreRefused } from "../actor/refusal.js";
 import type { Store } from "../actor/store.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
 import { structured } from "../adapters/msgpackr/structured.js";
-import { NatsConnectError } from "../adapters/nats/errors.js";
 import type { NatsOptions } from "../adapters/nats/given.js";
-import { connectNats } from "../adapters/nats/transport.js";
 import { type Cluster, safetyHash } from "../paxos/cluster.js";
 import { BoundWatch } from "./bounds.js";
 import { createClock, createRandom } from "./clock.js";
+import { connectPatiently } from "./connect-patiently.js";
 import { answerControl } from "./control.js";
 import { readDescriptor } from "./descriptor.js";
 import { evidenceOf, type ProcessEvidence, readProofQuestion } from "./evidence.js";
 import { EXIT } from "./exit.js";
+import { createHealthMeter } from "./health.js";
 import { Hearing } from "./hearing.js";
 import {
+  boundedHeap,
   boundedRole,
   type Corpse,
   type ProcessStatus,
@@ -72,6 +74,8 @@ export interface WorkerPorts {
   readonly random: Random;
   readonly connect: () => Promise<{ readonly transport: Transport; readonly server: string }>;
   readonly openStore: (cluster: Cluster, role: string, id: string) => Promise<OpenStore>;
+  /** That of this process if left out. */
+  readonly meter?: HealthMeter & { close(): void };
 }
 
 /** How a worker ended. `exitCode` is what its process should end with. */
@@ -186,36 +190,6 @@ async function openStores(
   return { opened, corpses };
 }
 
-/** Connects without limit of time, and says why it waits. */
-export async function connectPatiently({ nats, logger, signal }: WorkerOptions) {
-  const transport = await connectNats({
-    name: "synod worker",
-    ...nats,
-    waitOnFirstConnect: true,
-    onWaiting: (reason) => logger?.warn({ code: reason.code }, `waiting: ${reason.message}`),
-  });
-  return new Promise<{ transport: Transport; server: string }>((resolve, reject) => {
-    const abort = () => {
-      void transport.close();
-      reject(new Error("stopped before there was a connection"));
-    };
-    const end = transport.onStatus((status) => {
-      if (status.kind !== "connected" && status.kind !== "closed") return;
-      end();
-      signal?.removeEventListener("abort", abort);
-      if (status.kind === "connected") resolve({ transport, server: status.server });
-      else reject(new NatsConnectError("not_authorized", status.reason ?? "no connection"));
-    });
-    if (signal?.aborted === true) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    if (transport.connected) {
-      // An open connection that was given.
-      end();
-      resolve({ transport, server: "given" });
-    }
-  });
-}
-
 interface Parts {
   readonly options: WorkerOptions;
   readonly ports: WorkerPorts;
@@ -239,6 +213,7 @@ class RunningWorker implements Worker {
   readonly #endings: (() => void)[] = [];
   readonly #bounds: BoundWatch;
   readonly #hears: Hearing;
+  readonly #health: HealthWatch;
   #server: string;
   #end: (ending: Ending) => void = () => {};
   #stopped: Promise<void> | undefined;
@@ -273,8 +248,14 @@ class RunningWorker implements Worker {
       registry: Object.values(registry),
       onHalt: (role, id, why, cause) => this.#halted(role, id, why, cause),
     });
-    const { space, nonce } = this.#host;
+    const { space, nonce, runners } = this.#host;
     this.#hears = new Hearing({ transport, clock: ports.clock, space, nonce });
+    const { meter = createHealthMeter(), clock } = ports;
+    this.#health = new HealthWatch({ meter, clock, logger, limits: cluster.limits, runners });
+    this.#endings.push(
+      () => this.#health.close(),
+      () => meter.close(),
+    );
     this.roles = opened.map(({ definition, id }) => `${definition.name}:${id}`);
     for (const { definition, id, data, open } of opened) {
       this.#folders.set(`${definition.name}:${id}`, data);
@@ -301,6 +282,7 @@ class RunningWorker implements Worker {
       server: this.#server,
       payloadBytesMax: this.#parts.transport.payloadBytesMax,
       silentServers: this.#parts.transport.silentServers,
+      ...this.#health.reading,
       roles: [...roles, ...this.#parts.corpses.map((corpse) => reportCorpse(corpse, dropped))],
       dropped,
     };
@@ -311,9 +293,13 @@ class RunningWorker implements Worker {
     const corpses = this.#parts.corpses.map(({ role, id, why }) => {
       return { role, id, waits: [waitForOperator(why)] };
     });
+    const heap = boundedHeap(this.#health.reading);
+    this.#bounds.look([heap], nowMs);
     const ofProcess = [
       ...waitForRights(this.#host.denials(), nowMs),
       ...this.#host.mistakes.waits(nowMs),
+      ...this.#health.waits(nowMs),
+      ...this.#bounds.waits(heap, nowMs),
     ];
     const roles = this.#host.runners.map((runner) => {
       const bounded = boundedRole(runner);
@@ -344,7 +330,10 @@ class RunningWorker implements Worker {
     const { transport, options } = this.#parts;
     const { space, nonce } = this.#host;
     this.#endings.push(
-      this.#bounds.start(this.#parts.ports.clock, () => this.#host.runners.map(boundedRole)),
+      this.#bounds.start(this.#parts.ports.clock, () => [
+        ...this.#host.runners.map(boundedRole),
+        boundedHeap(this.#health.reading),
+      ]),
       answerControl(transport, space, "status", nonce, () => this.status()),
       answerControl(transport, space, "why", nonce, () => this.why()),
       answerControl(transport, space, "prove", nonce, (body) => this.#evidence(body)),
