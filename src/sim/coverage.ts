@@ -76,6 +76,8 @@ const EXPECTED: readonly string[] = [
   "payload: limit raised",
   "refused: too_large",
   "stalls",
+  "processes slow",
+  "leaders that stepped aside",
   "clock jumps",
   "clock drift",
   "lying hints",

@@ -18,6 +18,7 @@ import type { Network } from "./network.js";
 import { OlderCopy } from "./older-copy.js";
 import type { Fault } from "./plan.js";
 import { changeServer } from "./server-faults.js";
+import { slowLeader } from "./slow-process.js";
 import type { Member, SimProcess, World } from "./world.js";
 
 /** After so long somebody looks after a role that has halted. */
@@ -183,6 +184,9 @@ export class Faults {
       case "wrongNumbers":
         this.#forAWhile(fault.forMs, this.#network.disturb(fault));
         break;
+      case "slow":
+        this.#forAWhile(fault.forMs, slowLeader(this.#world, this.#coverage, fault));
+        break;
       case "slowDisk":
         this.#coverage.count("disk: slow");
         this.#slow.set(fault.store, fault.syncMs);
@@ -225,8 +229,6 @@ export class Faults {
     const left = new Set(all.filter((id) => !this.ruined.has(id) && !acceptors.includes(id)));
     return isPhase1Quorum(quorums, all, left) && isPhase2Quorum(quorums, all, left);
   }
-
-  // --- time ------------------------------------------------------------------------------------
 
   /** Does something later, unless faults are over by then. */
   #later(delayMs: number, run: () => void): void {

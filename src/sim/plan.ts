@@ -9,6 +9,7 @@ import { createSeededRandom, type SeededRandom } from "../adapters/memory/random
 import { withCrowds } from "./crowd-plan.js";
 import { withPayload } from "./payload-plan.js";
 import { chance, drawSetup, pick, placesOf, type Setup } from "./setup.js";
+import { withSlowLeader } from "./slow-process.js";
 import { withWrongNumbers } from "./wrong-numbers-plan.js";
 
 /** How messages fare; probabilities, 0 … 1. */
@@ -47,6 +48,8 @@ export type Fault =
   | { readonly kind: "behead"; readonly forMs: number; readonly downMs: number }
   | { readonly kind: "crashAll"; readonly fate: CrashFate; readonly downMs: number }
   | { readonly kind: "stall"; readonly process: string; readonly forMs: number }
+  /** The leader's process stands for `lagMs` again and again. */
+  | { readonly kind: "slow"; readonly lagMs: number; readonly forMs: number }
   | { readonly kind: "jump"; readonly process: string; readonly aheadMs: number }
   | { readonly kind: "cut"; readonly process: string; readonly forMs: number }
   | { readonly kind: "broker"; readonly forMs: number }
@@ -174,7 +177,7 @@ export function drawPlan(seed: number): Plan {
   const troubled = withCrowds(withFlips(drawTroubled(seed)), BEGIN_MS);
   const restMs = chance(createSeededRandom(`rest ${seed}`), REST_RUNS) ? REST_MS : 0;
   const closesSessions = chance(createSeededRandom(`closes ${seed}`), CLOSING_RUNS);
-  const plan = withPayload({ ...troubled, restMs, closesSessions }, BEGIN_MS);
+  const plan = withSlowLeader(withPayload({ ...troubled, restMs, closesSessions }, BEGIN_MS));
   if (!chance(createSeededRandom(`quiet ${seed}`), QUIET_RUNS)) {
     return withWrongNumbers(withDeaths(plan));
   }
@@ -228,10 +231,10 @@ function drawWeather(random: SeededRandom, probability: number): Weather {
   };
 }
 
-type FaultKind = Fault["kind"];
+/** All but what is drawn apart. */
+type DrawnHere = Exclude<Fault["kind"], "clientCrash" | "payload" | "wrongNumbers" | "slow">;
 
-/** All but deaths of clients, limits of the server and wrong numbers, which are drawn apart. */
-const KINDS: readonly Exclude<FaultKind, "clientCrash" | "payload" | "wrongNumbers">[] = [
+const KINDS: readonly DrawnHere[] = [
   "crash",
   "crashSpeaking",
   "behead",

@@ -20,6 +20,8 @@ export function faultText(fault: Fault): string {
       return `everybody crashes; unsynced: ${fault.fate}; back in ${fault.downMs} ms`;
     case "stall":
       return `${fault.process} stalls for ${fault.forMs} ms`;
+    case "slow":
+      return `the leader's process stands for ${fault.lagMs} ms again and again, ${fault.forMs} ms long`;
     case "jump":
       return `the clock of ${fault.process} jumps ahead by ${fault.aheadMs} ms`;
     case "cut":
