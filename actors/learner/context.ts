@@ -86,12 +86,11 @@ export function isCurrent({ chosen, catchUp }: LearnerData): boolean {
 }
 
 /**
- * Says from which slot on a learner publishes and tells outcomes: a working window before the lowest
- * tail that it knew until it publishes.
+ * Says from which slot on a learner publishes and tells outcomes: a working window before the
+ * lowest tail that it knew until it publishes.
  *
- * Why not from slot 0: it reads the whole log again at its start, and its subscribers have had it. A
- * gateway that still awaits one of the older outcomes sends the command again, and the repeat brings
- * the outcome.
+ * Why not from slot 0: it reads the whole log again at its start, and its subscribers have had it.
+ * A gateway that still awaits an older outcome sends the command again, and the repeat brings it.
  * Why the lowest: a tail that a message names may be wrong. The learner drops such a tail after a
  * while, and would publish nothing up to there.
  */

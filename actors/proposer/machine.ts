@@ -265,7 +265,7 @@ export const proposerMachine = setup({
     propose: { actions: ["noteTurnedAway", "sendNotLeading"] },
     "ask-basis": { actions: "sendBasis" },
     repair: {},
-    "process.slow": {},
+    "host.slow": {},
     beacon: [
       {
         guard: "otherLeaderIsHigher",
@@ -342,8 +342,8 @@ export const proposerMachine = setup({
     },
     leading: {
       description:
-        "The distinguished proposer: phase 2 only. Left by a higher ballot, when no phase-2 quorum " +
-        "answers any more, or when its process does not keep up.",
+        "The distinguished proposer: phase 2 only. Left by a higher ballot, when no phase-2 " +
+        "quorum answers any more, or when its process does not keep up.",
       meta: { paper: "PMS §3" },
       tags: ["hasLeadership", "canPropose"],
       initial: "open",
@@ -352,7 +352,7 @@ export const proposerMachine = setup({
         accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
         repair: { actions: ["proposeAgain", "sendOutgoing"] },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
-        "process.slow": { guard: "mayStepAside", target: "standby", actions: "stepAside" },
+        "host.slow": { guard: "mayStepAside", target: "standby", actions: "stepAside" },
       },
       states: {
         open: {

@@ -2,9 +2,9 @@
  * The public feed of one learner: one message for each chosen value.
  *
  * Free when unused: each burst ends with a message that asks the server to answer if nobody listens
- * (503). After such an answer the feed pauses: it keeps what is chosen, up to a bound, and then asks
- * with the oldest of it. Nobody listened: it drops what it kept until it asked. Somebody listens: it
- * publishes the rest. So a subscriber that was there before a value was chosen gets it.
+ * (503). After such an answer the feed pauses: it keeps what is chosen, up to a bound, and then
+ * asks with the oldest of it. Nobody listened: it drops what it kept until it asked. Somebody
+ * listens: it publishes the rest. So a subscriber that was there before a value was chosen gets it.
  */
 import type { Cluster } from "../paxos/cluster.js";
 import { feedHeaders, messageBytes } from "./answer.js";

@@ -17,7 +17,7 @@ export interface HealthWatchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: Limits;
-  /** The roles of the process; those that heed it receive `process.slow` at each such reading. */
+  /** The roles of the process; those that heed it receive `host.slow` at each such reading. */
   readonly runners: readonly Runner[];
 }
 
@@ -62,7 +62,7 @@ export class HealthWatch {
     if (!isSlow && before !== null)
       logger.info({ ...this.#reading }, "this process keeps up again");
     for (const runner of isSlow ? runners : []) {
-      if (runner.definition.heedsSlowness === true) runner.tell({ type: "process.slow" });
+      if (runner.definition.heedsSlowness === true) runner.tell({ type: "host.slow" });
     }
     this.#cancel = clock.setTimer(LOOK_MS, () => this.#look());
   }
@@ -73,7 +73,7 @@ export class HealthWatch {
     return (
       `this process does not keep up: its event loop stood for ${Math.round(loopLagMs)} ms, its ` +
       `heap is at ${percent} % of ${Math.round(heapBytesMax / 1024 / 1024)} MiB; a leader here ` +
-      "steps aside: give it a faster machine or a larger heap (NODE_OPTIONS=--max-old-space-size), " +
+      "steps aside: give it a faster machine, a larger heap (NODE_OPTIONS=--max-old-space-size) " +
       "or lower historyBytesMax and decideBytesMax"
     );
   }

@@ -64,7 +64,7 @@ export type HostEvent =
   | { readonly type: "disk.failed"; readonly reason: string; readonly nowMs: number }
   | { readonly type: "stop"; readonly nowMs: number }
   /** The process does not keep up; again and again while it does not. */
-  | { readonly type: "process.slow"; readonly nowMs: number }
+  | { readonly type: "host.slow"; readonly nowMs: number }
   | { readonly type: "pong"; readonly proposer: string; readonly nowMs: number }
   | {
       readonly type: "no-pong";
@@ -183,7 +183,7 @@ export interface RoleDefinition {
   /** Several instances in one process, told apart by this key of a message; absent for one. */
   readonly instanceOf?: (message: Message) => string | undefined;
   readonly doors?: readonly Door[];
-  /** Set: it receives `process.slow`. */
+  /** Set: it receives `host.slow`. */
   readonly heedsSlowness?: boolean;
   /** Present for a role that learns what is chosen. */
   readonly learned?: Learned;

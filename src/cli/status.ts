@@ -156,8 +156,8 @@ function draw(status: Status, rows: readonly RoleRow[], server: string): string[
 function captured({ name, subjects }: CapturingStream): string {
   const what = `the JetStream stream ${name} captures requests to this cluster`;
   return (
-    `${styled(process.stdout, "red", what)} (${subjects.join(", ")}) and answers them in the place ` +
-    "of the roles: let it keep the chosen values alone (….chosen.>)"
+    `${styled(process.stdout, "red", what)} (${subjects.join(", ")}) and answers them in the ` +
+    "place of the roles: let it keep the chosen values alone (….chosen.>)"
   );
 }
 

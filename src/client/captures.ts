@@ -2,9 +2,9 @@
  * Captures: JetStream streams that take requests to a cluster, and answer them in the place of its
  * roles with their own acknowledgement.
  *
- * Why ask JetStream: a stream acknowledges to the requester, so no role sees that it does. The filter
- * `subject` of `STREAM.NAMES` finds every stream whose subjects overlap it (tried on nats-server
- * 2.9.10, 2.10.27 and 2.15.1).
+ * Why ask JetStream: a stream acknowledges to the requester, so no role sees that it does. The
+ * filter `subject` of `STREAM.NAMES` finds every stream whose subjects overlap it (tried on
+ * nats-server 2.9.10, 2.10.27 and 2.15.1).
  */
 import type { Transport } from "../actor/ports.js";
 import { doorSubject, type Space } from "../actor/subject.js";

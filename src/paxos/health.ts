@@ -1,9 +1,9 @@
 /**
  * Health: whether a process keeps up, and whether a leader hands over because its process does not.
  *
- * Paper: none; PMS §2.4 leaves the choice of a leader to real time. A process that stands in garbage
- * collection answers pings between two collections, so that no elector suspects it, and nobody is
- * served. Nothing that protects safety reads this.
+ * Paper: none; PMS §2.4 leaves the choice of a leader to real time. A process that stands in
+ * garbage collection answers pings between two collections, so that no elector suspects it, and
+ * nobody is served. Nothing that protects safety reads this.
  */
 import type { Limits } from "./limits.js";
 

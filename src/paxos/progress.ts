@@ -2,8 +2,8 @@
  * Progress: how far a learner has come in the log, whether it may speak of the log's end, and which
  * learner is furthest on.
  *
- * A learner that starts reads the log from slot 0, so for a while its end is not the log's end. What
- * it has learned is true all the same: only questions about the end wait until it has caught up.
+ * A learner that starts reads the log from slot 0, so for a while its end is not the log's end.
+ * What it has learned is true all the same: only questions about the end wait until then.
  */
 
 /** What a learner that started has to reach. One owner; changed only by the functions below. */

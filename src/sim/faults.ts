@@ -168,6 +168,7 @@ export class Faults {
       case "stall":
       case "jump":
       case "cut":
+      case "slow":
         this.#disturb(fault);
         break;
       case "broker":
@@ -183,9 +184,6 @@ export class Faults {
       case "weather":
       case "wrongNumbers":
         this.#forAWhile(fault.forMs, this.#network.disturb(fault));
-        break;
-      case "slow":
-        this.#forAWhile(fault.forMs, slowLeader(this.#world, this.#coverage, fault));
         break;
       case "slowDisk":
         this.#coverage.count("disk: slow");
@@ -250,7 +248,11 @@ export class Faults {
 
   // --- processes -------------------------------------------------------------------------------
 
-  #disturb(fault: Extract<Fault, { kind: "stall" | "jump" | "cut" }>): void {
+  #disturb(fault: Extract<Fault, { kind: "stall" | "jump" | "cut" | "slow" }>): void {
+    if (fault.kind === "slow") {
+      this.#forAWhile(fault.forMs, slowLeader(this.#world, this.#coverage, fault));
+      return;
+    }
     const node = this.#world.processes.get(fault.process);
     if (node === undefined) return;
     if (fault.kind === "jump") {

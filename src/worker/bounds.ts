@@ -32,8 +32,8 @@ const AT_LIMIT: Readonly<Record<string, string>> = {
     "each new idempotency id makes the oldest one forgotten, and a retry under that one takes " +
     `effect again: ${RAISE}`,
   heapBytes:
-    "the process collects garbage without end, serves nobody, and is killed: give it a larger heap " +
-    "(NODE_OPTIONS=--max-old-space-size), or lower historyBytesMax and decideBytesMax",
+    "the process collects garbage without end, serves nobody, and is killed: give it a larger " +
+    "heap (NODE_OPTIONS=--max-old-space-size), or lower historyBytesMax and decideBytesMax",
   diskBytes:
     "the role refuses everything until there is room: make room on this disk, or move the store " +
     "to a larger one (synod move)",

@@ -1,7 +1,7 @@
 /**
  * Goal: `status` names the JetStream streams that answer requests in the place of the roles, and no
  * other; an archive of the public feed keeps each position once, whichever learners publish it.
- * Method: a whole cluster with three learners in this process, on a real nats-server with JetStream.
+ * Method: a whole cluster with three learners in this process, on a nats-server with JetStream.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

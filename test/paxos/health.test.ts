@@ -1,4 +1,4 @@
-/** Goal: a process is slow after three readings in a row that say so, and well after three others. */
+/** Goal: a process is slow after three readings in a row that say so, well after three others. */
 import { describe, expect, it } from "vitest";
 import { Health, mayStepAside, noteReading } from "../../src/paxos/health.js";
 import { testCluster } from "../support/steps.js";

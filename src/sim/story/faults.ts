@@ -21,7 +21,7 @@ export function faultText(fault: Fault): string {
     case "stall":
       return `${fault.process} stalls for ${fault.forMs} ms`;
     case "slow":
-      return `the leader's process stands for ${fault.lagMs} ms again and again, ${fault.forMs} ms long`;
+      return `the leader's process stands for ${fault.lagMs} ms at a time, ${fault.forMs} ms long`;
     case "jump":
       return `the clock of ${fault.process} jumps ahead by ${fault.aheadMs} ms`;
     case "cut":
