@@ -146,7 +146,7 @@ export const lastNumberTooLow: Broken = {
         {
           ...drawn,
           setup: { ...drawn.setup, family: "log" },
-          weather: { ...drawn.weather, loss: 0.15 },
+          weather: { ...drawn.weather, loss: 0.25 },
           faults: [],
         },
         CROWDS_FROM_MS,
