@@ -16,10 +16,16 @@ import { accept, beacon, chosen, learner, opening, SESSION } from "./learner-ste
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-function heldBytes(): number {
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+/** The least of some looks: buffers are given back, and code is thrown away, a while later. */
+async function heldBytes(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 8; look++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, heapUsed + arrayBuffers);
+  }
+  return least;
 }
 
 /** A command with a body of 16 bytes, of a client that has all but the last results. */
@@ -52,19 +58,22 @@ const kept = ({ snapshot }: Bench) => {
 it.each([
   [64, 110],
   [1, 140],
-])("holds what it says, with %i commands a slot: at most %i bytes a command", (perSlot, most) => {
-  const commands = 60_000;
-  learn(learner(), 1000, perSlot); // what is compiled and cached once
-  const bench = learner();
-  const before = heldBytes();
-  learn(bench, commands, perSlot);
-  const grown = heldBytes() - before;
-  const { used, firstRetained } = kept(bench);
-  expect(firstRetained).toBe(0);
-  const besideBytes = 1024 * 1024; // a session, the code of the test
-  expect(grown, `it says ${used}`).toBeLessThan(1.05 * used + besideBytes);
-  expect(used / commands).toBeLessThanOrEqual(most);
-});
+])(
+  "holds what it says, with %i commands a slot: at most %i bytes a command",
+  async (perSlot, most) => {
+    const commands = 60_000;
+    learn(learner(), 1000, perSlot); // what is compiled and cached once
+    const bench = learner();
+    const before = await heldBytes();
+    learn(bench, commands, perSlot);
+    const grown = (await heldBytes()) - before;
+    const { used, firstRetained } = kept(bench);
+    expect(firstRetained).toBe(0);
+    const besideBytes = 1024 * 1024; // a session, the code of the test
+    expect(grown, `it says ${used}`).toBeLessThan(1.05 * used + besideBytes);
+    expect(used / commands).toBeLessThanOrEqual(most);
+  },
+);
 
 it("never holds more than the bound, index and buffers included", () => {
   const historyBytesMax = 2 * 1024 * 1024;
