@@ -54,9 +54,9 @@ it(
     const { processes: all } = JSON.parse((await town.run("status", "--json")).stdout) as Status;
     const one = all.find((process) => process.pid === pid);
     expect(one?.roles).toContain(`proposer ${first}`);
-    expect(slow.map(({ role, id }) => `${role} ${id}`).sort()).toEqual(
-      [...(one?.roles ?? [])].sort(),
-    );
+    // On a busy machine others may be slow as well.
+    const named = slow.map(({ role, id }) => `${role} ${id}`);
+    expect(named).toEqual(expect.arrayContaining([...(one?.roles ?? [])]));
     expect(one?.heapUsedBytes).toBeLessThan(one?.heapBytesMax ?? 0);
     expect((await town.run("status")).stdout).toMatch(
       /processes: event loops stood for at most \d+ ms \(pid \d+\), fullest heap \S+ .* of /,
