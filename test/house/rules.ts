@@ -279,7 +279,7 @@ export function missingReadmes(paths: readonly string[]): Finding[] {
 
 /** The whole top level. A new name here is a decision, not an accident. */
 const topLevelNames = [
-  ...["src", "actors", "test"],
+  ...["src", "actors", "test", "findings"],
   ...["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json"],
   ...["README.md", "LICENSE", "biome.json", "knip.json", "vitest.config.ts"],
   ...[".npmrc", ".gitignore", ".gitattributes", ".ci"],
