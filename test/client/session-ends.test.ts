@@ -5,32 +5,13 @@
  */
 import { describe, expect, it } from "vitest";
 import type { LearnerContext } from "../../actors/learner/context.js";
-import { createSeededRandom } from "../../src/adapters/memory/random.js";
-import { createCodec } from "../../src/adapters/msgpackr/codec.js";
-import { openClient } from "../../src/client/connect.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import { SessionTable } from "../../src/paxos/session.js";
-import { World, worldCluster } from "../support/world.js";
-import { Bench } from "./bench.js";
-
-const SESSIONS_MAX = 8;
+import { SESSIONS_MAX, stageSmallTable } from "./small-table.js";
 
 /** A cluster with a small table of sessions, and a bench for its clients. */
 function stage() {
-  const limits = { ...DEFAULT_LIMITS, sessionsMax: SESSIONS_MAX };
-  const world = new World(17, worldCluster({ limits }));
-  world.startAll();
-  world.wait(1000);
-  const bench = new Bench(world.cluster, world.clock, world.bus);
-  bench.answer("cluster", () => world.cluster);
-  let clients = 0;
-  const connect = () => {
-    const name = `client ${++clients}`;
-    const transport = world.bus.connect(name);
-    const random = createSeededRandom(name);
-    const ports = { transport, clock: world.clock, random, createCodec };
-    return bench.run(openClient(ports, { cluster: "test" }));
-  };
+  const { world, bench, connect } = stageSmallTable(17);
   const sessions = () => world.context<LearnerContext>("learner", "l1").data.log.sessions.size;
   return { world, bench, connect, sessions };
 }

@@ -5,35 +5,15 @@
  */
 import { describe, expect, it } from "vitest";
 import type { LearnerContext } from "../../actors/learner/context.js";
-import { createSeededRandom } from "../../src/adapters/memory/random.js";
-import { createCodec } from "../../src/adapters/msgpackr/codec.js";
-import { openClient } from "../../src/client/connect.js";
-import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import { World, worldCluster } from "../support/world.js";
-import { Bench } from "./bench.js";
-
-const SESSIONS_MAX = 8;
+import { SESSIONS_MAX, stageSmallTable } from "./small-table.js";
 
 function stage() {
-  const limits = { ...DEFAULT_LIMITS, sessionsMax: SESSIONS_MAX };
-  const world = new World(23, worldCluster({ limits }));
-  world.startAll();
-  world.wait(1000);
-  const bench = new Bench(world.cluster, world.clock, world.bus);
-  bench.answer("cluster", () => world.cluster);
-  let clients = 0;
-  const connect = () => {
-    const name = `client ${++clients}`;
-    const transport = world.bus.connect(name);
-    const random = createSeededRandom(name);
-    const ports = { transport, clock: world.clock, random, createCodec };
-    return bench.run(openClient(ports, { cluster: "test" }));
-  };
+  const { world, bench, connect } = stageSmallTable(23);
   /** Clients that stay open: each evicts the session that was unused longest. */
   const crowd = async (count: number) => {
     for (let n = 0; n < count; n++) {
       const client = await connect();
-      await bench.run(client.propose(`of the crowd ${clients}`));
+      await bench.run(client.propose(`of the crowd ${n}`));
     }
   };
   const { data } = world.context<LearnerContext>("learner", "l1");
