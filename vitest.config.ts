@@ -2,9 +2,16 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { CountReporter } from "./test/support/reporter.js";
 
+/** Tests of rules and machines: they start nothing and share nothing but the modules they load. */
+const pure = ["paxos", "actors", "actor", "scenarios", "explore", "sim"].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
+
 /**
- * Two projects, one count. `house` is what `npm run check` runs and goes first: types, lint, unused
- * code, import directions, tidiness. `synod` is every other test; only it needs a NATS server.
+ * Three projects, one count. `house` is what `npm run check` runs and goes first: types, lint,
+ * unused code, import directions, tidiness. `rules` tests what starts nothing: its files share
+ * processes, so that each module loads once. `synod` is every other test; only it needs a NATS
+ * server.
  */
 export default defineConfig({
   test: {
@@ -21,9 +28,19 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "rules",
+          include: pure,
+          setupFiles: ["test/support/properties.ts"],
+          isolate: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "synod",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/house/**"],
+          exclude: ["test/house/**", ...pure],
           globalSetup: ["test/support/global-setup.ts"],
           setupFiles: ["test/support/properties.ts"],
           sequence: { groupOrder: 1 },

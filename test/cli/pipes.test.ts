@@ -79,9 +79,8 @@ describe("a reader that leaves", () => {
 
 describe("what cannot be written", () => {
   const commands = [
-    ...["propose one", "chosen", "decide full yes", "status", "why --json", "prove 1"],
-    ...["chart acceptor", "chart --json", "format --new demo", "format --draw", "sim --seed 3"],
-    ...["sim --broken list", "explore --property list", "--help", "propose --help", "--version"],
+    ...["propose one", "chosen", "decide full yes", "status", "prove 1", "chart acceptor"],
+    ...["format --new demo", "sim --broken list", "--help", "--version"],
   ];
   // Only Linux has a device that is always full.
   it.skipIf(!existsSync("/dev/full")).each(commands)(

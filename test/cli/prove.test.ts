@@ -95,12 +95,13 @@ describe("prove", () => {
     "after a restart of everything shows the votes, and says that the promises are not known",
     async () => {
       const cwd = await processes.folder();
-      const first = await Town.bringUp(processes, cwd, ["--embedded"]);
-      for (const value of ["one", "two", "three"]) await first.run("propose", value);
+      const args = ["--embedded", "--placement", "single"];
+      const first = await Town.bringUp(processes, cwd, args);
+      await first.run("propose", "one", "two", "three");
       const pids = await first.pids();
       for (const pid of pids) process.kill(pid, "SIGKILL");
       await first.up.ended;
-      const again = await Town.bringUp(processes, cwd, ["--embedded"]);
+      const again = await Town.bringUp(processes, cwd, args);
       await until(async () => (await again.run("chosen")).stdout === "one\ntwo\nthree\n");
       const { code, stdout } = await again.run("prove", "1");
       expect(code).toBe(0);

@@ -70,7 +70,8 @@ describe("status --json", () => {
   ])(
     "two descriptors under one name: %s",
     async (_what, reason, describeOther) => {
-      const town = await Town.bringUp(processes, await processes.folder(), ["--embedded"]);
+      const args = ["--embedded", "--placement", "single"];
+      const town = await Town.bringUp(processes, await processes.folder(), args);
       await town.leaderPid();
       const shared = JSON.parse((await town.run("status", "--json")).stdout) as { server: string };
       const drawn = (await town.run("format", "--new", "demo")).stdout;
@@ -79,8 +80,8 @@ describe("status --json", () => {
       const other = describeOther(drawn, own);
       expect(other).not.toBe(own);
       await writeFile(join(folder, "cluster.yaml"), other);
-      const args = ["worker", "learner:l9", "--nats", shared.server];
-      const stranger = processes.start(args, { cwd: folder });
+      const learner = ["worker", "learner:l9", "--nats", shared.server];
+      const stranger = processes.start(learner, { cwd: folder });
       await stranger.says(/serving|running|connected/);
       await until(async () => (await town.run("status")).stdout.includes("learner         l9"));
 

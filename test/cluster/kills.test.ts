@@ -63,12 +63,10 @@ describe("kill -9", () => {
       const args = ["--exit", "--embedded"];
       const town = await Town.bringUp(processes, await processes.folder(), args);
       const subscribers = subscribe(town);
-      const victims = [
-        [leader, role("acceptor", "a1"), role("learner", "l1"), role("gateway", "g1")],
-        [leader, role("acceptor", "a2"), role("learner", "l2"), role("gateway", "g1")],
-      ].flat();
+      const others = [role("acceptor", "a1"), role("learner", "l1"), role("gateway", "g1")];
+      const victims = [leader, ...others, leader];
       for (const victim of victims) await killAmidst(town, victim);
-      expect(town.up.stderr.match(/was killed by SIGKILL: starting it again/g)).toHaveLength(8);
+      expect(town.up.stderr.match(/was killed by SIGKILL: starting it again/g)).toHaveLength(5);
       await endsWithAllLines(town, subscribers);
     },
     testMs,

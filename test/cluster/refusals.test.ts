@@ -18,6 +18,7 @@ afterEach(async () => {
   await processes.clear();
 });
 
+const single = ["--embedded", "--placement", "single"];
 const noMounts = whyNoMounts();
 const why = noMounts === undefined ? "" : ` (skipped: ${noMounts})`;
 
@@ -122,7 +123,8 @@ describe("a server", () => {
       const refused = await processes.run(["up", "--exit", "--port", new URL(url).port], { cwd });
       expect(refused).toMatchObject({ code: 1, stdout: "" });
       const [advice = ""] = /--nats nats:\S+\d/.exec(refused.stderr) ?? [];
-      const used = await processes.run(["up", "--exit", ...advice.split(" ")], {
+      const args = ["up", "--exit", "--placement", "single", ...advice.split(" ")];
+      const used = await processes.run(args, {
         cwd,
         input: "hello\n",
       });
@@ -185,7 +187,7 @@ describe("a stranger on the server", () => {
     "is counted, answered, and changes nothing",
     async () => {
       const cwd = await processes.folder();
-      const town = await Town.bringUp(processes, cwd, ["--embedded"]);
+      const town = await Town.bringUp(processes, cwd, single);
       await town.send(10);
       await town.prints(10);
       const client = await stranger(town);
@@ -219,7 +221,7 @@ describe("a stranger on the server", () => {
     "who proposes too much gets an error, and for nothing at all a receipt",
     async () => {
       const cwd = await processes.folder();
-      const town = await Town.bringUp(processes, cwd, ["--embedded"]);
+      const town = await Town.bringUp(processes, cwd, single);
       const client = await stranger(town);
       const ask = async (body: Uint8Array) => {
         const { data } = await client.request("synod.demo.propose", body, { timeout: 20_000 });

@@ -26,16 +26,12 @@ const first = [
   ["watermark-believed", "watermarkIsChosen", 7, 95],
 ] as const;
 
-/** How long it takes until two values are chosen. */
+/** How long it takes until two values are chosen, for some. */
 const worst = [
   ["acceptor-counted-twice", 13, 15_195],
-  ["ballot-reused", 16, 102_856],
   ["highest-vote-ignored", 12, 8877],
   ["lower-ballot-accepted", 12, 15_375],
-  ["promise-not-persisted", 13, 73_669],
   ["quorums-that-miss", 10, 2267],
-  ["repeat-before-sync", 14, 193_491],
-  ["reply-before-sync", 13, 179_189],
   ["vote-not-persisted", 15, 62_581],
 ] as const;
 

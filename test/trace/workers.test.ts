@@ -52,8 +52,6 @@ describe("a trace of real processes", () => {
         ["acceptor", "a1"],
         ["learner", "l1"],
         ["acceptor", "a2"],
-        ["gateway", "g1"],
-        ["proposer", undefined],
         ["acceptor", "a3"],
       ] as const;
       for (const [at, [role, id]] of victims.entries()) {

@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { BROKEN } from "../../src/sim/broken/index.js";
 import { WORLDS } from "../../src/sim/explore/worlds.js";
-import { Processes } from "../cli/processes.js";
+import { Processes } from "./processes.js";
 
 const processes = new Processes();
 afterEach(() => processes.clear());
