@@ -61,7 +61,7 @@ it.each([
 ])(
   "holds what it says, with %i commands a slot: at most %i bytes a command",
   async (perSlot, most) => {
-    const commands = 60_000;
+    const commands = 30_000;
     learn(learner(), 1000, perSlot); // what is compiled and cached once
     const bench = learner();
     const before = await heldBytes();

@@ -14,7 +14,7 @@ import { WORLDS } from "../../src/sim/explore/worlds.js";
 import { Beside } from "./beside.js";
 import { worldOf } from "./searching.js";
 
-const WALKS = 24;
+const WALKS = 12;
 const STEPS = 120;
 
 const names = WORLDS.map(({ name }) => name);

@@ -4,10 +4,12 @@
  * Method: each control is hunted; then the real thing is put through the run in which it was found,
  * and must come out clean: what was found is the broken rule, not the scene.
  */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { brokenOptions, type Caught, huntBroken, planOf } from "../../src/sim/broken/hunt.js";
 import { BROKEN } from "../../src/sim/broken/index.js";
 import { runPlan } from "../../src/sim/run.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 /** What each hunt found, so that the real thing is put through the same seeds. */
 const found = new Map<string, Caught>();

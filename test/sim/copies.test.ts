@@ -30,12 +30,12 @@ describe("a request stands in the log once", () => {
     "%s",
     (_, syncMs, latencyMs) => {
       let requests = 0;
-      for (let seed = 1; seed <= 6; seed++) {
+      for (let seed = 1; seed <= 3; seed++) {
         const { violation, coverage } = runPlan(slowPlan(seed, syncMs, latencyMs));
         expect(violation, `seed ${seed}`).toBeNull();
         requests += coverage.counts.get("requests that took effect") ?? 0;
       }
-      expect(requests).toBeGreaterThan(30);
+      expect(requests).toBeGreaterThan(15);
     },
     120_000,
   );

@@ -46,7 +46,9 @@ export interface Hunt {
   readonly plan: (drawn: Plan) => Plan;
   /** Trouble that no plan knows, made for the real thing and the broken one alike. */
   readonly onReady?: (run: Run) => void;
-  /** It is found within so many seeds, from 1. */
+  /** The seed of the first run; 1 if left out. Rare finds name one near them, to spare runs. */
+  readonly firstSeed?: number;
+  /** It is found within so many seeds from the first one on. */
   readonly seedsMax: number;
   /** The invariants that it breaks; which one is seen first depends on the seed. */
   readonly catches: readonly string[];

@@ -29,7 +29,7 @@ export function brokenOptions(broken: Broken): RunOptions {
 }
 
 /**
- * Runs seed after seed, from 1, until an invariant breaks.
+ * Runs seed after seed, from the control's first one on, until an invariant breaks.
  *
  * @param seedsMax the control's own number if left out
  * @param onSeed told of each seed before it is run, for whoever shows progress
@@ -41,10 +41,12 @@ export function huntBroken(
   onSeed: (seed: number) => void = () => undefined,
 ): Caught | null {
   const options = brokenOptions(broken);
-  for (let seed = 1; seed <= seedsMax; seed++) {
+  const { firstSeed = 1 } = broken.hunt;
+  for (let seeds = 1; seeds <= seedsMax; seeds++) {
+    const seed = firstSeed + seeds - 1;
     onSeed(seed);
     const { violation } = runPlan(planOf(broken, seed), options);
-    if (violation !== null) return { seed, seeds: seed, ...violation };
+    if (violation !== null) return { seed, seeds, ...violation };
   }
   return null;
 }
