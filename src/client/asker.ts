@@ -170,10 +170,13 @@ export class Asker {
   }
 
   #denied(denied: Denied): void {
+    const { subject } = denied;
     if (denied.operation === "publish") {
-      const failed: Reply = { kind: "failed", error: notPermitted(denied), wasSent: false };
-      this.#end(failed, denied.subject);
-    } else if (denied.subject === `${this.#inbox}.*`) {
+      const open = [...this.#open.values()].filter((question) => question.subject === subject);
+      // Of several one may have been sent before the right was taken away.
+      const wasSent = open.length > 1;
+      this.#end({ kind: "failed", error: notPermitted(denied), wasSent }, subject);
+    } else if (subject === `${this.#inbox}.*`) {
       this.#fail(notPermitted(denied, INBOX_ADVICE));
     }
   }

@@ -13,6 +13,7 @@ import {
   errorOfRefusal,
   InvalidError,
   NoQuorumError,
+  NotPermittedError,
   OutcomeUnknownError,
   StoppedError,
   SynodError,
@@ -127,6 +128,28 @@ describe("decide", () => {
     await bench.wait(3000);
     expect(call.error).toBeInstanceOf(Class);
     expect(call.error).toMatchObject({ mayHaveHappened });
+  });
+
+  it("that was sent before a right was taken away may have happened", async () => {
+    const bench = new Bench();
+    let isDenied = false;
+    const denies = (_: string, subject: string) => isDenied && subject.includes(".decide.");
+    bench.link = bench.bus.connect("client", { denies });
+    bench.answer("cluster", () => bench.cluster);
+    const client = await bench.run(bench.dial());
+    const proposer = new FakeProposer(bench);
+    proposer.moods.push("silent");
+    const sent = new Watched(client.decide("k", 1));
+    await bench.wait(10);
+    expect(proposer.wishes.length).toBe(1);
+    isDenied = true;
+    const denied = new Watched(client.decide("other", 1));
+    await bench.wait(10);
+    expect(sent.error).toBeInstanceOf(OutcomeUnknownError);
+    expect(denied.isSettled).toBe(true);
+    const alone = new Watched(client.decide("other", 1));
+    await bench.wait(10);
+    expect(alone.error).toBeInstanceOf(NotPermittedError);
   });
 
   it("that nobody got has not happened", async () => {
