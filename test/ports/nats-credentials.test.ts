@@ -14,7 +14,7 @@ import type { TransportStatus } from "../../src/actor/ports.js";
 import { readNatsContext } from "../../src/adapters/nats/context.js";
 import type { NatsOptions } from "../../src/adapters/nats/given.js";
 import { connectNats, type NatsTransport } from "../../src/adapters/nats/transport.js";
-import { connect, OutcomeUnknownError, UnavailableError } from "../../src/index.js";
+import { connect, OutcomeUnknownError, StoppedError, UnavailableError } from "../../src/index.js";
 import { startCluster } from "../../src/worker/start-cluster.js";
 import { until } from "../cli/processes.js";
 import { guardFolder } from "../support/guard.js";
@@ -160,6 +160,14 @@ describe.skipIf("missing" in found)("credentials", () => {
     const [, statuses] = await attach({ servers, credentials, waitOnFirstConnect: true });
     await until(() => statuses.length > 0);
     expect(statuses[0]).toMatchObject({ kind: "closed" });
+  });
+
+  test("that never come end `connect` by its time and by its signal", async () => {
+    const nats = { servers: "127.0.0.1:1", credentials: () => new Promise<never>(() => {}) };
+    const error = await connect({ cluster: "demo", nats, timeoutMs: 50 }).catch(String);
+    expect(error).toContain("the function of option credentials does not answer");
+    const signal = AbortSignal.abort("enough");
+    await expect(connect({ cluster: "demo", nats, signal })).rejects.toBeInstanceOf(StoppedError);
   });
 
   test("rotated under a cluster and its client: both go on", async () => {

@@ -2,8 +2,8 @@ import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { type ConnectionOptions, ErrorCode, type NatsConnection } from "nats";
 import { type Address, Addresses, hostOf } from "./addresses.js";
 import { type Dial, dial } from "./dial.js";
-import { explain, type NatsConnectError } from "./errors.js";
-import type { DialPlan } from "./options.js";
+import { explain, NatsConnectError } from "./errors.js";
+import { type DialPlan, noCredentials } from "./options.js";
 import { race } from "./race.js";
 
 /** Milliseconds between two dials that only ask for a server's limit. */
@@ -23,6 +23,7 @@ export class Dialer {
   #nextCheckMs = 0;
   /** Whether any connection was ever made: then a refusal may pass, as an outage does. */
   #hasConnected = false;
+  /** Ends the pause, or the wait for credentials. */
   #wake: (() => void) | undefined;
   /** The dials under way. */
   #dial: Dial | undefined;
@@ -74,7 +75,7 @@ export class Dialer {
    */
   async once(): Promise<NatsConnection> {
     // What fails here is the same for every server, and has its sentence already.
-    const client = await this.#plan.freshClient();
+    const client = await this.#freshClient();
     const servers = this.#addresses.inOrder();
     const failures: Failure[] = [];
     const fail = (index: number, cause: unknown) => {
@@ -213,6 +214,23 @@ export class Dialer {
     return this.explain(first.error.cause, those);
   }
 
+  /** Asks for options with the credentials of the moment, which may never come. */
+  #freshClient(): Promise<ConnectionOptions> {
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        clearTimeout(timer);
+        reject(new NatsConnectError("not_authorized", `${noCredentials} does not answer`));
+      };
+      const timer = setTimeout(giveUp, credentialsMsMax);
+      this.#wake = giveUp;
+      if (this.#isStopped) giveUp();
+      this.#plan
+        .freshClient()
+        .finally(() => clearTimeout(timer))
+        .then(resolve, reject);
+    });
+  }
+
   #pause(): Promise<void> {
     if (this.#isStopped) {
       return Promise.resolve();
@@ -233,6 +251,8 @@ interface Failure {
   readonly error: NatsConnectError;
 }
 
+/** Milliseconds that a function which gives credentials may take. */
+const credentialsMsMax = 10_000;
 /** Milliseconds until the next server is dialled beside one that has not answered. */
 const headStartMs = 250;
 

@@ -95,6 +95,10 @@ function checkedPrefix(prefix: string | undefined): string | undefined {
   throw new NatsConnectError("bad_options", message);
 }
 
+/** Begins a sentence about the function that gives credentials. */
+export const noCredentials =
+  "the credentials cannot be had now: the function of option credentials";
+
 /** Adds what proves who we are to options for the client. @throws NatsConnectError */
 function withProof(
   client: ConnectionOptions,
@@ -123,8 +127,7 @@ async function askFor(
       throw cause;
     }
     // What it says may hold a secret.
-    const message = "the credentials cannot be had now: the function of option credentials throws";
-    throw new NatsConnectError("not_authorized", message, cause);
+    throw new NatsConnectError("not_authorized", `${noCredentials} throws`, cause);
   }
 }
 
