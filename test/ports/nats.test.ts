@@ -127,6 +127,21 @@ withServer("a server that comes later", () => {
     expect(statuses).toEqual([{ kind: "disconnected" }, { kind: "connected", server }]);
   });
 
+  test("a subscription that drains is over when the server is gone before it has", async () => {
+    const server = await serve();
+    const transport = await join({ ...quick, servers: server.url });
+    const end = transport.subscribe("drained", () => {});
+    await transport.flush();
+    process.kill(server.pid, "SIGSTOP");
+    let isOver = false;
+    end(() => {
+      isOver = true;
+    });
+    await pass(50); // what asks the server has left
+    server.kill();
+    await until(() => isOver);
+  });
+
   test("rounds without success end it, if they are limited", async () => {
     const server = await serve();
     const transport = await join({ servers: server.url, ...quick, maxReconnectAttempts: 2 });

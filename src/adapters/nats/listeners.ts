@@ -32,6 +32,8 @@ const retryMsMax = 8_000;
 export class Listeners {
   readonly #events: ListenerEvents;
   readonly #all = new Set<Listener>();
+  /** Ends of subscriptions that drain. */
+  readonly #drains = new Set<() => void>();
 
   constructor(events: ListenerEvents) {
     this.#events = events;
@@ -58,10 +60,7 @@ export class Listeners {
     return (drained) => {
       const { live } = listener;
       if (drained !== undefined && live !== undefined && this.#all.delete(listener)) {
-        void live
-          .drain()
-          .catch(() => {})
-          .then(() => outsideReader(drained));
+        this.#drain(live, drained);
         return;
       }
       this.#all.delete(listener);
@@ -100,6 +99,7 @@ export class Listeners {
       release(listener);
       listener.denials = 0;
     }
+    for (const end of [...this.#drains]) end();
   }
 
   /** Resolves once everything under way to a subscription was heard, and none is left. */
@@ -109,6 +109,15 @@ export class Listeners {
       return listener.live ?? [];
     });
     await Promise.all(lives.map((live) => live.drain().catch(() => {})));
+  }
+
+  /** Drains one. The client does not say that it is over when the connection goes before. */
+  #drain(live: NonNullable<Listener["live"]>, drained: () => void): void {
+    const end = () => {
+      if (this.#drains.delete(end)) outsideReader(drained);
+    };
+    this.#drains.add(end);
+    live.drain().then(end, end);
   }
 
   #listen(connection: NatsConnection, listener: Listener): void {
