@@ -306,6 +306,17 @@ withServer("an open connection that was given", () => {
     expect(kinds).toEqual(["disconnected", "connected", "disconnected", "closed"]);
   });
 
+  test("answers a request that comes when it is already ending", async () => {
+    const server = await serve();
+    for (const end of ["close", "drain"] as const) {
+      const own = await connect({ servers: server.url });
+      const transport = await join(own);
+      const ended = own[end]();
+      expect(await ask(transport, "anything")).toEqual({ kind: "disconnected" });
+      await ended;
+    }
+  });
+
   test("is refused when closed; its end is ours", async () => {
     const server = await serve();
     const own = await connect({ servers: server.url });

@@ -196,7 +196,8 @@ class NatsBus implements NatsTransport {
     done: (answer: Answer) => void,
   ): void {
     const connection = this.#connection;
-    if (connection === undefined || !this.#isConnected || this.#isDraining) {
+    const isEnding = this.#isDraining || connection?.isClosed() || connection?.isDraining();
+    if (connection === undefined || !this.#isConnected || isEnding) {
       this.dropped[this.#isClosed ? "closed" : "disconnected"] += 1;
       // Not in a microtask: who asks again at once would keep the connection from coming back.
       setImmediate(() => done({ kind: "disconnected" }));
