@@ -1,7 +1,7 @@
 /** A client of the cluster that the options name, for one command. */
-import type { Transport } from "../actor/ports.js";
 import type { Space } from "../actor/subject.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
+import { Asker } from "../client/asker.js";
 import type { Client } from "../client/client.js";
 import { openClient } from "../client/connect.js";
 import { createClock, createRandom } from "../worker/clock.js";
@@ -11,7 +11,8 @@ import { usage } from "./failure.js";
 /** An open client and where it is. */
 export interface OpenClient {
   readonly synod: Client;
-  readonly transport: Transport;
+  /** Asks the cluster what the client does not. */
+  readonly asker: Asker;
   readonly space: Space;
   /** The server, without credentials. */
   readonly server: string;
@@ -39,7 +40,8 @@ export async function useClient<T>(
   try {
     const synod = await openClient(ports, { ...space, timeoutMs: findMsMax });
     try {
-      return await use({ synod, transport, space, server: shownServer(place) });
+      const asker = new Asker({ ...ports, count: () => {} });
+      return await use({ synod, asker, space, server: shownServer(place) });
     } finally {
       await synod.close();
     }

@@ -1,6 +1,5 @@
 /** The end of the log as it is now: where `chosen` ends, and `up` begins to print. */
 import { doorSubject } from "../actor/subject.js";
-import { requestDenied } from "../client/errors.js";
 import { EXIT } from "../worker/exit.js";
 import type { OpenClient } from "./client.js";
 import { Failure } from "./failure.js";
@@ -15,7 +14,7 @@ const lookMs = 50;
  * Asks for the highest position that is known now, of a learner that knows what the leader knows.
  *
  * @throws Failure if no learner can tell
- * @throws NotPermittedError if the server forbids to ask
+ * @throws SynodError if the server forbids to ask, or the connection is closed for good
  */
 export async function askTail(client: OpenClient): Promise<number> {
   const applied = (await askChosenSlot(client, leaderMsMax)) ?? 0;
@@ -102,19 +101,16 @@ async function askHistory(
   return undefined;
 }
 
-function askLearner(
-  { transport, space }: OpenClient,
+async function askLearner(
+  { asker, space }: OpenClient,
   question: HistoryQuestion,
 ): Promise<HistoryPart | undefined> {
   const subject = doorSubject(space, "history");
   const max = question.after === Number.MAX_SAFE_INTEGER ? 0 : 1;
   const payload = new TextEncoder().encode(JSON.stringify({ ...question, max }));
-  return new Promise((resolve, reject) => {
-    transport.request(subject, payload, { timeoutMs: answerMsMax }, (answer) => {
-      if (answer.kind === "denied") reject(requestDenied(answer));
-      else resolve(answer.kind === "answer" ? readPart(answer.message.payload) : undefined);
-    });
-  });
+  const reply = await asker.ask(subject, payload, answerMsMax);
+  if (reply.kind === "failed") throw reply.error;
+  return reply.kind === "answer" ? readPart(reply.payload) : undefined;
 }
 
 function readPart(payload: Uint8Array): HistoryPart | undefined {

@@ -4,6 +4,7 @@ import { delimiter, dirname } from "node:path";
 import type { Space } from "../actor/subject.js";
 import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats } from "../adapters/nats/transport.js";
+import { createClock } from "../worker/clock.js";
 import type { ClusterFolder } from "../worker/cluster-folder.js";
 import { isAnswered } from "../worker/control.js";
 import { EXIT } from "../worker/exit.js";
@@ -146,7 +147,7 @@ const twinMsMax = 500;
 export async function refuseTwins(server: UpServer, space: Space): Promise<void> {
   const transport = await connectNats({ ...server.nats, name: "synod up" });
   try {
-    if (!(await isAnswered(transport, space, twinMsMax))) return;
+    if (!(await isAnswered({ transport, clock: createClock() }, space, twinMsMax))) return;
     throw new Failure(
       EXIT.failed,
       "name_in_use",

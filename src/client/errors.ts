@@ -114,11 +114,6 @@ export const INBOX_ADVICE =
   "name the prefix of inboxes that they allow (option inboxPrefix, inbox_prefix of a context, or " +
   "--inbox-prefix)";
 
-/** The error of a request that the server forbids. */
-export function requestDenied(denied: Denied): NotPermittedError {
-  return notPermitted(denied, denied.operation === "subscribe" ? INBOX_ADVICE : undefined);
-}
-
 /** The error of what needs a connection that is closed for good. */
 export function connectionClosed(reason: string | undefined): UnavailableError {
   return new UnavailableError(`the connection is closed: ${reason ?? "the client ended it"}`);

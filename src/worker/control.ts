@@ -3,9 +3,9 @@
  * for itself and `cluster` for all, and the client that asks gathers the answers.
  */
 import { messageBytes } from "../actor/answer.js";
-import type { Headers, Transport } from "../actor/ports.js";
+import type { Clock, Headers, Transport } from "../actor/ports.js";
 import { doorSubject, type Space } from "../actor/subject.js";
-import { requestDenied } from "../client/errors.js";
+import { Asker } from "../client/asker.js";
 
 /** What can be asked. */
 export type ControlQuestion = "status" | "why" | "cluster" | "prove" | "hearing";
@@ -84,19 +84,16 @@ function exceptedBy(body: Uint8Array): readonly unknown[] {
 /**
  * Says whether any process of a cluster of that name answers on this server.
  *
- * @throws NotPermittedError if the server forbids to ask
+ * @throws SynodError if the server forbids to ask, or the connection is closed for good
  */
-export function isAnswered(
-  transport: Transport,
+export async function isAnswered(
+  ports: { readonly transport: Transport; readonly clock: Clock },
   space: Space,
   timeoutMs: number,
 ): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const subject = doorSubject(space, "ctl.cluster");
-    transport.request(subject, new Uint8Array(0), { timeoutMs }, (answer) => {
-      if (answer.kind === "denied") reject(requestDenied(answer));
-      // What answers without our header is something else that listens there.
-      else resolve(answer.kind === "answer" && answer.message.headers?.["Synod-Reply"] === "1");
-    });
-  });
+  const asker = new Asker({ ...ports, count: () => {} });
+  const reply = await asker.ask(doorSubject(space, "ctl.cluster"), new Uint8Array(0), timeoutMs);
+  asker.close();
+  if (reply.kind === "failed") throw reply.error;
+  return reply.kind === "answer";
 }
