@@ -28,8 +28,6 @@ export interface ConnectionFlags {
 export interface Place {
   readonly nats: NatsOptions;
   readonly space: Space;
-  /** Who named the server, for messages. */
-  readonly namedBy: string;
 }
 
 const defaultServer = "nats://127.0.0.1:4222";
@@ -67,7 +65,6 @@ export async function findPlace(flags: ConnectionFlags): Promise<Place> {
       prefix: checkToken(flags.prefix ?? up?.prefix ?? defaultPrefix, "prefix"),
       cluster: checkToken(flags.cluster ?? up?.cluster ?? defaultCluster, "cluster"),
     },
-    namedBy,
   };
 }
 
@@ -99,7 +96,7 @@ function nameServer(
     }
     return { server: up, namedBy: ".synod/ of this folder" };
   }
-  return { server: defaultServer, namedBy: "default" };
+  return { server: defaultServer, namedBy: "default, since no `synod up` runs in this folder" };
 }
 
 /** Says whether two lists of servers name one in common; then the one with credentials serves. */

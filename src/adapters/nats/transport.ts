@@ -125,7 +125,7 @@ class NatsBus implements NatsTransport {
     const { chosenBy } = this.#options;
     return placeOf(
       this.#servers,
-      this.#dialer === undefined ? "who gave the connection" : chosenBy,
+      this.#dialer === undefined ? "the connection that was given" : chosenBy,
     );
   }
 
