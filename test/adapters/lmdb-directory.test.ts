@@ -12,6 +12,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -66,6 +67,16 @@ async function refusal(attempt: Promise<unknown>): Promise<StoreRefused> {
 const refusedAt = (directory: string) => refusal(openDirectory(directory, identity));
 
 describe("a directory", () => {
+  it("that is renamed under its store: how full it is can be asked all the same", async () => {
+    const directory = await formatted();
+    const { store, close } = await openDirectory(directory, identity);
+    const { usedBytes } = store.room();
+    renameSync(directory, fresh());
+    expect(store.room()).toEqual({ usedBytes, bytesMax: expect.any(Number) });
+    expect(() => store.hasRoom()).not.toThrow();
+    await close();
+  });
+
   it("is made, formatted, opened, written, and opened again", async () => {
     const directory = join(fresh(), "deep", "acceptor-a1");
     await formatDirectory(directory, identity);

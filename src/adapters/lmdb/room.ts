@@ -98,18 +98,28 @@ export class Room {
     const need = (Math.ceil(bytes / pages.size) + slack(pages)) * pages.size;
     if (this.#tooMuch(pages, need)) return false;
     const spare = fstatSync(this.#file).size - (pages.last + 1) * pages.size;
-    if (this.#inPlace) return available(this.#path) >= need - Math.max(0, spare);
-    return available(this.#path) >= need + MARGIN_BYTES;
+    const left = this.#available() ?? 0;
+    if (this.#inPlace) return left >= need - Math.max(0, spare);
+    return left >= need + MARGIN_BYTES;
   }
 
   /** How full it is: by its own bound, or by what the file system has left. */
   report(pages: Pages): { readonly usedBytes: number; readonly bytesMax: number } {
-    const reachable = fstatSync(this.#file).size + available(this.#path);
+    const reachable = fstatSync(this.#file).size + (this.#available() ?? Number.POSITIVE_INFINITY);
     return { usedBytes: pages.used * pages.size, bytesMax: Math.min(this.#bytesMax, reachable) };
   }
 
   close(): void {
     closeSync(this.#file);
+  }
+
+  /** Bytes left; undefined where nobody can say: the folder was renamed or removed meanwhile. */
+  #available(): number | undefined {
+    try {
+      return available(this.#path);
+    } catch {
+      return undefined;
+    }
   }
 
   #tooMuch(pages: Pages, need: number): boolean {
