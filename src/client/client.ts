@@ -10,7 +10,7 @@ import { capturingStreams } from "./captures.js";
 import { type After, ChosenFeed } from "./chosen.js";
 import { gatherAnswers, mergeStatus, mergeWaits, type RoleWaits, type Status } from "./control.js";
 import { checkKey, decide } from "./decide.js";
-import { aborted, type Call, closed, onAbort, timeoutOf } from "./ending.js";
+import { type Call, closed, onAbort, timeoutOf, untilAborted } from "./ending.js";
 import type { RawEntry } from "./entries.js";
 import {
   connectionClosed,
@@ -248,7 +248,6 @@ export class Client implements Synod {
     question?: object,
   ): Promise<readonly Record<string, unknown>[]> {
     if (this.#closing !== null) throw closed();
-    refuseAborted(call);
     const { acceptors, proposers, name } = this.cluster;
     const listed = new Set([
       ...acceptors.map(({ id }) => `acceptor/${id}`),
@@ -259,8 +258,7 @@ export class Client implements Synod {
     const { clock } = this.#ports;
     const nowMs = () => clock.nowMs();
     const asked = { subject, question, listed, patienceMs, nowMs };
-    const answers = await gatherAnswers(this.#asker, asked);
-    refuseAborted(call);
+    const answers = await untilAborted(gatherAnswers(this.#asker, asked), call);
     // Processes of an earlier version do not know this question.
     if (answers.length > 0 || what === "hearing") return answers;
     const { place } = this.#ports.transport;
@@ -316,10 +314,6 @@ export class Client implements Synod {
     if (status.kind === "granted") this.#session.permit();
     else this.#session.forbid(notPermitted(status));
   }
-}
-
-function refuseAborted({ signal }: Call): void {
-  if (signal?.aborted === true) throw aborted(signal.reason);
 }
 
 function checkAfter(after: unknown): asserts after is After {

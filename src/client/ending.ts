@@ -56,6 +56,17 @@ function runAll(this: AbortSignal): void {
   for (const one of [...(waitingFor.get(this) ?? [])]) one();
 }
 
+/** Waits for a promise, or until the caller's signal. @throws StoppedError, by rejecting */
+export function untilAborted<T>(promise: Promise<T>, { signal }: Call): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(aborted(signal.reason));
+    const unlisten = onAbort(signal, abort);
+    if (signal.aborted) abort();
+    promise.then(resolve, reject).finally(unlisten);
+  });
+}
+
 /** Calls `ended` once unless cleared before; at once if the signal is aborted already. */
 export function watchEnd(clock: Clock, call: Call, ended: (why: Ended) => void): () => void {
   const { signal } = call;

@@ -230,6 +230,22 @@ describe("status and why", () => {
     expect(bench.clock.nowMs() - since).toBeLessThan(600);
   });
 
+  it("end by a signal at once", async () => {
+    const { bench, client } = await stage();
+    bench.bus.connect("silent").subscribe("synod.test.ctl.*", () => {});
+    const controller = new AbortController();
+    const { signal } = controller;
+    const asked = [client.status({ signal }), client.why({ signal }), client.prove(1, { signal })];
+    const calls = asked.map((call: Promise<unknown>) => new Watched(call));
+    await bench.wait(10);
+    controller.abort("enough");
+    await bench.wait(10);
+    for (const { error } of calls) {
+      expect(error).toBeInstanceOf(StoppedError);
+      expect(error).toMatchObject({ cause: "enough" });
+    }
+  });
+
   it("say that nobody answers", async () => {
     const { bench, client } = await stage();
     await expect(bench.run(client.status())).rejects.toThrow(UnavailableError);
