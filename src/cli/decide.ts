@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { EXIT } from "../worker/exit.js";
 import { readTimeout, withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
-import { Failure } from "./failure.js";
+import { Failure, toFailure } from "./failure.js";
 import { stopSignal } from "./interruption.js";
 import { writeLine } from "./lines.js";
 import { say } from "./terminal.js";
@@ -41,7 +41,7 @@ async function decide(key: string, wish: string | undefined, flags: DecideFlags)
     const answer =
       wish === undefined ? synod.decide(key, undefined, call) : synod.decide(key, wish, call);
     return answer.catch((error: unknown) => {
-      throw signal.aborted ? interrupted(key, wish !== undefined) : error;
+      throw signal.aborted ? interrupted(key, toFailure(error).mayHaveHappened) : error;
     });
   });
   if (flags.json === true) {
