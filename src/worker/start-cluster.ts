@@ -74,10 +74,18 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const wire = await openWire(options, clock, ends);
     const placed = placeRoles(cluster, placement, isRunnable);
     const workers = new Map<string, Worker>();
-    ends.push(() => Promise.all([...workers.values()].map((worker) => worker.stop())));
-    const start = (one: PlacedProcess) =>
-      startPlaced(one, { options, cluster, data, clock, random, wire });
-    const started = await Promise.all(placed.map(start));
+    const setting = { options, cluster, data, clock, random, wire };
+    // One for each: Node warns of a signal with more than ten listeners.
+    const controllers = placed.map(() => new AbortController());
+    const starting = placed.map((one, i) => startPlaced(one, setting, controllers[i]!.signal));
+    ends.push(async () => {
+      for (const controller of controllers) controller.abort();
+      // Of those that did not start, startCluster has told the first.
+      const results = await Promise.allSettled(starting);
+      const running = results.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+      await Promise.all(running.map((worker) => worker.stop()));
+    });
+    const started = await Promise.all(starting);
     placed.forEach((one, i) => void workers.set(one.name, started[i]!));
     const stop = once(() => runBackwards(ends));
     const { nats, connect } = wire;
@@ -122,10 +130,13 @@ interface Setting {
   readonly wire: Wire;
 }
 
-function startPlaced({ name, roles }: PlacedProcess, setting: Setting): Promise<Worker> {
-  const { options, cluster, data, clock, random, wire } = setting;
+function startPlaced(
+  { name, roles }: PlacedProcess,
+  { options, cluster, data, clock, random, wire }: Setting,
+  signal: AbortSignal,
+): Promise<Worker> {
   const { logger, trace } = options;
-  const worker = { roles, cluster, data, logger, trace };
+  const worker = { roles, cluster, data, logger, trace, signal };
   const connect = async () => {
     if (wire.nats === undefined) return { transport: await wire.connect(name), server: "memory" };
     return connectPatiently({ ...worker, nats: wire.nats });

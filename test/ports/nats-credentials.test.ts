@@ -170,6 +170,27 @@ describe.skipIf("missing" in found)("credentials", () => {
     await expect(connect({ cluster: "demo", nats, signal })).rejects.toBeInstanceOf(StoppedError);
   });
 
+  test("that one worker of a cluster lacks end the others with it", async () => {
+    const { url: servers } = await serve("");
+    let asked = 0;
+    const credentials = async () => {
+      asked += 1;
+      if (asked > 2) await new Promise((resolve) => setTimeout(resolve, 200));
+      if (asked > 2) throw new Error("none left");
+      return {};
+    };
+    const starting = startCluster({
+      transport: "nats",
+      placement: "colocated",
+      nats: { servers, credentials },
+    });
+    await expect(starting).rejects.toThrow("the function of option credentials throws");
+    const own = await connectPackage({ servers });
+    onTestFinished(() => own.close());
+    const asking = own.request("synod.demo.ctl.cluster", "", { timeout: 500 });
+    await expect(asking).rejects.toMatchObject({ code: "503" });
+  });
+
   test("rotated under a cluster and its client: both go on", async () => {
     const folder = await newFolder();
     const context = join(folder, "context.json");
