@@ -233,6 +233,7 @@ interface ReloadShape {
   readonly name: string;
   readonly what: string;
   readonly fullsMax: number;
+  readonly crashesMax?: number;
   readonly mustSee: readonly SightName[];
   readonly states: number | null;
 }
@@ -249,7 +250,7 @@ const ONE_VOTE_BYTES = 300;
  * server takes less in one message, so that the same votes come in other parts.
  */
 export function reloadWorld(shape: ReloadShape): World {
-  const { name, what, fullsMax, mustSee, states } = shape;
+  const { name, what, fullsMax, crashesMax = 0, mustSee, states } = shape;
   const [gone, single] = proposersOf("proposer", 2) as [Single, Single];
   const names = Array.from({ length: GONE_SLOTS }, (_, slot) => commandOf(gone, slot));
   const values = names.map((command) => encodeBatch([bytes(command)]));
@@ -272,8 +273,8 @@ export function reloadWorld(shape: ReloadShape): World {
     payloadBytesMax: (life) => ENVELOPE_BYTES + (life === 0 ? TWO_VOTES_BYTES : ONE_VOTE_BYTES),
     key: null,
     singles: [single],
-    crashesMax: 0,
-    crashes: [],
+    crashesMax,
+    crashes: ["acceptor"],
     fullsMax,
     answersMax: 1,
     gone: [{ from, to: "acceptor", message: accept, receivers: 2 }],

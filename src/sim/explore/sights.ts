@@ -21,6 +21,7 @@ export const SIGHTS = {
   "duplicate-delivered": "an acceptor hears a request that it had granted already",
   "late-answer": "a proposer hears an answer to an earlier ballot of its own",
   "sync-lost": "a crash loses a write that was not synced",
+  "crash-after-reload": "an acceptor crashes that read its memory again after a full disk",
   "proposer-restarted": "a proposer crashes and starts anew",
   "hole-filled": "a new leader fills a hole with a no-op",
   "later-slots-asked": "a prepare asks from a later slot than the first",
@@ -61,7 +62,8 @@ export function sightsOfAcceptor(message: Message, moved: Moved): number {
 /** What is seen when a crash hits an actor. */
 export function sightsOfCrash(actor: Actor, isAcceptor: boolean): number {
   const lost = actor.writes.length > 0 ? bit("sync-lost") : 0;
-  return lost | (isAcceptor ? 0 : bit("proposer-restarted"));
+  const reloaded = actor.life > 0 ? bit("crash-after-reload") : 0;
+  return lost | reloaded | (isAcceptor ? 0 : bit("proposer-restarted"));
 }
 
 /** What is seen when an acceptor's disk is full. */

@@ -140,4 +140,12 @@ export const WORLDS: readonly World[] = [
     mustSee: ["value-chosen", ...PARTS],
     states: 552_087,
   }),
+  reloadWorld({
+    name: "log-reload-crash",
+    what: "a proposer adopts three slots by promises in parts, one full disk, one crash",
+    fullsMax: 1,
+    crashesMax: 1,
+    mustSee: ["value-chosen", ...PARTS, "crash-after-reload"],
+    states: 10_877_751,
+  }),
 ];
