@@ -8,6 +8,7 @@
 import { createSeededRandom, type SeededRandom } from "../adapters/memory/random.js";
 import { withCrowds } from "./crowd-plan.js";
 import { withPayload } from "./payload-plan.js";
+import { withReloads } from "./reload-plan.js";
 import { chance, drawSetup, pick, placesOf, type Setup } from "./setup.js";
 import { withSlowLeader } from "./slow-process.js";
 import { withWrongNumbers } from "./wrong-numbers-plan.js";
@@ -174,7 +175,7 @@ const REST_MS = 40_000;
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number): Plan {
-  const troubled = withCrowds(withFlips(drawTroubled(seed)), BEGIN_MS);
+  const troubled = withCrowds(withFlips(withReloads(drawTroubled(seed), BEGIN_MS)), BEGIN_MS);
   const restMs = chance(createSeededRandom(`rest ${seed}`), REST_RUNS) ? REST_MS : 0;
   const closesSessions = chance(createSeededRandom(`closes ${seed}`), CLOSING_RUNS);
   const plan = withSlowLeader(withPayload({ ...troubled, restMs, closesSessions }, BEGIN_MS));
@@ -278,12 +279,7 @@ function drawFaults(random: SeededRandom, setup: Setup, calmMs: number): TimedFa
   return faults.sort((a, b) => a.atMs - b.atMs);
 }
 
-function drawFault(
-  random: SeededRandom,
-  setup: Setup,
-  kind: (typeof KINDS)[number],
-  n: number,
-): Fault {
+function drawFault(random: SeededRandom, setup: Setup, kind: DrawnHere, n: number): Fault {
   const places = placesOf(setup).map(({ name }) => name);
   const process = pick(random, places);
   const acceptor = `a${1 + random.integer(setup.acceptors)}`;

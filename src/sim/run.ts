@@ -11,6 +11,7 @@ import { Clients } from "./clients.js";
 import { Coverage } from "./coverage.js";
 import { Faults } from "./faults.js";
 import { Histories } from "./histories.js";
+import { countLateAnswers } from "./late-answers.js";
 import type { Violation } from "./ledger.js";
 import { endFaults, whatIsMissing } from "./liveness.js";
 import { Monitor } from "./monitor.js";
@@ -72,6 +73,7 @@ export class Run {
     this.world = new World({
       ...options.parts,
       wrapCodec: (real, described) => origins.watch(wrapCodec(real, described)),
+      openStore: countLateAnswers(origins, coverage, options.parts?.openStore),
       cluster,
       payloadBytesMax: setup.payloadBytesMax,
       seed: `world ${seed}`,
