@@ -29,6 +29,8 @@ export class Network {
   onCarried: ((delivery: Delivery, delayMs: number) => void) | null = null;
   /** Told when the undamaged copies of each message arrive: of none, if it is lost. */
   onDecided: ((delivery: Delivery, copies: readonly number[]) => void) | null = null;
+  /** Called with each payload that gets a wrong number, and with the payload that arrives. */
+  onFalsified: ((payload: Uint8Array, falsified: Uint8Array) => void) | null = null;
   readonly #random: SeededRandom;
   readonly #flips: SeededRandom;
   readonly #space: Space;
@@ -178,7 +180,9 @@ export class Network {
     const wrong = withWrongNumber(read.message, this.#random);
     if (wrong === null) return null;
     this.#coverage.count(`wrong ${wrong.what}: ${verb}`);
-    return this.#codec.encode(read.sender, read.lc, wrong.message);
+    const falsified = this.#codec.encode(read.sender, read.lc, wrong.message);
+    this.onFalsified?.(payload, falsified);
+    return falsified;
   }
 
   #inOrder(from: string | undefined, to: string, latencyMs: number): number {

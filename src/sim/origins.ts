@@ -59,6 +59,12 @@ export class Origins {
     };
   }
 
+  /** A payload was changed on its way: what arrives is still the message that was sent. */
+  falsified(payload: Uint8Array, arrives: Uint8Array): void {
+    const message = this.#payloads.get(payload);
+    if (message !== undefined) this.#payloads.set(arrives, message);
+  }
+
   /** A machine begins: with what its store holds, or for a key. @returns its memory */
   started(runner: Runner, instance: string, by: string): Memory {
     const start = (this.#starts.get(runner) ?? 0) + 1;

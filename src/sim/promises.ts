@@ -26,9 +26,15 @@ interface Report {
 
 /** What one proposer heard of one of its ballots. */
 interface Heard {
-  readonly reports: Report[];
-  /** Parts that came, by the promise that they belong to. */
-  readonly parts: Map<MadePromise, Set<Promise1b>>;
+  /** By the promise that was made. */
+  readonly reports: Map<MadePromise | KeyPromise, Report>;
+  /** Parts that came, by the promise that they belong to, each with {@link markOf} as it came. */
+  readonly parts: Map<MadePromise, Map<Promise1b, number>>;
+}
+
+/** Below this slot a part of a promise says nothing. */
+function markOf({ trimmed, chosenWatermark }: Promise1b): number {
+  return Math.max(trimmed, chosenWatermark);
 }
 
 /** Who was promised what. */
@@ -48,22 +54,24 @@ export class PromiseBook {
     this.#coverage = coverage;
   }
 
-  /** A proposer hears a part of a promise. */
+  /**
+   * A proposer hears a part of a promise. A part whose watermark was changed on its way has the
+   * votes that it had, but says nothing of slots below either watermark.
+   */
   heard(by: string, heard: Promise1b): void {
     const origin = this.#origins.promiseOf(heard);
     if (origin === undefined) return;
     const { whole, part } = origin;
     const { reports, parts } = this.#of(by, part.ballot);
     if (!parts.has(whole)) this.#noteLives([...parts.keys()], whole);
-    const there = parts.get(whole) ?? new Set<Promise1b>();
+    const there = parts.get(whole) ?? new Map<Promise1b, number>();
     parts.set(whole, there);
-    if (there.has(part)) return;
-    there.add(part);
+    there.set(part, Math.min(markOf(heard), there.get(part) ?? Number.POSITIVE_INFINITY));
     if (there.size < whole.parts.length) return;
-    const marks = whole.parts.map((one) => Math.max(one.trimmed, one.chosenWatermark));
+    const marks = [...whole.parts.map(markOf), ...there.values()];
     const votes = new Map(whole.parts.flatMap((one) => one.votes.map((vote) => [vote.slot, vote])));
     const acceptor = whole.memory.runner.id;
-    reports.push({ acceptor, watermark: Math.max(...marks), votes });
+    reports.set(whole, { acceptor, watermark: Math.max(...marks), votes });
   }
 
   /** Counts what needs a full disk in phase 1: parts of two lives of one acceptor's memory. */
@@ -80,12 +88,14 @@ export class PromiseBook {
     if (memory === undefined) return;
     const { ballot, vote } = promise;
     const votes = new Map(vote === null ? [] : [[0, vote]]);
-    this.#of(by, ballot).reports.push({ acceptor: memory.runner.id, watermark: 0, votes });
+    const report = { acceptor: memory.runner.id, watermark: 0, votes };
+    this.#of(by, ballot).reports.set(promise, report);
   }
 
   /** A proposal leaves its proposer. */
   proposes(by: string, instance: Instance, proposal: BallotValue): void {
-    const reports = this.#heard.get(`${by} ${formatBallot(proposal.ballot)}`)?.reports ?? [];
+    const heardOf = this.#heard.get(`${by} ${formatBallot(proposal.ballot)}`);
+    const reports = [...(heardOf?.reports.values() ?? [])];
     let best: Ballot | null = null;
     for (const { votes } of reports) {
       const vote = votes.get(instance.slot);
@@ -164,7 +174,7 @@ export class PromiseBook {
     const id = `${by} ${formatBallot(ballot)}`;
     let heard = this.#heard.get(id);
     if (heard === undefined) {
-      heard = { reports: [], parts: new Map() };
+      heard = { reports: new Map(), parts: new Map() };
       this.#heard.set(id, heard);
     }
     return heard;

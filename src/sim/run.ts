@@ -103,6 +103,7 @@ export class Run {
       space: { prefix: "synod", cluster: cluster.name },
       nowMs: () => this.world.clock.nowMs(),
     });
+    this.network.onFalsified = (payload, arrives) => origins.falsified(payload, arrives);
     this.world.bus.intercept((delivery) => this.network.decide(delivery));
     this.faults = new Faults({
       world: this.world,
