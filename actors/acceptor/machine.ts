@@ -37,7 +37,7 @@ import type {
   Repair,
 } from "../../src/paxos/messages.js";
 import { limitsUnder } from "../../src/paxos/payload.js";
-import { noteJump } from "../../src/paxos/round-jump.js";
+import { noteJump, spendJump } from "../../src/paxos/round-jump.js";
 import { type AcceptorContext, acceptorContext, type Reply } from "./context.js";
 
 type AcceptorEvent =
@@ -110,6 +110,7 @@ export const acceptorMachine = setup({
     recordPromise: assign(({ context, event }) => {
       const { from, message } = first(event, "prepare");
       const limits = limitsUnder(context.cluster.limits, payloadBytesMaxOf(event));
+      spendJump(context.data, message, limits);
       const outcome = promise(context.data, message, limits);
       const replies = outcome.answers.map((answer) => ({ to: from, message: answer }));
       return { records: outcome.records, replies };
@@ -118,6 +119,7 @@ export const acceptorMachine = setup({
       assertEvent(event, "accept");
       const { from, message } = first(event, "accept");
       const accepts = event.received.map((received) => received.message);
+      spendJump(context.data, message, context.cluster.limits);
       const cast = castVotes(context.data, accepts, context.cluster.limits);
       const ballot = message.ballot;
       return {
@@ -135,6 +137,7 @@ export const acceptorMachine = setup({
     }),
     recordKeyPromise: assign(({ context, event }) => {
       const { from, message } = first(event, "key-prepare");
+      spendJump(context.data, message, context.cluster.limits);
       const outcome = promiseKey(context.data, message);
       const replies = outcome.answers.map((answer) => ({ to: from, message: answer }));
       return { records: outcome.records, replies };
@@ -142,6 +145,7 @@ export const acceptorMachine = setup({
     recordKeyVote: assign(({ context, event }) => {
       const { from, message } = first(event, "key-accept");
       const { key, ballot, digest } = message;
+      spendJump(context.data, message, context.cluster.limits);
       return {
         records: voteForKey(context.data, message),
         replies: [{ to: from, message: { type: "key-accepted" as const, key, ballot, digest } }],

@@ -61,7 +61,7 @@ export class AcceptorState {
   keys = new Map<string, KeyState>();
   /** What they count for against `decideBytesMax`. */
   keysBytes = 0;
-  /** How much further than `roundJumpMax` a ballot may jump; see `noteJump`. */
+  /** How far ballots may jump beyond `roundJumpMax`, all together; see `noteJump`. */
   jumpSlack = 0;
   /** How often this incarnation had read its memory from disk before this one was read. */
   life = 0;

@@ -11,7 +11,7 @@ import { invariant } from "./assert.js";
 import { type Ballot, followRound, sameBallot } from "./ballot.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
 import type { Limits } from "./limits.js";
-import type { Nack } from "./messages.js";
+import type { Accept, KeyAccept, KeyPrepare, Nack, Prepare } from "./messages.js";
 import type { ProposerState } from "./proposer.js";
 import { isPhase1Quorum } from "./quorum.js";
 
@@ -77,7 +77,7 @@ export function goBack(state: ProposerState): void {
 }
 
 /**
- * Allows the next ballot to jump as far again as the one that it refused.
+ * Allows the ballots that follow to jump together by `roundJumpMax` more.
  *
  * Why: acceptors whose promises have drifted apart by more than a jump would have no ballot that
  * all of a quorum can promise. A proposer that asks again catches this one up. A forger gains
@@ -85,4 +85,16 @@ export function goBack(state: ProposerState): void {
  */
 export function noteJump(state: AcceptorState, limits: Limits): void {
   state.jumpSlack = Math.min(state.jumpSlack + limits.roundJumpMax, Number.MAX_SAFE_INTEGER);
+}
+
+/** Takes what a ballot jumps beyond `roundJumpMax` off what {@link noteJump} allowed. */
+export function spendJump(
+  state: AcceptorState,
+  message: Prepare | Accept | KeyPrepare | KeyAccept,
+  { roundJumpMax }: Limits,
+): void {
+  const promised = "key" in message ? state.keys.get(message.key)?.promised : state.promised;
+  const beyond = message.ballot.round - (promised?.round ?? 0) - roundJumpMax;
+  state.jumpSlack -= Math.max(0, beyond);
+  invariant(state.jumpSlack >= 0, "a ballot jumps no further than refusals allowed");
 }
