@@ -77,11 +77,18 @@ export class Doors {
     for (const token of [...this.#waiting.keys()]) this.reply(token, STOPPED);
   }
 
-  /** Gives a message that came as a request the token that its answer will name. */
-  withToken(message: Message, incoming: Incoming): Message | undefined {
-    if (message.type !== "decide" || incoming.reply === undefined) return message;
-    const token = this.#admit(incoming.reply, undefined);
-    return token === undefined ? undefined : { ...message, reply: token };
+  /**
+   * Gives a request for a decision the token that its answer will name: "" if it waits for none.
+   * The token that its sender wrote there may be another's. @returns undefined if it was turned
+   * away
+   */
+  withToken(message: Message, { reply }: Incoming): Message | undefined {
+    if (message.type !== "decide") return message;
+    if (reply === undefined) return { ...message, reply: "" };
+    const token = this.#admit(reply, undefined);
+    if (token !== undefined) return { ...message, reply: token };
+    this.#turnAway(reply, undefined);
+    return undefined;
   }
 
   /** A value that no message of phase 2 could carry is refused before it begins an instance. */
@@ -123,8 +130,7 @@ export class Doors {
     const token = incoming.reply === undefined ? "" : this.#admit(incoming.reply, pack);
     if (token === undefined || !runner.inbox.hasRoomForRequests()) {
       if (token !== undefined) this.#waiting.delete(token);
-      this.#options.count("overloaded");
-      if (incoming.reply !== undefined) this.#say(incoming.reply, OVERLOADED, pack);
+      this.#turnAway(incoming.reply, pack);
       return;
     }
     const event = { ...made.event, token };
@@ -154,6 +160,11 @@ export class Doors {
     const token = String(++this.#tokens);
     this.#waiting.set(token, { reply, sinceMs: nowMs, pack });
     return token;
+  }
+
+  #turnAway(reply: string | undefined, pack: Pack | undefined): void {
+    this.#options.count("overloaded");
+    if (reply !== undefined) this.#say(reply, OVERLOADED, pack);
   }
 
   #say(reply: string, answer: DoorAnswer, pack: Pack | undefined): void {

@@ -226,8 +226,7 @@ export class Host {
     const envelope = this.#intake.open(incoming);
     if (envelope === undefined) return;
     const { sender, message } = envelope;
-    const carried =
-      incoming.reply === undefined ? message : this.#doors.withToken(message, incoming);
+    const carried = this.#doors.withToken(message, incoming);
     if (carried === undefined || this.#doors.refusesDecision(carried)) return;
     const bytes = incoming.payload.length;
     for (const runner of listeners) {

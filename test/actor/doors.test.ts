@@ -233,10 +233,21 @@ describe("a message that came as a request", () => {
     expect(answers).toEqual(["decided"]);
   });
 
-  it("finds no room beyond the bound", () => {
-    const { doors } = bench({ requestsOpenMax: 1 });
-    expect(doors.withToken(decide, incoming("i1"))).toBeDefined();
-    expect(doors.withToken(decide, incoming("i2"))).toBeUndefined();
+  it("finds no room beyond the bound: one more is told to ask again, and counted", () => {
+    const { doors, client, clock, answers, counts } = bench({ requestsOpenMax: 1 });
+    client.subscribe("inbox.c2", ({ headers }) => answers.push(headers?.["Synod-Code"]));
+    expect(doors.withToken(decide, incoming("inbox.c1"))).toBeDefined();
+    expect(doors.withToken(decide, incoming("inbox.c2"))).toBeUndefined();
+    clock.advance(1);
+    expect([answers, counts]).toEqual([["overloaded"], ["overloaded"]]);
+  });
+
+  it("that waits for no answer takes no other's, whatever token its sender wrote there", () => {
+    const { doors, knock, told } = bench();
+    knock("a");
+    const [asked] = told;
+    const forged = { ...decide, reply: asked?.token ?? "" };
+    expect(doors.withToken(forged, incoming(undefined))).toEqual({ ...decide, reply: "" });
   });
 
   it("is left as it is if it is no wish", () => {

@@ -198,7 +198,12 @@ describe("forged messages about a key", () => {
   const vote = { ballot: { round: 7, owner: `s1.${"0".repeat(16)}` }, digest: digest(value) };
 
   /** Says something under a name, as anybody can on an open server. */
-  function say(world: World, from: Sender, toRole: "acceptor" | "learner", message: Message): void {
+  function say(
+    world: World,
+    from: Sender,
+    toRole: "acceptor" | "learner" | "synod-proposer",
+    message: Message,
+  ): void {
     const space = { prefix: "synod", cluster: "test" };
     const subject = subjectOf(space, toRole, message.type, "all", from.id);
     const payload = createCodec(world.cluster).encode(from, 1, message);
@@ -227,6 +232,21 @@ describe("forged messages about a key", () => {
     // The control: a second acceptor's vote completes it.
     say(world, signed(world, "acceptor", "a2"), "learner", accepted);
     for (const learner of LEARNERS) expect(knownTo(world, learner)).toEqual({ k: "x" });
+  });
+
+  it("a wish that waits for no answer: the token it names is another's, who is not answered", () => {
+    const world = started(
+      67,
+      ["s1"],
+      worldCluster({ limits: { ...DEFAULT_LIMITS, valueBytesMax: 8 } }),
+    );
+    for (const name of ["a1", "a2", "a3"]) world.kill(name);
+    const asked = world.decide("k", "mine", 60_000);
+    world.wait(10);
+    const body = new Uint8Array(9);
+    const wish = { type: "decide", key: "other", value: body, valueType: "bytes" } as const;
+    say(world, signed(world, "session", "c9"), "synod-proposer", { ...wish, reply: "1" });
+    expect(asked.answer).toBeNull();
   });
 
   it("a second value: no learner halts or changes its mind; it is counted", () => {
