@@ -90,8 +90,10 @@ export class Feed {
   }
 
   #keep(entries: readonly FeedEntry[]): void {
-    this.#kept.push(...entries);
-    for (const { body } of entries) this.#keptBytes += body.length;
+    for (const entry of entries) {
+      this.#kept.push(entry);
+      this.#keptBytes += entry.body.length;
+    }
     const isFull = this.#kept.length > KEPT_ENTRIES_MAX || this.#keptBytes > KEPT_BYTES_MAX;
     if (!isFull) this.#wait();
     else if (this.#askedFor === 0) this.#ask();

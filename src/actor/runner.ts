@@ -306,12 +306,12 @@ export class Runner {
   /** Commits what a drain wants kept, in one transaction, and queues the rest behind it. */
   #settle(effects: readonly Effect[]): void {
     if (this.#halted !== null) return;
-    const records: StoreRecord[] = [];
+    const records = effects.flatMap((effect) => (effect.kind === "persist" ? effect.records : []));
     let trimBelow: number | undefined;
     const rest: Effect[] = [];
     for (const effect of effects) {
-      if (effect.kind === "persist") records.push(...effect.records);
-      else if (effect.kind === "trim") trimBelow = effect.below;
+      if (effect.kind === "persist") continue;
+      if (effect.kind === "trim") trimBelow = effect.below;
       else rest.push(effect);
     }
     if (records.length === 0 && trimBelow === undefined) {

@@ -116,6 +116,13 @@ describe("a feed", () => {
     expect(told()).toEqual(many.map(({ position }) => position));
   });
 
+  it("takes a burst of any size while it pauses: a learner that fills a hole applies many", () => {
+    const { publish, feed, counted } = bench();
+    publish(entry(1));
+    feed.publish(new Array<FeedEntry>(200_000).fill(entry(2)));
+    expect(counted).toEqual([]);
+  });
+
   it("brings what a pause kept also where the server forbids to publish to its own inbox", () => {
     const { publish, clock, listen, told, forbid } = bench();
     forbid(/\.asked$/);

@@ -45,6 +45,14 @@ describe("a drain", () => {
     expect(bench.disk.store.reload()).toEqual([promiseOf(2)]);
   });
 
+  it("keeps as many records as a step makes: a batch of accepts may hold a great many votes", () => {
+    const bench = new RunnerBench();
+    const records = new Array(150_000).fill(promiseOf(1)) as ReturnType<typeof promiseOf>[];
+    bench.do({ kind: "persist", records }, say("promise"));
+    bench.disk.finish();
+    expect(bench.take()).toEqual(["promise"]);
+  });
+
   it("that wrote nothing waits for the write of the one before it; a beacon does not", () => {
     const bench = new RunnerBench();
     bench.do(keep(1), say("promise"));
