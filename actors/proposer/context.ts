@@ -26,6 +26,8 @@ export interface ProposerContext {
    * one of an earlier life, or of an earlier process, must not count for this one.
    */
   readonly question: number;
+  /** How often it was asked. */
+  readonly asks: number;
   readonly answers: ReadonlyMap<string, LastHeard>;
   readonly attempts: number;
   readonly backoffMs: number;
@@ -64,6 +66,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     leader: null,
     namedBy: null,
     question: input.seed,
+    asks: 0,
     answers: new Map(),
     attempts: 0,
     backoffMs: 0,

@@ -36,6 +36,11 @@ export function follow(
   return { id: from.id, ballot, heardMs: nowMs };
 }
 
+/** Opens another question: what was answered to the one before does not count for it. */
+export function nextQuestion({ question }: ProposerContext) {
+  return { question: question + 1, answers: new Map<string, LastHeard>(), asks: 1 };
+}
+
 /** Takes acceptors' answers to the question that is open. */
 export function answersWith(
   { answers, question, data, cluster }: ProposerContext,

@@ -115,20 +115,32 @@ describe("asking", () => {
     expect(roles.proposer?.status(bench.snapshot)).toMatchObject({ elections: 1 });
   });
 
-  it("goes on while acceptors hear the leader, anew at each interval", () => {
+  it("goes on while acceptors hear the leader: asks four times, then another question", () => {
     const bench = asking();
     bench.take(lastHeard(1, 1, limits.silenceMs - 1));
     bench.take(lastHeard(2, 1, 0));
     bench.take(lastHeard(3, 1, null));
     expect(bench.state).toBe("asking");
-    expect(bench.fire("beaconTime")).toEqual([noQuestion, asks(2), set("beaconTime", "asking")]);
+    for (const question of [1, 1, 1, 2]) {
+      const effects = [noQuestion, asks(question), set("beaconTime", "asking")];
+      expect(bench.fire("beaconTime")).toEqual(effects);
+    }
     bench.take(lastHeard(1, 2, null));
     expect(bench.state).toBe("asking");
   });
 
-  it("counts no answer to an earlier question, and of one acceptor only the last", () => {
+  it("counts answers that take longer than an interval", () => {
     const bench = asking();
     bench.fire("beaconTime");
+    bench.take(lastHeard(1, 1, null));
+    bench.fire("beaconTime");
+    bench.take(lastHeard(2, 1, null));
+    expect(bench.state).toBe("preparing");
+  });
+
+  it("counts no answer to an earlier question, and of one acceptor only the last", () => {
+    const bench = asking();
+    for (let n = 0; n < 4; n++) bench.fire("beaconTime");
     for (const event of [lastHeard(1, 1, null), lastHeard(2, 1, null), lastHeard(3, 2, null)]) {
       bench.take(event);
     }

@@ -161,6 +161,17 @@ describe("a quorum is lost", () => {
   });
 });
 
+describe("a bus whose messages take longer than a beacon's interval there and back", () => {
+  it.each([80, 150])("does not stop a leader from being elected: %i ms one way", (latencyMs) => {
+    const world = new World(21);
+    world.bus.intercept(() => [latencyMs]);
+    world.startAll();
+    const asked = world.propose("far");
+    world.wait(30_000);
+    expect(JSON.parse(asked.answer ?? "{}")).toMatchObject({ position: 1 });
+  });
+});
+
 describe("a lossy bus and dying processes", () => {
   it.each([11, 12, 13, 14, 15, 16, 17, 18])(
     "seed %i: every proposal is answered, each value once",
