@@ -9,7 +9,7 @@ import type { BasisPromise } from "./basis.js";
 import { acceptorIds, type Cluster } from "./cluster.js";
 import type { Limits } from "./limits.js";
 import type { Promise1b, SlotVote } from "./messages.js";
-import { firstOpenSlot, type ProposerState } from "./proposer.js";
+import { firstOpenSlot, forgetKept, type ProposerState, shownChosen } from "./proposer.js";
 import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
 import { chosenBelow } from "./record.js";
 
@@ -104,6 +104,7 @@ export function promisesSuffice(state: ProposerState, cluster: Cluster): boolean
 export function noteReported(state: ProposerState, cluster: Cluster): void {
   const reported = reportsBySlot(state);
   let slot = firstOpenSlot(state);
+  forgetKept(state, shownChosen(state)); // votes a window above show these to every learner
   for (;;) {
     const value = chosenAmong(reported.get(slot) ?? [], cluster);
     if (value === null) break;

@@ -112,23 +112,30 @@ export function beginBallot(state: ProposerState, owner: string): void {
   dropOpen(state);
 }
 
-/** Forgets what was under way and what waits: another leads, and gateways send again. */
+/**
+ * Forgets what was under way and what waits: another leads, and gateways send again. What it saw
+ * chosen stays: if it leads again, its promises report none of that.
+ */
 export function dropOpen(state: ProposerState): void {
   state.open.clear();
   state.queue = new Fifo();
   state.queueBytes = 0;
   state.underWay.clear();
   state.announcements = [];
-  state.kept.clear();
+}
+
+/** Every slot below is chosen, as the promises show. */
+export function shownChosen({ promises }: ProposerState): number {
+  let below = 0;
+  for (const { trimmed, chosenWatermark } of promises.values()) {
+    below = Math.max(below, trimmed, chosenWatermark);
+  }
+  return below;
 }
 
 /** Where phase 2 begins: what is below is chosen, as the quorum's answers or its own tally show. */
 export function firstOpenSlot(state: ProposerState): number {
-  let start = Math.max(state.fromSlot, state.chosenWatermark);
-  for (const { trimmed, chosenWatermark } of state.promises.values()) {
-    start = Math.max(start, trimmed, chosenWatermark);
-  }
-  return start;
+  return Math.max(state.fromSlot, state.chosenWatermark, shownChosen(state));
 }
 
 /**
@@ -323,8 +330,12 @@ export function countVotes(
     close(state, state.chosenWatermark, open);
     state.chosenWatermark++;
   }
-  const keepFrom = state.nextSlot - cluster.limits.windowMax;
-  for (const slot of state.kept.keys()) if (slot < keepFrom) state.kept.delete(slot);
+  forgetKept(state, state.nextSlot - cluster.limits.windowMax);
+}
+
+/** Lets go of the chosen values of the slots below. */
+export function forgetKept(state: ProposerState, below: number): void {
+  for (const slot of state.kept.keys()) if (slot < below) state.kept.delete(slot);
 }
 
 /** Closes a slot that is chosen, and keeps its value for a window. */

@@ -209,3 +209,24 @@ describe("a lossy bus and dying processes", () => {
     },
   );
 });
+
+describe("a leader that stepped aside and leads again", () => {
+  it("still helps a learner that begins again to what it chose before", () => {
+    const world = new World(22);
+    const { p2: _, ...placement } = SEPARATED;
+    world.startAll(placement);
+    world.wait(1000);
+    world.kill("a3");
+    for (const text of ["x", "y", "z"]) {
+      world.propose(text);
+      world.wait(200);
+    }
+    expect(world.log("l1")).toEqual(["x", "y", "z"]);
+    world.runner("proposer", "p1").tell({ type: "host.slow" });
+    for (const name of ["a1", "l1", "g1"]) world.kill(name);
+    for (const name of ["a3", "l1", "g1"]) world.start(name, placement[name] ?? []);
+    world.wait(20_000);
+    expect(world.state("proposer", "p1")).toBe("leading.open");
+    expect(world.log("l1")).toEqual(["x", "y", "z"]);
+  });
+});
