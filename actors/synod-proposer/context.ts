@@ -20,8 +20,11 @@ export interface SynodProposerContext {
   readonly attempt: SynodAttempt | null;
   readonly attempts: number;
   readonly highestRound: number;
-  /** The highest round in which it proposed: no later ballot may repeat it. */
-  readonly proposedRound: number;
+  /**
+   * Rounds of the ballots that it began: no later one repeats them. A promise that was under way
+   * would count for one who asked after it.
+   */
+  readonly begunRounds: ReadonlySet<number>;
   readonly backoffMs: number;
   /** The value, the ballot it was chosen at, and acceptors known to have voted for it there. */
   readonly chosen: {
@@ -48,7 +51,7 @@ export function synodProposerContext(input: RoleInput): SynodProposerContext {
     attempt: null,
     attempts: 0,
     highestRound: 0,
-    proposedRound: 0,
+    begunRounds: new Set(),
     backoffMs: 0,
     chosen: null,
     full: new Set(),

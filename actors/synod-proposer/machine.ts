@@ -108,11 +108,13 @@ export const synodProposerMachine = setup({
       return { wish, tokens };
     }),
     beginAttempt: assign(({ context, event }) => {
-      const attempt = beginAttempt(context.owner, context.highestRound);
+      const attempt = beginAttempt(context.owner, context.highestRound, context.begunRounds);
       const highestRound = attempt.ballot.round;
+      const begunRounds = new Set(context.begunRounds).add(highestRound);
       const sinceMs = "nowMs" in event ? event.nowMs : context.sinceMs;
       const asked = context.tokens.length;
-      return { attempt, highestRound, attempts: context.attempts + 1, asked, sinceMs };
+      const attempts = context.attempts + 1;
+      return { attempt, highestRound, begunRounds, attempts, asked, sinceMs };
     }),
     countPromise: assign(({ context, event }) => {
       assertEvent(event, "key-promise");
@@ -125,7 +127,7 @@ export const synodProposerMachine = setup({
     pickValue: assign(({ context }) => {
       const attempt = attemptOf(context);
       const proposed = pickValue(attempt, context.wish, context.cluster);
-      return { attempt: { ...attempt, proposed }, proposedRound: attempt.ballot.round };
+      return { attempt: { ...attempt, proposed } };
     }),
     countVote: assign(({ context, event }) => {
       assertEvent(event, "key-accepted");
@@ -173,8 +175,7 @@ export const synodProposerMachine = setup({
     }),
     goBack: assign(({ context }) => {
       const { ballot, jumpRefusals } = attemptOf(context);
-      const promised = jumpRefusals.values();
-      return { highestRound: roundToGoBackTo(ballot.round, context.proposedRound, promised) };
+      return { highestRound: roundToGoBackTo(ballot.round, 0, jumpRefusals.values()) };
     }),
     drawBackoff: assign(({ context }) => {
       const { backoffMinMs, backoffMaxMs } = context.cluster.limits;

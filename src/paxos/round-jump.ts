@@ -26,15 +26,11 @@ export function isRefusedByJump(refusers: ReadonlySet<string>, cluster: Cluster)
  * Returns the round above which a proposer begins its next ballot.
  *
  * @param used the round that was refused
- * @param proposed the highest round in which this life proposed: it is not begun again
+ * @param least no lower one: the highest round in which this life proposed is not begun again
  * @param promised rounds that the refusing acceptors promised; one above `used` is no jump's
  */
-export function roundToGoBackTo(
-  used: number,
-  proposed: number,
-  promised: Iterable<number>,
-): number {
-  return Math.max(proposed, ...[...promised].filter((round) => round < used));
+export function roundToGoBackTo(used: number, least: number, promised: Iterable<number>): number {
+  return Math.max(least, ...[...promised].filter((round) => round < used));
 }
 
 /** Follows a round that a message names, within bounds. */

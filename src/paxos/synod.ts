@@ -26,10 +26,19 @@ export interface SynodAttempt {
   readonly jumpRefusals: ReadonlyMap<string, number>;
 }
 
-/** Begins an attempt with a ballot above every round seen. */
-export function beginAttempt(owner: string, highestRound: number): SynodAttempt {
+/** Begins an attempt with a ballot above every round seen, which was not begun before. */
+export function beginAttempt(
+  owner: string,
+  highestRound: number,
+  begun: ReadonlySet<number>,
+): SynodAttempt {
+  let ballot = nextBallot(owner, highestRound);
+  while (begun.has(ballot.round)) {
+    invariant(ballot.round < Number.MAX_SAFE_INTEGER, "there is a round above each that was begun");
+    ballot = nextBallot(owner, ballot.round);
+  }
   return {
-    ballot: nextBallot(owner, highestRound),
+    ballot,
     promises: new Map(),
     proposed: null,
     voters: new Set(),

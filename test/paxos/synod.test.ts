@@ -45,7 +45,7 @@ function attemptWith(
   ballot: Ballot,
   promises: readonly (readonly [string, Vote | null])[],
 ): SynodAttempt {
-  const begun: SynodAttempt = { ...beginAttempt("", 0), ballot };
+  const begun: SynodAttempt = { ...beginAttempt("", 0, new Set()), ballot };
   return promises.reduce(
     (attempt, [acceptor, vote]) =>
       countPromise(attempt, acceptor, { type: "key-promise", key: KEY, ballot, vote }),

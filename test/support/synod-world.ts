@@ -148,7 +148,7 @@ export class SynodWorld {
   begin(index: number): void {
     const proposer = this.proposers[index] as WorldProposer;
     const owner = ballotOwner(proposer.id, this.#rules.nonce(proposer.starts));
-    proposer.attempt = synod.beginAttempt(owner, proposer.highestRound);
+    proposer.attempt = synod.beginAttempt(owner, proposer.highestRound, new Set());
     const { ballot } = proposer.attempt;
     proposer.highestRound = ballot.round;
     this.#toAll(proposer, { type: "key-prepare", key: KEY, ballot });
