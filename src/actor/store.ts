@@ -17,6 +17,7 @@ import {
   type RawRecord,
   recordSum,
   type StoreRecord,
+  slotOfVoteKey,
   voteKey,
 } from "../paxos/record.js";
 import type { Disk, DiskError, DiskRoom } from "./ports.js";
@@ -316,7 +317,7 @@ export class Store {
       for (const slot of pending.votes.keys()) if (slot < below) slots.add(slot);
     }
     this.#disk.scan(voteKey(this.#votesBegin), voteKey(below), (key) => {
-      slots.add(slotOf(key));
+      slots.add(slotOfVoteKey(key));
       return slots.size < TRIM_VOTES_MAX;
     });
     const all = slots.size < TRIM_VOTES_MAX;
@@ -388,11 +389,6 @@ export class Store {
 function nameOf(record: StoreRecord): string {
   if (record.kind === "vote") return `vote ${record.slot}`;
   return record.kind === "key" ? `key ${record.key}` : record.kind;
-}
-
-function slotOf(key: Uint8Array): number {
-  const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
-  return view.getUint32(1) * 2 ** 32 + view.getUint32(5);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

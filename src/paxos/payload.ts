@@ -52,7 +52,7 @@ export function commandFits(command: Uint8Array, limits: Limits): boolean {
  *
  * Gotcha: what is cut from a basis and from the announcements of an `accept` is left out. Nothing
  * depends on either: a basis names the slot at which it ends, and a learner that misses an
- * announcement learns the slot by the leader's watermark.
+ * announcement asks for the slot.
  *
  * @returns null for a message that cannot come apart: one value alone, or a part of a promise,
  *   whose number of parts is in each of them
