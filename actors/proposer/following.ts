@@ -1,4 +1,5 @@
 /** Which leader a proposer follows, and when a hint against that leader is out of date. */
+import type { Inbound } from "../../src/actor/role.js";
 import { type Ballot, isLower } from "../../src/paxos/ballot.js";
 import type { Beacon, Hint, LastHeard, Sender } from "../../src/paxos/messages.js";
 import { dropOpen } from "../../src/paxos/proposer.js";
@@ -36,9 +37,26 @@ export function follow(
   return { id: from.id, ballot, heardMs: nowMs };
 }
 
-/** Opens another question: what was answered to the one before does not count for it. */
-export function nextQuestion({ question }: ProposerContext) {
-  return { question: question + 1, answers: new Map<string, LastHeard>(), asks: 1 };
+/**
+ * How often one question is asked, each `beaconMs`: for as long as an elector names one candidate.
+ * A question of one interval has no answer where a round trip takes longer.
+ */
+const ASKS_MAX = 4;
+
+/**
+ * Asks the open question once more, or opens another: what was answered to the one before does not
+ * count for it.
+ *
+ * @param hint names this proposer now; null: it asks again, and has waited since it was named
+ */
+export function ask(
+  { question, asks }: ProposerContext,
+  hint: Inbound<Hint> | null,
+): Partial<ProposerContext> {
+  if (hint === null && asks < ASKS_MAX) return { asks: asks + 1 };
+  const next = { question: question + 1, answers: new Map<string, LastHeard>(), asks: 1 };
+  if (hint === null) return next;
+  return { ...next, namedBy: hint.received[0]?.from.id ?? null, sinceMs: hint.nowMs };
 }
 
 /** Takes acceptors' answers to the question that is open. */

@@ -36,23 +36,10 @@ import { isPhase1Quorum } from "../../src/paxos/quorum.js";
 import { goBack, jumpEndsBallot, noteJumpRefusal, noteRound } from "../../src/paxos/round-jump.js";
 import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 import type { ProposerEvent } from "./events.js";
-import {
-  answersWith,
-  follow,
-  isCurrent,
-  isOutrankedBy,
-  nextQuestion,
-  stepAside,
-} from "./following.js";
+import { answersWith, ask, follow, isCurrent, isOutrankedBy, stepAside } from "./following.js";
 import { announcements, beacon, clusterNow, toAudience } from "./leading.js";
 
 type Args = { context: ProposerContext; event: ProposerEvent };
-
-/**
- * How often one question is asked, each `beaconMs`: for as long as an elector names one candidate.
- * A question of one interval has no answer where a round trip takes longer.
- */
-const ASKS_MAX = 4;
 
 const nowOf = (event: ProposerEvent, otherwise: number) =>
   "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
@@ -111,14 +98,9 @@ export const proposerMachine = setup({
       if (received === undefined) return {};
       return { leader: follow(context, received.from, received.message, event.nowMs) };
     }),
-    beginQuestion: assign(({ context, event }) => {
-      if (event.type === "hint") {
-        // It asks again and again, and has waited since it was named.
-        const namedBy = event.received[0]?.from.id ?? null;
-        return { ...nextQuestion(context), sinceMs: event.nowMs, namedBy };
-      }
-      return context.asks < ASKS_MAX ? { asks: context.asks + 1 } : nextQuestion(context);
-    }),
+    beginQuestion: assign(({ context, event }) =>
+      ask(context, event.type === "hint" ? event : null),
+    ),
     noteAnswer: assign(({ context, event }) => {
       assertEvent(event, "last-heard");
       return { answers: answersWith(context, event.received) };

@@ -45,7 +45,7 @@ describe("a drain", () => {
     expect(bench.disk.store.reload()).toEqual([promiseOf(2)]);
   });
 
-  it("keeps as many records as a step makes: a batch of accepts may hold a great many votes", () => {
+  it("keeps as many records as a step makes: a batch of accepts may hold many votes", () => {
     const bench = new RunnerBench();
     const records = new Array(150_000).fill(promiseOf(1)) as ReturnType<typeof promiseOf>[];
     bench.do({ kind: "persist", records }, say("promise"));

@@ -125,20 +125,6 @@ describe("preparing (PMS §2.2, phase 1)", () => {
 });
 
 describe("a question", () => {
-  it("is not answered by promises of before it, also after the way back from a jump", () => {
-    const bench = preparing(null);
-    bench.take(nack(1, ours(1), theirs(Number.MAX_SAFE_INTEGER)));
-    bench.fire("backoff");
-    for (const n of [2, 3]) {
-      bench.take(nack(n, ours(limits.roundJumpMax + 2), null, "round_jump"));
-    }
-    bench.take(decide(null, "t2"));
-    expect(bench.fire("backoff")).toContainEqual(prepares(ours(2)));
-    bench.take(promise(1, ours(1))); // on its way since before a later ballot got a value chosen
-    bench.take(promise(2, ours(2)));
-    expect(bench.state).toBe("preparing");
-  });
-
   it("is answered undecided if a quorum holds no vote", () => {
     const bench = preparing(null);
     bench.take(promise(1, ours(1)));

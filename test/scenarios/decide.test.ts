@@ -234,7 +234,7 @@ describe("forged messages about a key", () => {
     for (const learner of LEARNERS) expect(knownTo(world, learner)).toEqual({ k: "x" });
   });
 
-  it("a wish that waits for no answer: the token it names is another's, who is not answered", () => {
+  it("a wish that waits for no answer: the token it names answers nobody", () => {
     const world = started(
       67,
       ["s1"],
