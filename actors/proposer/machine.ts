@@ -288,7 +288,11 @@ export const proposerMachine = setup({
         "last-heard": { actions: "noteAnswer" },
         hint: { guard: "hintNamesOther", target: "standby" },
       },
-      always: { guard: "quorumIsSilent", target: "preparing", actions: "beginBallot" },
+      always: {
+        guard: "quorumIsSilent",
+        target: "preparing",
+        actions: ["beginBallot", "persistRound"],
+      },
       after: {
         beaconTime: { target: "asking", reenter: true },
       },
@@ -299,7 +303,7 @@ export const proposerMachine = setup({
         "phase-1 quorum has promised, a higher ballot shows, or too many refuse it as a jump.",
       meta: { paper: "PMS §3" },
       tags: ["inPhase1"],
-      entry: ["persistRound", "broadcastPrepare"],
+      entry: "broadcastPrepare",
       on: {
         promise: { actions: ["recordPromise", "countUnfounded"] },
         nack: [
@@ -337,11 +341,13 @@ export const proposerMachine = setup({
     },
     leading: {
       description:
-        "The distinguished proposer: phase 2 only. Left by a higher ballot, when no phase-2 " +
-        "quorum answers any more, or when its process does not keep up.",
+        "The distinguished proposer: phase 2 only; one beacon each interval, however often the " +
+        "window fills. Left by a higher ballot, when no phase-2 quorum answers any more, or when " +
+        "its process does not keep up.",
       meta: { paper: "PMS §3" },
       tags: ["hasLeadership", "canPropose"],
       initial: "open",
+      entry: "sendBeacon",
       on: {
         propose: { actions: ["queueCommands", "sendOutgoing", "countUnqueued"] },
         accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
@@ -349,29 +355,21 @@ export const proposerMachine = setup({
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
         "host.slow": { guard: "mayStepAside", target: "standby", actions: "stepAside" },
       },
+      after: {
+        beaconTime: [
+          { guard: "quorumIsLost", target: "standby", actions: "stepDown" },
+          { target: "leading", reenter: true, actions: ["takeLate", "sendOutgoing"] },
+        ],
+      },
       states: {
         open: {
           description: "The window has room. Left when it is full.",
-          entry: "sendBeacon",
           always: { guard: "windowIsFull", target: "full" },
-          after: {
-            beaconTime: [
-              { guard: "quorumIsLost", target: "#proposer.standby", actions: "stepDown" },
-              { target: "open", reenter: true, actions: ["takeLate", "sendOutgoing"] },
-            ],
-          },
         },
         full: {
           description:
             "Lamport's α slots are open: new commands wait. Left when the first is chosen.",
-          entry: "sendBeacon",
           always: { guard: "windowHasRoom", target: "open" },
-          after: {
-            beaconTime: [
-              { guard: "quorumIsLost", target: "#proposer.standby", actions: "stepDown" },
-              { target: "full", reenter: true, actions: ["takeLate", "sendOutgoing"] },
-            ],
-          },
         },
       },
     },

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
-import { count, send } from "../../src/actor/effect.js";
+import { count, type Effect, send } from "../../src/actor/effect.js";
 import { NOOP } from "../../src/paxos/value.js";
 import { type Bench, ballot, heardTogether, testCluster, value } from "../support/steps.js";
 import {
@@ -40,8 +40,8 @@ import {
 const ours = ballot(1);
 const dataOf = (bench: Bench) => (bench.snapshot.context as ProposerContext).data;
 const noRetry = cancelled("retryDelay", "preparing");
-const noTick = cancelled("beaconTime", "leading.open");
-const tick = set("beaconTime", "leading.open");
+const noTick = cancelled("beaconTime", "leading");
+const tick = set("beaconTime", "leading");
 const x = batch("x");
 const y = batch("y");
 describe("the end of phase 1 (PMS §3)", () => {
@@ -283,7 +283,7 @@ describe("leading.open (PMS §3, phase 2 alone)", () => {
     const bench = leading({ cluster: testCluster({ pipelineSlotsMax: 1 }) });
     bench.take(propose(["x"]));
     bench.take(propose(["12345"]));
-    expect(fireAt(bench, "leading.open", LATE_MS - 1)).toEqual([noTick, beacons(1, 1, 0, 5), tick]);
+    expect(fireAt(bench, "leading", LATE_MS - 1)).toEqual([noTick, beacons(1, 1, 0, 5), tick]);
     expect(bench.state).toBe("leading.open");
   });
 
@@ -291,15 +291,15 @@ describe("leading.open (PMS §3, phase 2 alone)", () => {
     const bench = leading();
     bench.take(propose(["x"]));
     bench.take(propose(["y"], g1, LATE_MS - 1));
-    expect(fireAt(bench, "leading.open", LATE_MS)).toEqual([
+    expect(fireAt(bench, "leading", LATE_MS)).toEqual([
       noTick,
       proposes(1, 0, [x]),
       beacons(1, 2),
       tick,
     ]);
-    const second = fireAt(bench, "leading.open", LATE_MS + limits.retryDelayMs);
+    const second = fireAt(bench, "leading", LATE_MS + limits.retryDelayMs);
     expect(second).toContainEqual(proposes(1, 1, [y]));
-    const first = fireAt(bench, "leading.open", LATE_MS + 2 * limits.retryDelayMs);
+    const first = fireAt(bench, "leading", LATE_MS + 2 * limits.retryDelayMs);
     expect(first).toContainEqual(proposes(1, 0, [x]));
   });
 
@@ -316,10 +316,6 @@ describe("leading.open (PMS §3, phase 2 alone)", () => {
 
 describe("leading.full (PMS §3: α commands ahead)", () => {
   const cluster = testCluster({ windowMax: 2, pipelineSlotsMax: 2 });
-  const credit = (queued: number, nextSlot: number, watermark: number) =>
-    beacons(1, nextSlot, watermark, queued);
-  const noFullTick = cancelled("beaconTime", "leading.full");
-  const fullTick = set("beaconTime", "leading.full");
 
   function full(): Bench {
     const bench = leading({ cluster });
@@ -331,13 +327,24 @@ describe("leading.full (PMS §3: α commands ahead)", () => {
   it("is entered with the last slot of the window", () => {
     const bench = leading({ cluster });
     bench.take(propose(["x"]));
-    expect(bench.take(propose(["y"]))).toEqual([
-      proposes(1, 1, [y]),
-      noTick,
-      credit(0, 2, 0),
-      fullTick,
-    ]);
+    expect(bench.take(propose(["y"]))).toEqual([proposes(1, 1, [y])]);
     expect(bench.state).toBe("leading.full");
+  });
+
+  it("shows itself and looks for late votes by one clock, however often it is entered and left", () => {
+    const bench = full();
+    const effects: Effect[] = [];
+    for (let slot = 0; slot < 9; slot++) {
+      const oldest = dataOf(bench).open.get(slot)?.value ?? NOOP;
+      for (const n of [1, 2]) effects.push(...bench.take(accepted(n, ours, [[slot, oldest]])));
+      expect(bench.state).toBe("leading.open");
+      effects.push(...bench.take(propose([`next${slot}`])));
+      expect(bench.state).toBe("leading.full");
+    }
+    const told = effects.map((effect) => ("message" in effect ? effect.message.type : effect.kind));
+    expect([...new Set(told)].sort()).toEqual(["accept", "chosen"]);
+    expect(bench.timers).toEqual(["xstate.after.beaconTime.proposer.leading"]);
+    expect(fireAt(bench, "leading", LATE_MS)).toContainEqual(beacons(1, 11, 9));
   });
 
   it("lets commands wait, and is left when the first slot is chosen", () => {
@@ -351,9 +358,6 @@ describe("leading.full (PMS §3: α commands ahead)", () => {
     bench.take(accepted(1, ours, [[0, x]]));
     expect(bench.take(accepted(2, ours, [[0, x]]))).toEqual([
       proposes(1, 2, [batch("z")], 2, [chosenRange(1, 0, 1, ["a1", "a2"])]),
-      noFullTick,
-      credit(0, 3, 2),
-      tick,
     ]);
     expect(bench.state).toBe("leading.open");
   });
@@ -372,11 +376,11 @@ describe("leading.full (PMS §3: α commands ahead)", () => {
   it("shows itself each interval, and sends late accepts again", () => {
     const bench = full();
     bench.take(propose(["z"]));
-    expect(fireAt(bench, "leading.full", LATE_MS)).toEqual([
-      noFullTick,
+    expect(fireAt(bench, "leading", LATE_MS)).toEqual([
+      noTick,
       proposes(1, 0, [x, y]),
-      credit(1, 2, 0),
-      fullTick,
+      beacons(1, 2, 0, 1),
+      tick,
     ]);
     expect(bench.state).toBe("leading.full");
   });

@@ -196,12 +196,13 @@ describe("asking", () => {
 });
 
 describe("preparing (PMS §3, phase 1 for all slots)", () => {
-  it("asks again after a silence, with the same ballot, and keeps what it counted", () => {
+  it("asks again after a silence, and keeps what it counted; its round is written once", () => {
     const bench = preparing();
     bench.take(promise(1, ours));
+    const asksAgain = prepares(1).filter(({ kind }) => kind !== "persist");
     expect(bench.fire("retryDelay")).toEqual([
       noRetry,
-      ...prepares(1),
+      ...asksAgain,
       set("retryDelay", "preparing"),
     ]);
     bench.take(promise(2, ours));
@@ -254,13 +255,13 @@ describe("preempted", () => {
   const higher = { promised: ballot(7, "p2") };
 
   it.each([
-    ["preparing", "retryDelay", preparing],
-    ["leading.open", "beaconTime", leading],
-  ])("comes from %s, by a nack with a higher ballot", (state, timer, make) => {
+    ["preparing", cancelled("retryDelay", "preparing"), preparing],
+    ["leading.open", cancelled("beaconTime", "leading"), leading],
+  ])("comes from %s, by a nack with a higher ballot", (state, noTimer, make) => {
     const bench = make();
     expect(bench.state).toBe(state);
     expect(bench.take(nack(2, ours, higher))).toEqual([
-      cancelled(timer, state),
+      noTimer,
       set("backoff", "preempted", draws(1).delayMs),
     ]);
     expect(bench.state).toBe("preempted");
@@ -367,7 +368,7 @@ describe("a failed disk", () => {
     ["standby", fresh, []],
     ["asking", asking, [noQuestion]],
     ["preparing", preparing, [noRetry]],
-    ["leading.open", leading, [cancelled("beaconTime", "leading.open")]],
+    ["leading.open", leading, [cancelled("beaconTime", "leading")]],
   ])("halts it while %s", (state, make, before) => {
     const bench = make();
     expect(bench.state).toBe(state);

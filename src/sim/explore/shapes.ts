@@ -179,7 +179,7 @@ export function logWorld(shape: LogShape): World {
     begin: () => [],
     offers: (single, snapshot) =>
       logOffers(single, snapshot, maxOf(rounds, single), maxOf(slots, single)),
-    fires: ["backoff.proposer.preempted", "beaconTime.proposer.leading.open"],
+    fires: ["backoff.proposer.preempted", "beaconTime.proposer.leading"],
     isBeyond: (single, snapshot) => roundOf(snapshot) > maxOf(rounds, single),
     wishes,
     mustSee: shape.mustSee,
