@@ -74,12 +74,26 @@ export type HostEvent =
     };
 
 /** Events that the host tells all its roles; most charts have no use for them. */
-export const ANNOUNCED: ReadonlySet<string> = new Set([
+const ANNOUNCED: ReadonlySet<string> = new Set([
   "connection.up",
   "connection.down",
   "stop",
   "pong",
 ] satisfies HostEvent["type"][]);
+
+/**
+ * Says whether an event that no transition took is out of place, and so to be counted.
+ *
+ * Why not each: an answer that comes after its quorum, or a question to a role that starts, is part
+ * of every day. Only what no state of the chart names should never come.
+ */
+export function isOutOfPlace({ machine }: RoleDefinition, type: string): boolean {
+  return !ANNOUNCED.has(type) && !names(machine.root, type);
+}
+
+function names({ transitions, states }: AnyStateMachine["root"], type: string): boolean {
+  return transitions.has(type) || Object.values(states).some((inner) => names(inner, type));
+}
 
 /** Distributes {@link Inbound} over a union of messages. */
 export type InboundOf<M extends Message> = M extends Message ? Inbound<M> : never;

@@ -13,7 +13,7 @@ import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
 import { StoreRefused } from "./refusal.js";
 import type { RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
-import { ANNOUNCED } from "./role.js";
+import { isOutOfPlace } from "./role.js";
 import type { Stepper } from "./step.js";
 import type { Store, StoreBatch } from "./store.js";
 
@@ -259,7 +259,7 @@ export class Runner {
 
   #step(instance: Instance | undefined, event: RoleEvent, effects: Effect[]): void {
     if (instance === undefined || instance.finished) {
-      if (!ANNOUNCED.has(event.type)) this.#options.count("unheard");
+      if (isOutOfPlace(this.definition, event.type)) this.#options.count("unheard");
       return;
     }
     if (this.#halted !== null) return;
@@ -269,7 +269,7 @@ export class Runner {
       const stamped = { ...event, payloadBytesMax };
       const step = this.#options.stepper.step(machine, instance.snapshot, stamped);
       instance.snapshot = step.snapshot;
-      if (!step.heard && !ANNOUNCED.has(event.type)) this.#options.count("unheard");
+      if (!step.heard && isOutOfPlace(this.definition, event.type)) this.#options.count("unheard");
       this.#options.observer?.stepped(this, instance.key, event, step);
       this.#collect(instance, step.effects, effects);
     } catch (error) {

@@ -31,8 +31,8 @@ export interface Step {
   readonly snapshot: AnyMachineSnapshot;
   readonly effects: readonly Effect[];
   /**
-   * False if no transition took the event: it is counted and traced as unheard. An `always` that
-   * happens to be taken in the same step does not make it heard.
+   * False if no transition took the event: it is traced as unheard. An `always` that happens to be
+   * taken in the same step does not make it heard.
    */
   readonly heard: boolean;
 }

@@ -76,6 +76,17 @@ describe("a drain", () => {
     expect(bench.counts).toEqual(new Map([["unheard", 1]]));
   });
 
+  it.each<[string, Message]>([
+    ["acceptor", { type: "ask-leader", question: 1 }],
+    ["proposer", { type: "hint", candidate: "p9", suspects: null }],
+    ["proposer", { type: "last-heard", question: 1, promised: null, agoMs: 1, chosenWatermark: 0 }],
+  ])("does not count what comes too early or late: to a starting %s, %j", (role, message) => {
+    const bench = new RunnerBench(roles[role as "acceptor" | "proposer"]);
+    bench.runner.deliver({ from: sender("elector", "e1"), message, bytes: 1 });
+    bench.clock.turn();
+    expect(bench.counts.get("unheard")).toBeUndefined();
+  });
+
   it("does not count what the host tells everybody", () => {
     const bench = new RunnerBench();
     const pong = { type: "pong", proposer: "p1" };

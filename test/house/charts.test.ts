@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
+import { isOutOfPlace, type RoleDefinition } from "../../src/actor/role.js";
 import {
   type ChartState,
   isAround,
@@ -282,6 +283,21 @@ describe.each(cases)("a chart $name", ({ rule, bad, good = [] }) => {
 
 it("the registry lists every role under its own name", () => {
   for (const [name, role] of Object.entries(roles)) expect(role.name).toBe(name);
+});
+
+describe("what a role receives", () => {
+  const unnamed = (role: RoleDefinition) =>
+    role.hears.map(({ verb }) => verb).filter((verb) => isOutOfPlace(role, verb));
+
+  it.each(Object.values(roles).map((role) => [role.name, role] as const))(
+    "is named by the chart of the %s: it is never counted as unheard",
+    (_, role) => expect(unnamed(role)).toEqual([]),
+  );
+
+  it("caught: a verb that the chart does not name", () => {
+    const hears = [...roles.acceptor.hears, { verb: "hint" } as const];
+    expect(unnamed({ ...roles.acceptor, hears })).toEqual(["hint"]);
+  });
 });
 
 /** A planted plan with a title short enough for a list of tests. */
