@@ -87,7 +87,7 @@ const proposer: RoleDefinition = {
     { verb: "beacon", toldTo: "learner" },
   ],
   heedsSlowness: true,
-  status: (snapshot) => proposerStatus(snapshot.context),
+  status: (snapshot) => proposerStatus(stateName(snapshot), snapshot.context),
   waits: (snapshot, nowMs) => proposerWaits(stateName(snapshot), snapshot.context, nowMs),
 };
 

@@ -60,7 +60,8 @@ export function acceptorStatus(context: AcceptorContext): RoleStatus {
       { name: "decideBytesMax", used: keysBytes, limit: decideBytesMax },
     ],
     promised: promised === null ? null : formatBallot(promised),
-    chosenWatermark,
+    // It knows only what its votes show: nothing before they fill a window.
+    ...(chosenWatermark > 0 ? { chosenWatermark } : {}),
     firstRetained: trimmed,
     nacks: context.nacks,
   };

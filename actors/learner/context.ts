@@ -109,8 +109,9 @@ export const learnerLearned: Learned = {
 
 /** What `status` shows of a learner. */
 export function learnerStatus(context: LearnerContext): RoleStatus {
-  const { chosen, kept, keys, log } = context.data;
+  const { chosen, kept, keys, log, catchUp } = context.data;
   const { limits } = context.cluster;
+  const tail = Math.max(chosen.tail, chosen.heardTail);
   const copiesPerValue = Math.round((100 * log.requests) / Math.max(1, log.position)) / 100;
   return {
     ...(log.position === 0 ? {} : { copiesPerValue }),
@@ -121,7 +122,7 @@ export function learnerStatus(context: LearnerContext): RoleStatus {
       { name: "sessionsMax", used: log.sessions.size, limit: limits.sessionsMax },
       { name: "idsMax", used: log.sessions.ids, limit: limits.idsMax },
     ],
-    chosenWatermark: Math.max(chosen.tail, chosen.heardTail),
+    ...(tail > 0 || catchUp.goal !== null ? { chosenWatermark: tail } : {}),
     appliedWatermark: chosen.watermark,
     firstRetained: kept.firstSlot,
     keys: keys.decided.size,

@@ -85,12 +85,14 @@ export function proposerContext(input: RoleInput): ProposerContext {
 }
 
 /** What `status` shows of a proposer. */
-export function proposerStatus(context: ProposerContext): RoleStatus {
+export function proposerStatus(state: string, context: ProposerContext): RoleStatus {
   const { data, leader, elections, nacks } = context;
+  // A standby does not follow the log: what it knew when it led is out of date.
+  const leads = state === "adopting" || state.startsWith("leading");
   return {
     ballot: data.ballot === null ? null : formatBallot(data.ballot),
     leader: leader?.id ?? null,
-    chosenWatermark: data.chosenWatermark,
+    ...(leads ? { chosenWatermark: data.chosenWatermark } : {}),
     elections,
     nacks,
   };

@@ -138,6 +138,11 @@ export interface RoleStatus {
   readonly promised?: string | null;
   readonly ballot?: string | null;
   readonly leader?: string | null;
+  /**
+   * Every slot below is chosen, as far as the role knows. Absent where it does not know how far the
+   * log is: an acceptor whose votes fill no window yet, a proposer that does not lead, a learner
+   * that has received nothing from a leader yet.
+   */
   readonly chosenWatermark?: number;
   readonly appliedWatermark?: number;
   readonly firstRetained?: number;

@@ -74,7 +74,13 @@ function rowsOf(
   );
 }
 
-/** The contract of `--json`: every field in its place, null where it does not apply. */
+/**
+ * The contract of `--json`: every field in its place, null where it does not apply.
+ *
+ * `chosenWatermark` is null, and a dash in the table, where a role does not know how far the log
+ * is: an acceptor whose votes fill no window yet, a proposer that does not lead, a learner that
+ * has received nothing from a leader yet. A 0 means that nothing is chosen.
+ */
 function plainStatus(
   { cluster, descriptors, leader, silentServers, dropped, captures, processes }: Status,
   rows: readonly RoleRow[],

@@ -9,7 +9,7 @@ import type { Denial } from "../actor/server-errors.js";
 import type { HealthReading } from "../paxos/health.js";
 import type { BoundedRole } from "./bounds.js";
 
-/** One role of one process; null where it does not apply. */
+/** One role of one process; null where it does not apply, or the role does not know it. */
 export interface RoleReport {
   readonly role: string;
   readonly id: string;

@@ -40,7 +40,7 @@ describe("an instance", () => {
     );
   });
 
-  it("is begun by nothing else: a late answer changes nothing, what no chart names is counted", () => {
+  it("is begun by nothing else: a late answer is nothing, an odd one is counted", () => {
     const bench = make();
     hear(bench, ["key-promise", "k1"]);
     expect([keys(bench), bench.counts]).toEqual([[], new Map()]);

@@ -292,3 +292,14 @@ describe("accept (PMS §2.2, phase 2b)", () => {
     expect(told).toEqual(expected);
   });
 });
+
+describe("status", () => {
+  it("says how far the log is only once its votes have shown it", () => {
+    const bench = serving([], testCluster({ windowMax: 2 }));
+    const shown = () => roles.acceptor?.status(bench.snapshot).chosenWatermark;
+    bench.take(heard(accept(1, 0, ["x", "y"]), p1));
+    expect(shown()).toBeUndefined();
+    bench.take(heard(accept(1, 2, ["z"]), p1));
+    expect(shown()).toBe(1);
+  });
+});

@@ -312,3 +312,14 @@ describe("repairing (PMS §2.3)", () => {
     expect(bench.state).toBe("listening");
   });
 });
+
+describe("status", () => {
+  it("says how far the log is once a leader has said it, also where nothing is chosen", () => {
+    const bench = learner();
+    const shown = () => roles.learner?.status(bench.snapshot);
+    expect(shown()).toMatchObject({ appliedWatermark: 0 });
+    expect(shown()?.chosenWatermark).toBeUndefined();
+    bench.take(beacon(0));
+    expect(shown()).toMatchObject({ chosenWatermark: 0, appliedWatermark: 0 });
+  });
+});

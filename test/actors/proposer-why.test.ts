@@ -7,7 +7,9 @@ import { roles } from "../../actors/index.js";
 import type { QuorumSystem } from "../../src/paxos/quorum.js";
 import { type Bench, ballot, START_MS, testCluster } from "../support/steps.js";
 import {
+  adopting,
   asking,
+  beaconOf,
   fresh,
   lastHeard,
   leading,
@@ -87,5 +89,25 @@ describe("why", () => {
     const bench = preparing();
     bench.take(nack(2, ours, { promised: ballot(7, "p2") }));
     expect(why(bench)).toMatchObject({ for: "its turn", from: [], have: 0, need: 0 });
+  });
+});
+
+describe("status", () => {
+  it.each([
+    ["standby", fresh(), undefined],
+    ["asking", asking(), undefined],
+    ["preparing", preparing(), undefined],
+    ["adopting", adopting([slotVote(0, 2, "u")]), 0],
+    ["leading.open", leading(), 0],
+  ])("says how far the log is only while it leads: %s", (state, bench, watermark) => {
+    expect(bench.state).toBe(state);
+    expect(roles.proposer?.status(bench.snapshot).chosenWatermark).toBe(watermark);
+  });
+
+  it("says it no more once another leads: it follows the leader's round alone", () => {
+    const bench = leading();
+    bench.take(beaconOf(9));
+    expect(bench.state).toBe("standby");
+    expect(roles.proposer?.status(bench.snapshot).chosenWatermark).toBeUndefined();
   });
 });
