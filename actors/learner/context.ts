@@ -10,6 +10,7 @@ import { LearnerState } from "../../src/paxos/learner.js";
 import { LogState } from "../../src/paxos/log.js";
 import type { ChosenEntry, Outcome } from "../../src/paxos/messages.js";
 import { CatchUp } from "../../src/paxos/progress.js";
+import type { Source } from "../../src/paxos/repair.js";
 
 /** A request through the door `history`. */
 export interface HistoryAsk {
@@ -57,6 +58,14 @@ export interface LearnerContext {
   readonly keyNews: readonly KeyNews[];
   /** Repairs asked for in a row without progress. */
   readonly attempts: number;
+  /** Who brought the last progress of this repair; null: nobody yet. */
+  readonly helper: Source | null;
+  /** Those who are asked one after the other until there is progress. */
+  readonly turn: readonly Source[];
+  /** The first slot of the last repair that was asked for. */
+  readonly askedFrom: number;
+  /** Set: the last answer to a repair brought progress, so the next chunk is asked for at once. */
+  readonly wasHelped: boolean;
   readonly repairs: number;
   readonly sinceMs: number;
 }
@@ -75,6 +84,10 @@ export function learnerContext(input: RoleInput): LearnerContext {
     unreadable: 0,
     keyNews: [],
     attempts: 0,
+    helper: null,
+    turn: [],
+    askedFrom: 0,
+    wasHelped: false,
     repairs: 0,
     sinceMs: input.nowMs,
   };

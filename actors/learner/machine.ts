@@ -49,17 +49,12 @@ import type {
   Votes,
 } from "../../src/paxos/messages.js";
 import { noteApplied, noteGoal } from "../../src/paxos/progress.js";
+import { helperOf, turnOf } from "../../src/paxos/repair.js";
 import { feedStart, type LearnerContext, learnerContext } from "./context.js";
 import { type HistoryEvent, historyAnswer, partBytesMax } from "./history.js";
 
 /** Most outcomes of one message; the kernel cuts it further where the server's limit is small. */
 const OUTCOMES_MAX = 2048;
-/**
- * Who is asked in turn while a repair makes no progress: acceptors have votes, learners values, and
- * the leader proposes again what neither settles. After a whole turn a watermark that the learner
- * only heard is dropped; the next beacon brings it again.
- */
-const ASKED = ["acceptor", "learner", "acceptor", "proposer"] as const;
 /** Gateways that may follow one learner. */
 const FOLLOWERS_MAX = 1024;
 
@@ -71,7 +66,7 @@ type LearnerEvent =
 type Args = { context: LearnerContext; event: LearnerEvent };
 
 /** Applies what is next in order, keeps it for latecomers, and sorts what there is to tell. */
-function apply(context: LearnerContext): Partial<LearnerContext> {
+function apply(context: LearnerContext): Partial<LearnerContext> & Pick<LearnerContext, "taken"> {
   const { data } = context;
   const feed: FeedEntry[] = [];
   const outcomes = new Map<string, Outcome[]>();
@@ -112,7 +107,7 @@ export const learnerMachine = setup({
       return learn.kind === "some" && learn.learners.includes(context.id);
     },
     everyLearnerCounts: ({ context }) => context.cluster.learn.kind === "all",
-    madeProgress: ({ context }) => context.attempts === 0,
+    wasHelped: ({ context }) => context.wasHelped,
   },
   actions: {
     learnFromAccept: assign(({ context, event }) => {
@@ -148,7 +143,7 @@ export const learnerMachine = setup({
     }),
     learnFromRepair: assign(({ context, event }) => {
       assertEvent(event, ["votes", "entries"]);
-      const { data, cluster } = context;
+      const { data, cluster, askedFrom } = context;
       if (event.type === "votes") {
         for (const { from, message } of event.received) {
           noteRepairVotes(data.chosen, from, message, cluster);
@@ -156,7 +151,13 @@ export const learnerMachine = setup({
       } else {
         for (const { message } of event.received) noteEntries(data.chosen, message, cluster);
       }
-      return apply(context);
+      const applied = apply(context);
+      // An answer to an earlier question would begin a second row of questions beside this one.
+      const isLast = event.received.some(({ message }) => message.from >= askedFrom);
+      const { from } = event.received[event.received.length - 1] ?? {};
+      if (applied.taken.length === 0 || from === undefined) return { ...applied, wasHelped: false };
+      const helper = helperOf(event.type, from.id);
+      return { ...applied, helper, wasHelped: isLast };
     }),
     learnKey: assign(({ context, event }) => {
       assertEvent(event, ["key-accept", "key-accepted", "key-chosen"]);
@@ -178,14 +179,19 @@ export const learnerMachine = setup({
     beginRepair: assign(({ context, event }) => {
       const sinceMs = "nowMs" in event ? (event.nowMs ?? context.sinceMs) : context.sinceMs;
       const repairs = context.repairs + 1;
-      if (context.attempts < ASKED.length) {
-        return { attempts: context.attempts + 1, repairs, sinceMs };
-      }
-      const { chosen } = context.data;
-      forgetHeardTail(chosen);
-      const attempts = missingRange(chosen, context.cluster) === null ? 0 : 1;
-      return { attempts, repairs, sinceMs };
+      const { data, cluster, attempts, turn } = context;
+      const { chosen } = data;
+      const asks = { repairs, sinceMs, askedFrom: chosen.watermark, wasHelped: false };
+      if (attempts > 0 && attempts < turn.length) return { ...asks, attempts: attempts + 1 };
+      // A whole turn led nowhere. The next beacon brings the watermark again.
+      if (attempts > 0) forgetHeardTail(chosen);
+      const helper = attempts > 0 ? null : context.helper;
+      const missing = missingRange(chosen, cluster);
+      if (missing === null) return { ...asks, attempts: 0, helper, turn: [] };
+      const begun = turnOf(helper, missing.to - missing.from, cluster.limits);
+      return { ...asks, attempts: 1, helper, turn: begun };
     }),
+    forgetHelper: assign({ helper: null, attempts: 0 }),
     noteFollower: assign(({ context, event }) => {
       assertEvent(event, "follow");
       const followers = new Map(context.followers);
@@ -240,13 +246,18 @@ export const learnerMachine = setup({
       context.keyNews.flatMap(({ odd }) => (odd === null ? [] : count(odd))),
     ),
     askForRepair: effects(({ context, event }: Args) => {
-      const { data, cluster, attempts } = context;
+      const { data, cluster, attempts, turn } = context;
+      const source = turn[attempts - 1];
+      if (source === undefined) return NOTHING;
       const bytesMax = partBytesMax(context, event);
-      const asked = ASKED[(attempts - 1) % ASKED.length] ?? "acceptor";
-      const top = asked === "acceptor" ? tailToProve(data.chosen, cluster) : null;
-      return [missingRange(data.chosen, cluster), top].flatMap((range) =>
-        range === null ? [] : [broadcast(asked, { type: "repair", ...range, bytesMax })],
-      );
+      const top = source.role === "acceptor" ? tailToProve(data.chosen, cluster) : null;
+      return [missingRange(data.chosen, cluster), top].flatMap((range) => {
+        if (range === null) return [];
+        const question: Repair = { type: "repair", ...range, bytesMax };
+        return source.id === null
+          ? broadcast(source.role, question)
+          : send(source.role, source.id, question);
+      });
     }),
     askForBasis: effects(({ context, event }: Args) => {
       assertEvent(event, "beacon");
@@ -352,18 +363,19 @@ export const learnerMachine = setup({
       description:
         "Something chosen is missing; it may be on its way. Left when it came, or after a moment.",
       always: { guard: "nothingIsMissing", target: "listening" },
-      after: { repairDelay: "repairing" },
+      after: { repairDelay: { target: "repairing", actions: "forgetHelper" } },
     },
     repairing: {
       description:
-        "Asks acceptors for their votes, learners for what they know and the leader to propose " +
-        "again, for the slots that are or may be chosen and are missing; again at once after " +
-        "progress, else after a pause. Left when nothing is missing, or nobody knows of it.",
+        "Asks for the slots that are or may be chosen and are missing: learners for what they " +
+        "know, acceptors for their votes and the leader to propose again, one after the other; " +
+        "for the next chunk at once the one that helped. Left when nothing is missing, or nobody " +
+        "knows of it.",
       meta: { paper: "PMS §2.3" },
       entry: ["beginRepair", "askForRepair"],
       always: [
         { guard: "nothingIsMissing", target: "listening" },
-        { guard: "madeProgress", target: "repairing", reenter: true },
+        { guard: "wasHelped", target: "repairing", reenter: true },
       ],
       after: { retryDelay: { target: "repairing", reenter: true } },
     },

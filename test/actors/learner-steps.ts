@@ -28,6 +28,7 @@ export const { limits } = testCluster();
 export const at1 = ballot(1);
 const p1 = sender("proposer", "p1");
 const l2 = sender("learner", "l2");
+export const l3 = sender("learner", "l3");
 const acceptor = (n: number) => sender("acceptor", `a${n}`);
 
 export const learner = (rest: Partial<RoleInput> = {}) =>
@@ -143,9 +144,9 @@ export const known = (slot: number, at = at1): ChosenEntry => ({
   by: ["a1", "a2"],
 });
 
-export const entries = (from: number, to: number) => {
+export const entries = (from: number, to: number, by = l2, nowMs = START_MS) => {
   const all = Array.from({ length: to - from }, (_, index) => known(from + index));
-  return heard({ type: "entries", from, to, trimmed: 0, entries: all }, l2);
+  return heard({ type: "entries", from, to, trimmed: 0, entries: all }, by, nowMs);
 };
 
 export const follow = (gateway: string, to: string | null, nowMs = START_MS) =>
@@ -185,6 +186,10 @@ export const asksFor = (
   from: number,
   to: number,
 ): Effect => broadcast(asked, { type: "repair", from, to, bytesMax: limits.partBytesMax });
+
+/** Asks one learner. */
+export const asksOne = (learnerId: string, from: number, to: number): Effect =>
+  send("learner", learnerId, { type: "repair", from, to, bytesMax: limits.partBytesMax });
 
 export const asksBasis: Effect = send("proposer", "p1", { type: "ask-basis", ballot: at1 });
 

@@ -14,12 +14,14 @@ import {
   accept,
   asksBasis,
   asksFor,
+  asksOne,
   basis,
   beacon,
   chosen,
   entries,
   feedEntry,
   knowing,
+  l3,
   learner,
   limits,
   noPause,
@@ -200,13 +202,21 @@ describe("repairing (PMS §2.3)", () => {
     return bench;
   }
 
-  it("asks acceptors, learners and the leader in turn, after a pause each", () => {
-    const bench = repairing(3);
-    for (const asked of ["learner", "acceptor", "proposer"] as const) {
-      expect(bench.fire("retryDelay")).toEqual([noRetry, asksFor(asked, 0, 3), retry]);
-      expect(bench.state).toBe("repairing");
-    }
-  });
+  it.each([
+    ["few", 4, ["acceptor", "learner", "acceptor", "proposer"]],
+    ["many", 5, ["learner", "acceptor", "acceptor", "proposer"]],
+  ] as const)(
+    "asks for %s slots of one role after the other, after a pause each",
+    (_, to, turn) => {
+      const bench = learner();
+      bench.take(beacon(to));
+      expect(bench.fire("repairDelay")).toEqual([noPause, asksFor(turn[0], 0, to), retry]);
+      for (const asked of turn.slice(1)) {
+        expect(bench.fire("retryDelay")).toEqual([noRetry, asksFor(asked, 0, to), retry]);
+        expect(bench.state).toBe("repairing");
+      }
+    },
+  );
 
   it("drops a watermark that it only heard when nobody knows of it, and hears it again", () => {
     const bench = repairing(67);
@@ -232,17 +242,66 @@ describe("repairing (PMS §2.3)", () => {
     expect(bench.state).toBe("repairing");
   });
 
-  it("asks the acceptors at once for the rest after progress, whoever helped", () => {
+  it("asks the learner that helped at once for the rest, and nobody else", () => {
     const bench = repairing(3);
-    bench.fire("retryDelay");
-    expect(bench.take(entries(0, 2))).toEqual([
-      publishes(feedEntry(0), feedEntry(1)),
-      noRetry,
-      asksFor("acceptor", 2, 3),
-      retry,
-    ]);
+    for (const slot of [0, 1]) {
+      expect(bench.take(entries(slot, slot + 1))).toEqual([
+        publishes(feedEntry(slot)),
+        noRetry,
+        asksOne("l2", slot + 1, 3),
+        retry,
+      ]);
+    }
     expect(bench.take(entries(2, 3))).toEqual([publishes(feedEntry(2)), noRetry]);
     expect([bench.state, bench.timers]).toEqual(["listening", []]);
+  });
+
+  it("begins each repair with those who are likely to know, whoever helped with the one before", () => {
+    const bench = repairing(9);
+    bench.fire("retryDelay");
+    for (const n of [1, 2])
+      bench.take(
+        votes(
+          n,
+          0,
+          9,
+          Array.from({ length: 9 }, (_, s) => voteAt(s)),
+        ),
+      );
+    expect(bench.state).toBe("listening");
+    bench.take(beacon(30));
+    expect(bench.fire("repairDelay")).toContainEqual(asksFor("learner", 9, 30));
+  });
+
+  it("asks all when the learner that helped answers no more, and goes on with another", () => {
+    const bench = repairing(5);
+    bench.take(entries(0, 2));
+    expect(bench.fire("retryDelay")).toEqual([noRetry, asksFor("learner", 2, 5), retry]);
+    expect(bench.take(entries(2, 3, l3))).toContainEqual(asksOne("l3", 3, 5));
+    for (const asked of ["learner", "acceptor", "acceptor", "proposer"] as const) {
+      expect(bench.fire("retryDelay")).toContainEqual(asksFor(asked, 3, 5));
+    }
+  });
+
+  it("asks the acceptors at once for the rest where they helped: their votes count together", () => {
+    const bench = repairing(9);
+    bench.fire("retryDelay");
+    bench.take(votes(1, 0, 2, [voteAt(0), voteAt(1)]));
+    expect(bench.take(votes(2, 0, 2, [voteAt(0), voteAt(1)]))).toContainEqual(
+      asksFor("acceptor", 2, 9),
+    );
+    expect(bench.fire("retryDelay")).toContainEqual(asksFor("learner", 2, 9));
+  });
+
+  it("does not ask again at once for an answer to an earlier question, or for live news", () => {
+    const bench = repairing(4);
+    bench.take(entries(0, 1));
+    expect(bench.take(entries(0, 2, l3))).toEqual([publishes(feedEntry(1))]);
+    bench.take(accept(2, 1));
+    expect(bench.take(chosen(2, 3))).toEqual([publishes(feedEntry(2))]);
+    bench.take(beacon(9));
+    expect(bench.take(entries(5, 6))).toEqual([]);
+    expect(bench.take(entries(1, 6))).toContainEqual(asksOne("l2", 6, 9));
   });
 
   it("does not ask again at once for news that help with nothing", () => {
@@ -256,7 +315,8 @@ describe("repairing (PMS §2.3)", () => {
   it("asks for no more than it may keep", () => {
     const bench = learner();
     bench.take(beacon(far + 100));
-    const asked = bench.fire("repairDelay");
+    expect(bench.fire("repairDelay")).toContainEqual(asksFor("learner", 0, far));
+    const asked = bench.fire("retryDelay");
     expect(asked).toContainEqual(asksFor("acceptor", 0, far));
     // A vote in the last slot would show that those a window below are chosen.
     expect(asked).toContainEqual(asksFor("acceptor", far + 99, far + 100));
