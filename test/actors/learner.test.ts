@@ -256,7 +256,7 @@ describe("repairing (PMS §2.3)", () => {
     expect([bench.state, bench.timers]).toEqual(["listening", []]);
   });
 
-  it("begins each repair with those who are likely to know, whoever helped with the one before", () => {
+  it("begins each repair with those who are likely to know, whoever helped before", () => {
     const bench = repairing(9);
     bench.fire("retryDelay");
     for (const n of [1, 2])
@@ -283,7 +283,7 @@ describe("repairing (PMS §2.3)", () => {
     }
   });
 
-  it("asks the acceptors at once for the rest where they helped: their votes count together", () => {
+  it("asks the acceptors at once for the rest where they helped: votes count together", () => {
     const bench = repairing(9);
     bench.fire("retryDelay");
     bench.take(votes(1, 0, 2, [voteAt(0), voteAt(1)]));

@@ -331,7 +331,7 @@ describe("leading.full (PMS §3: α commands ahead)", () => {
     expect(bench.state).toBe("leading.full");
   });
 
-  it("shows itself and looks for late votes by one clock, however often it is entered and left", () => {
+  it("shows itself by one clock, however often it is entered and left", () => {
     const bench = full();
     const told = new Set<string>();
     const note = (effects: readonly Effect[]) => {
