@@ -9,7 +9,7 @@ import { KeyLearnerState, type KeyNews } from "../../src/paxos/key-learner.js";
 import { LearnerState } from "../../src/paxos/learner.js";
 import { LogState } from "../../src/paxos/log.js";
 import type { ChosenEntry, Outcome } from "../../src/paxos/messages.js";
-import { CatchUp } from "../../src/paxos/progress.js";
+import { CatchUp, type Distance, describeDistance, Pace } from "../../src/paxos/progress.js";
 import type { Source } from "../../src/paxos/repair.js";
 
 /** A request through the door `history`. */
@@ -27,6 +27,7 @@ export class LearnerData {
   readonly keys = new KeyLearnerState();
   readonly log: LogState;
   readonly catchUp = new CatchUp();
+  readonly pace = new Pace();
   /** What ballots rest on, for `prove`. */
   readonly bases: Bases = new Map();
   /** What is kept of the log, for `history` and for other learners' repairs. */
@@ -98,6 +99,12 @@ export function isCurrent({ chosen, catchUp }: LearnerData): boolean {
   return catchUp.isDone && chosen.watermark >= Math.max(chosen.tail, chosen.heardTail);
 }
 
+/** How far it has to go; null if nothing that is, or may be, chosen is missing. */
+export function distance({ chosen, pace }: LearnerData): Distance | null {
+  const behindSlots = Math.max(chosen.tail, chosen.heardTail) - chosen.watermark;
+  return behindSlots > 0 ? { behindSlots, slotsPerSecond: pace.slotsPerSecond } : null;
+}
+
 /**
  * Says from which slot on a learner publishes and tells outcomes: a working window before the
  * lowest tail that it knew until it publishes.
@@ -125,6 +132,7 @@ export function learnerStatus(context: LearnerContext): RoleStatus {
   const { chosen, kept, keys, log, catchUp } = context.data;
   const { limits } = context.cluster;
   const tail = Math.max(chosen.tail, chosen.heardTail);
+  const catchingUp = distance(context.data);
   const copiesPerValue = Math.round((100 * log.requests) / Math.max(1, log.position)) / 100;
   return {
     ...(log.position === 0 ? {} : { copiesPerValue }),
@@ -137,6 +145,7 @@ export function learnerStatus(context: LearnerContext): RoleStatus {
     ],
     ...(tail > 0 || catchUp.goal !== null ? { chosenWatermark: tail } : {}),
     appliedWatermark: chosen.watermark,
+    ...(catchingUp === null ? {} : { catchingUp }),
     firstRetained: kept.firstSlot,
     keys: keys.decided.size,
   };
@@ -144,17 +153,24 @@ export function learnerStatus(context: LearnerContext): RoleStatus {
 
 /** What it waits for: the values of slots that are chosen. */
 export function learnerWaits(state: string, context: LearnerContext, nowMs: number): Wait[] {
-  if (state === "listening") return [];
-  const { watermark, heardTail } = context.data.chosen;
-  const tail = Math.max(context.data.chosen.tail, heardTail);
+  const far = distance(context.data);
+  if (state === "listening" || far === null) return [];
+  const { watermark } = context.data.chosen;
+  const { behindSlots } = far;
   return [
     {
-      for: `the values of slots ${watermark} to ${tail - 1}, which are or may be chosen`,
-      from: context.cluster.acceptors.map(({ id }) => id),
+      for: `the values of slots ${watermark} to ${watermark + behindSlots - 1}, which are or may be chosen`,
+      from: awaited(context),
       have: 0,
-      need: tail - watermark,
+      need: behindSlots,
       sinceMs: Math.max(0, Math.round(nowMs - context.sinceMs)),
-      reason: "it did not hear them; acceptors and other learners have been asked",
+      reason: `${describeDistance(far)}; asks other learners, acceptors and the leader in turn`,
     },
   ];
+}
+
+/** Who is asked at the moment: one learner, or all that may know. */
+function awaited({ helper, cluster }: LearnerContext): readonly string[] {
+  if (helper?.role === "learner" && helper.id !== null) return [helper.id];
+  return cluster.acceptors.map(({ id }) => id);
 }

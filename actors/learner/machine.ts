@@ -48,9 +48,15 @@ import type {
   Repair,
   Votes,
 } from "../../src/paxos/messages.js";
-import { noteApplied, noteGoal } from "../../src/paxos/progress.js";
+import { noteApplied, noteGoal, notePace } from "../../src/paxos/progress.js";
 import { helperOf, turnOf } from "../../src/paxos/repair.js";
-import { feedStart, type LearnerContext, learnerContext } from "./context.js";
+import {
+  distance,
+  feedStart,
+  type LearnerContext,
+  type LearnerData,
+  learnerContext,
+} from "./context.js";
 import { type HistoryEvent, historyAnswer, partBytesMax } from "./history.js";
 
 /** Most outcomes of one message; the kernel cuts it further where the server's limit is small. */
@@ -66,7 +72,10 @@ type LearnerEvent =
 type Args = { context: LearnerContext; event: LearnerEvent };
 
 /** Applies what is next in order, keeps it for latecomers, and sorts what there is to tell. */
-function apply(context: LearnerContext): Partial<LearnerContext> & Pick<LearnerContext, "taken"> {
+function apply(
+  context: LearnerContext,
+  nowMs: number,
+): Partial<LearnerContext> & Pick<LearnerContext, "taken"> {
   const { data } = context;
   const feed: FeedEntry[] = [];
   const outcomes = new Map<string, Outcome[]>();
@@ -87,8 +96,13 @@ function apply(context: LearnerContext): Partial<LearnerContext> & Pick<LearnerC
     }
   }
   noteApplied(data.catchUp, data.chosen.watermark);
+  measurePace(data, nowMs);
   const attempts = taken.length > 0 ? 0 : context.attempts;
   return { feed, feedFrom, outcomes, unreadable, taken, attempts };
+}
+
+function measurePace(data: LearnerData, nowMs: number): void {
+  notePace(data.pace, data.chosen.watermark, distance(data)?.behindSlots ?? 0, nowMs);
 }
 
 export const learnerMachine = setup({
@@ -114,7 +128,7 @@ export const learnerMachine = setup({
       assertEvent(event, "accept");
       const { data, cluster } = context;
       for (const { message } of event.received) noteAccept(data.chosen, message, cluster);
-      return apply(context);
+      return apply(context, event.nowMs);
     }),
     learnFromAnnouncement: assign(({ context, event }) => {
       assertEvent(event, "chosen");
@@ -122,7 +136,7 @@ export const learnerMachine = setup({
       for (const { message } of event.received) {
         for (const range of message.ranges) noteChosenRange(data.chosen, range, cluster);
       }
-      return apply(context);
+      return apply(context, event.nowMs);
     }),
     learnFromVotes: assign(({ context, event }) => {
       assertEvent(event, "accepted");
@@ -130,7 +144,7 @@ export const learnerMachine = setup({
       for (const { from, message } of event.received) {
         noteVotes(data.chosen, from, message, cluster);
       }
-      return apply(context);
+      return apply(context, event.nowMs);
     }),
     learnFromBeacon: assign(({ context, event }) => {
       assertEvent(event, "beacon");
@@ -139,7 +153,7 @@ export const learnerMachine = setup({
         hearTail(data.chosen, message.chosenWatermark);
         noteGoal(data.catchUp, message.nextSlot);
       }
-      return apply(context);
+      return apply(context, event.nowMs);
     }),
     learnFromRepair: assign(({ context, event }) => {
       assertEvent(event, ["votes", "entries"]);
@@ -151,7 +165,7 @@ export const learnerMachine = setup({
       } else {
         for (const { message } of event.received) noteEntries(data.chosen, message, cluster);
       }
-      const applied = apply(context);
+      const applied = apply(context, event.nowMs);
       // An answer to an earlier question would begin a second row of questions beside this one.
       const isLast = event.received.some(({ message }) => message.from >= askedFrom);
       const { from } = event.received[event.received.length - 1] ?? {};
@@ -177,11 +191,12 @@ export const learnerMachine = setup({
       return {};
     }),
     beginRepair: assign(({ context, event }) => {
-      const sinceMs = "nowMs" in event ? (event.nowMs ?? context.sinceMs) : context.sinceMs;
+      const nowMs = "nowMs" in event ? (event.nowMs ?? context.sinceMs) : context.sinceMs;
       const repairs = context.repairs + 1;
       const { data, cluster, attempts, turn } = context;
       const { chosen } = data;
-      const asks = { repairs, sinceMs, askedFrom: chosen.watermark, wasHelped: false };
+      measurePace(data, nowMs);
+      const asks = { repairs, sinceMs: nowMs, askedFrom: chosen.watermark, wasHelped: false };
       if (attempts > 0 && attempts < turn.length) return { ...asks, attempts: attempts + 1 };
       // A whole turn led nowhere. The next beacon brings the watermark again.
       if (attempts > 0) forgetHeardTail(chosen);

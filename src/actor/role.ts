@@ -5,6 +5,7 @@ import type { AnyMachineSnapshot, AnyStateMachine } from "xstate";
 import type { Cluster } from "../paxos/cluster.js";
 import type { Limits } from "../paxos/limits.js";
 import type { ChosenEntry, Message, RoleName, Sender, Verb } from "../paxos/messages.js";
+import type { Distance } from "../paxos/progress.js";
 import type { StoreRecord } from "../paxos/record.js";
 import type { DoorAnswer } from "./effect.js";
 import type { Incoming } from "./ports.js";
@@ -145,6 +146,8 @@ export interface RoleStatus {
    */
   readonly chosenWatermark?: number;
   readonly appliedWatermark?: number;
+  /** Present while slots that are, or may be, chosen are missing. */
+  readonly catchingUp?: Distance;
   readonly firstRetained?: number;
   /** Decided single-decree keys that it knows. */
   readonly keys?: number;

@@ -5,6 +5,7 @@ import type { CapturingStream } from "../client/captures.js";
 import type { ProcessHealth, RoleReport, ServedDescriptor, Status } from "../client/control.js";
 import { noneIfForbidden, type Unheard } from "../client/hearing.js";
 import type { Cluster } from "../paxos/cluster.js";
+import { describeDistance } from "../paxos/progress.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
 import { output } from "./output.js";
@@ -99,7 +100,7 @@ function plainStatus(
       ...{ syncs, dropped: of.dropped },
       // Beside the contract.
       ...{ ballot: of.ballot ?? null, leader: of.leader ?? null, keys: of.keys ?? null, why },
-      ...{ copiesPerValue: of.copiesPerValue ?? null },
+      ...{ copiesPerValue: of.copiesPerValue ?? null, catchingUp: of.catchingUp ?? null },
       bounds: of.bounds ?? [],
       unheardBy: of.unheardBy,
     };
@@ -215,10 +216,14 @@ function disagreement(descriptors: readonly ServedDescriptor[]): string {
 }
 
 /** What is to be said of a role beside its row. */
-function remark({ role, id, state, why, copiesPerValue }: RoleRow): string[] {
+function remark({ role, id, state, why, copiesPerValue, catchingUp }: RoleRow): string[] {
   if (state === "silent") return [`${role} ${id}: no process answers for it`];
   return [
     ...(typeof why === "string" ? [`${role} ${id}: ${why}`] : []),
+    // A learner that lags may have the rest within a moment.
+    ...(state === "repairing" && catchingUp != null
+      ? [`${role} ${id}: ${describeDistance(catchingUp)}`]
+      : []),
     ...((copiesPerValue ?? 0) < copiesPerValueShown
       ? []
       : [`${role} ${id}: the log holds ${copiesPerValue} requests a value: many were sent again`]),

@@ -7,6 +7,7 @@ import type { Bound, RoleStatus, Wait } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Denial } from "../actor/server-errors.js";
 import type { HealthReading } from "../paxos/health.js";
+import type { Distance } from "../paxos/progress.js";
 import type { BoundedRole } from "./bounds.js";
 
 /** One role of one process; null where it does not apply, or the role does not know it. */
@@ -25,6 +26,8 @@ export interface RoleReport {
   readonly leader: string | null;
   readonly chosenWatermark: number | null;
   readonly appliedWatermark: number | null;
+  /** How far a learner is behind, while slots that are, or may be, chosen are missing. */
+  readonly catchingUp: Distance | null;
   readonly firstRetained: number | null;
   /** Decided single-decree keys that a learner knows. */
   readonly keys: number | null;
@@ -113,6 +116,7 @@ export function reportRole(
     leader: one.leader ?? null,
     chosenWatermark: one.chosenWatermark ?? null,
     appliedWatermark: one.appliedWatermark ?? null,
+    catchingUp: one.catchingUp ?? null,
     firstRetained: one.firstRetained ?? null,
     keys: one.keys ?? null,
     stateHash: one.stateHash ?? null,
@@ -161,6 +165,7 @@ export function reportCorpse(
     leader: null,
     chosenWatermark: null,
     appliedWatermark: null,
+    catchingUp: null,
     firstRetained: null,
     keys: null,
     stateHash: null,
