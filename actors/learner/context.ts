@@ -157,9 +157,10 @@ export function learnerWaits(state: string, context: LearnerContext, nowMs: numb
   if (state === "listening" || far === null) return [];
   const { watermark } = context.data.chosen;
   const { behindSlots } = far;
+  const last = watermark + behindSlots - 1;
   return [
     {
-      for: `the values of slots ${watermark} to ${watermark + behindSlots - 1}, which are or may be chosen`,
+      for: `the values of slots ${watermark} to ${last}, which are or may be chosen`,
       from: awaited(context),
       have: 0,
       need: behindSlots,
