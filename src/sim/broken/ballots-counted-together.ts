@@ -27,6 +27,7 @@ export const ballotsCountedTogether: Broken = {
   roles: (real) => replaceIn(real, "synod-proposer", { actions: { countVote: countAnyBallot } }),
   hunt: {
     plan: duels,
+    firstSeed: 61,
     seedsMax: 60,
     catches: ["learnedIsChosen"],
   },

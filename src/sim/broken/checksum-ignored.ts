@@ -30,6 +30,7 @@ export const checksumIgnored: Broken = {
       "acknowledgedIsChosen",
       "promiseReportsVotes",
       "learnedIsChosen",
+      "phase2a",
       "P2b",
       "liveness",
     ],
