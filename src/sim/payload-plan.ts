@@ -1,5 +1,7 @@
 /** Worlds in which the server's limit on a message is small, and changes. */
 import { createSeededRandom } from "../adapters/memory/random.js";
+import { DEFAULT_LIMITS } from "../paxos/limits.js";
+import { limitsUnder } from "../paxos/payload.js";
 import type { Plan, TimedFault, TimedRequest } from "./plan.js";
 import { chance, pick } from "./setup.js";
 
@@ -8,12 +10,16 @@ const SMALL_RUNS = 0.1;
 
 /**
  * A server takes less than the descriptor asks for, and values are large enough to feel it. Every
- * value passes while nothing is lowered further.
+ * value passes while nothing is lowered further, and so does every batch, also one that is voted
+ * for while the limit is raised: what can never pass again stops a cluster until somebody raises
+ * the limit.
  */
 export function withPayload(plan: Plan, beginMs: number): Plan {
   const random = createSeededRandom(`payload ${plan.seed}`);
   if (!chance(random, SMALL_RUNS)) return plan;
   const payloadBytesMax = pick(random, [7_000, 9_000, 16_000]);
+  const { batchBytesMax } = limitsUnder(DEFAULT_LIMITS, payloadBytesMax);
+  const limits = { batchBytesMax, ...plan.setup.limits };
   const lengthMax = pick(random, [300, 1_200, 2_000]);
   const requests = plan.requests.map((timed): TimedRequest => {
     const { request } = timed;
@@ -27,5 +33,5 @@ export function withPayload(plan: Plan, beginMs: number): Plan {
     return { atMs: beginMs + random.integer(plan.calmMs - beginMs), fault };
   });
   const faults = [...plan.faults, ...changes].sort((a, b) => a.atMs - b.atMs);
-  return { ...plan, setup: { ...plan.setup, payloadBytesMax }, requests, faults };
+  return { ...plan, setup: { ...plan.setup, payloadBytesMax, limits }, requests, faults };
 }
