@@ -49,8 +49,8 @@ export default defineConfig({
     ],
     // Tests fork workers and kill them: each file gets a process of its own.
     pool: "forks",
-    // Vitest's default leaves a core idle; more than four only makes timing tests fight.
-    maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
+    // One more than cores: many tests wait. More than four only makes timing tests fight.
+    maxWorkers: Math.min(4, 1 + availableParallelism()),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     allowOnly: false,

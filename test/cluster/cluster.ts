@@ -1,7 +1,7 @@
 /**
  * A cluster under `up` in a folder, seen from outside: its lines, its pids, who leads, who waits.
  */
-import type { RoleReport, RoleWaits } from "../../src/client/control.js";
+import { connect, type RoleWaits, type Status } from "synod";
 import {
   environment,
   isAlive,
@@ -23,27 +23,15 @@ export const withNatsServer = environment("path" in found ? found.path : undefin
 /** Why there is none, for the name of a test that is skipped. */
 export const natsServerMissing = "missing" in found ? found.missing : undefined;
 
-/** What `status --json` prints. */
-export interface ShownStatus {
-  readonly leader: { readonly id: string } | null;
-  readonly roles: readonly (Omit<RoleReport, "pid"> & { readonly pid: number | null })[];
-  readonly dropped: Readonly<Record<string, number>>;
-}
-
-/** Asks `status` of the cluster of a folder. */
-export async function statusOf(
-  processes: Processes,
-  cwd: string,
-  env = environment(),
-): Promise<ShownStatus> {
-  const { code, stdout, stderr } = await processes.run(["status", "--json"], { cwd, env });
-  if (code !== 0) throw new Error(`status ended with ${code}: ${stderr}`);
-  return JSON.parse(stdout) as ShownStatus;
+/** Asks the roles of a cluster that answer. Not by the command line: a process costs more. */
+export async function statusOf(nats: string, cluster: string): Promise<Status> {
+  await using synod = await connect({ cluster, nats });
+  return await synod.status();
 }
 
 /** Returns the process that runs a role, if it answers. */
-export function pidOf({ roles }: ShownStatus, role: string, id: string): number | undefined {
-  return roles.find((row) => row.role === role && row.id === id)?.pid ?? undefined;
+export function pidOf({ roles }: Status, role: string, id: string): number | undefined {
+  return roles.find((row) => row.role === role && row.id === id)?.pid;
 }
 
 /** An `up` that runs. */
@@ -115,15 +103,15 @@ export class Town {
     return this.#processes.start(args, { cwd: this.cwd });
   }
 
-  status(): Promise<ShownStatus> {
-    return statusOf(this.#processes, this.cwd);
+  status(): Promise<Status> {
+    const { server, cluster } = recordOf(this.cwd);
+    return statusOf(server, cluster);
   }
 
-  /** Returns what `why --json` says. */
-  async why(): Promise<RoleWaits[]> {
-    const { stdout } = await this.run("why", "--json");
-    const lines = stdout.split("\n").filter((line) => line !== "");
-    return lines.map((line) => JSON.parse(line) as RoleWaits);
+  async why(): Promise<readonly RoleWaits[]> {
+    const { server, cluster } = recordOf(this.cwd);
+    await using synod = await connect({ cluster, nats: server });
+    return await synod.why();
   }
 
   /** Returns the process that runs a role, once it answers. */
@@ -151,7 +139,7 @@ export class Town {
   async pids(): Promise<number[]> {
     const { processes: named, pid } = recordOf(this.cwd);
     const { roles } = await this.status();
-    const all = [...Object.values(named), ...roles.flatMap((row) => row.pid ?? [])];
+    const all = [...Object.values(named), ...roles.flatMap((row) => row.pid)];
     return [...new Set(all), pid].filter(isAlive);
   }
 }

@@ -5,8 +5,9 @@
 import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Status } from "synod";
 import { mounting, type Processes, type Running } from "../cli/processes.js";
-import { type ShownStatus, slowMs, statusOf } from "./cluster.js";
+import { slowMs, statusOf } from "./cluster.js";
 
 /** A worker: its roles, each as `role:id`, and what is special about it. */
 export interface Crew {
@@ -136,8 +137,8 @@ export class Fleet {
   }
 
   /** Asks for `status`; workers that do not answer are left out. */
-  status(nats = this.#nats): Promise<ShownStatus> {
-    return statusOf(this.#processes, this.cwd, { ...process.env, NATS_URL: nats });
+  status(nats = this.#nats): Promise<Status> {
+    return statusOf(nats, fleetCluster);
   }
 
   #crew(name: string): Crew {

@@ -12,8 +12,8 @@ const processes = new Processes();
 afterEach(() => processes.clear());
 
 /** Lines fed for each kill: some before it, the rest right after. */
-const linesBefore = 120;
-const linesAfter = 250;
+const linesBefore = 60;
+const linesAfter = 120;
 
 type Victim = (town: Town) => Promise<number>;
 
@@ -58,15 +58,14 @@ async function endsWithAllLines(town: Town, subscribers: readonly Running[]): Pr
 
 describe("kill -9", () => {
   it(
-    "of the leader, acceptors, learners and the gateway in turn loses no line",
+    "of the leader, an acceptor and the gateway in turn loses no line",
     async () => {
       const args = ["--exit", "--embedded"];
       const town = await Town.bringUp(processes, await processes.folder(), args);
       const subscribers = subscribe(town);
-      const others = [role("acceptor", "a1"), role("learner", "l1"), role("gateway", "g1")];
-      const victims = [leader, ...others, leader];
+      const victims = [leader, role("acceptor", "a1"), role("gateway", "g1"), leader];
       for (const victim of victims) await killAmidst(town, victim);
-      expect(town.up.stderr.match(/was killed by SIGKILL: starting it again/g)).toHaveLength(5);
+      expect(town.up.stderr.match(/was killed by SIGKILL: starting it again/g)).toHaveLength(4);
       await endsWithAllLines(town, subscribers);
     },
     testMs,
@@ -91,10 +90,11 @@ describe("kill -9", () => {
     "of everything at once loses nothing that was acknowledged",
     async () => {
       const cwd = await processes.folder();
-      const town = await Town.bringUp(processes, cwd, ["--embedded"]);
+      const args = ["--embedded", "--placement", "colocated"];
+      const town = await Town.bringUp(processes, cwd, args);
       const proposer = town.start("propose", "--json");
       const pids = await town.pids();
-      expect(pids.length).toBeGreaterThanOrEqual(10);
+      expect(pids.length).toBeGreaterThanOrEqual(5);
       const others = Array.from({ length: 400 }, (_, i) => `other ${i}\n`);
       proposer.child.stdin?.end(others.join(""));
       let isOver = false;
@@ -108,7 +108,7 @@ describe("kill -9", () => {
       await feeding;
       await until(() => pids.every((pid) => !isAlive(pid)));
 
-      const again = await Town.bringUp(processes, cwd, ["--embedded"], environment());
+      const again = await Town.bringUp(processes, cwd, args, environment());
       const { stdout: chosen } = await again.run("chosen");
       expect(chosen.startsWith(printed), "what was printed is still chosen").toBe(true);
       const log = chosen.split("\n");

@@ -23,10 +23,10 @@ afterEach(async () => {
 });
 
 /** Brings a town up on the servers, and two subscribers. */
-async function settle() {
+async function settle(...args: readonly string[]) {
   const urls = servers.map(({ url }) => url).join(",");
   const cwd = await processes.folder();
-  const town = await Town.bringUp(processes, cwd, ["--exit", "--nats", urls]);
+  const town = await Town.bringUp(processes, cwd, ["--exit", "--nats", urls, ...args]);
   const subscribers = [town.start("chosen", "--follow"), town.start("chosen", "--follow")];
   // A command that finds no server at its start ends: both must be there before it is killed.
   await town.send(1);
@@ -108,11 +108,11 @@ describe.skipIf(natsServerMissing !== undefined)(`NATS (${natsServerMissing ?? "
     "server, the only one: it is killed, and started again on its port",
     async () => {
       servers.push(await startNatsServer());
-      const settled = await settle();
+      const settled = await settle("--placement", "colocated");
       await amidst(settled.town, async () => {
         const [server] = servers;
         server?.kill();
-        await until(() => losers(settled.town.cwd).length >= 8, slowMs).catch((error: Error) => {
+        await until(() => losers(settled.town.cwd).length >= 3, slowMs).catch((error: Error) => {
           throw new Error(`${error.message}: only ${losers(settled.town.cwd)} lost their server`);
         });
         await server?.stop();

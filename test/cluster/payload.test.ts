@@ -70,7 +70,7 @@ it.skipIf(natsServerMissing !== undefined)(
     const server = await serve(config(small));
     const cwd = await processes.folder();
     const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
-    const args = ["up", "--exit", "--nats", server.url];
+    const args = ["up", "--exit", "--placement", "colocated", "--nats", server.url];
     const up = processes.start(args, { cwd, env: withNatsServer });
     up.child.stdin?.end(`${lines.join("\n")}\n`);
     const { code, stdout } = await up.ended;

@@ -51,7 +51,8 @@ it(
     }, slowMs).catch((error: Error) => {
       throw new Error(`${error.message}: why told ${told}`);
     });
-    const { roles } = await town.status();
+    const shown = await town.run("status", "--json");
+    const { roles } = JSON.parse(shown.stdout) as { roles: { id: string }[] };
     expect(roles.find(({ id }) => id === "a2")).toMatchObject({ state: "silent", pid: null });
     expect(town.printed).toBe(200);
     for (const pid of stopped) process.kill(pid, "SIGCONT");

@@ -67,7 +67,7 @@ describe("a small world of the log under any schedule", () => {
           total[name] = (total[name] ?? 0) + count;
         }
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
     const idle = Object.entries(total).filter(([, count]) => count === 0);
     expect(idle).toEqual([]);

@@ -17,7 +17,12 @@ function slowPlan(seed: number, syncMs: number, latencyMs: number): Plan {
   const requests = own.map((one) => ({ ...one, atMs: one.atMs + ELECTED_MS }));
   return {
     ...{ ...plan, requests, calmMs: plan.calmMs + ELECTED_MS, syncMs, latencyMs },
-    ...{ setup: { ...plan.setup, rates: {} }, weather: CALM, faults: [], ending: "healed" },
+    ...{
+      setup: { ...plan.setup, limits: {}, rates: {} },
+      weather: CALM,
+      faults: [],
+      ending: "healed",
+    },
   };
 }
 

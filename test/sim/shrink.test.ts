@@ -16,7 +16,7 @@ import { type Shrunk, shrink } from "../../src/sim/shrink.js";
 import { reportOf } from "../../src/sim/story/report.js";
 import { earlyDisk } from "../support/early-disk.js";
 
-const RUNS_MAX = 150;
+const RUNS_MAX = 100;
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const plan = firstWithMuchInIt();
 const first = runPlan(plan, earlyDisk).violation;

@@ -86,6 +86,7 @@ export const holeCountedAsChosen: Broken = {
       clients: 4,
       calmMs: 1500,
     }),
+    firstSeed: 6,
     seedsMax: 30,
     catches: ["learnedIsChosen", "window"],
   },

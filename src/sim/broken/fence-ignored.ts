@@ -39,6 +39,7 @@ export const fenceIgnored: Broken = {
       requests: 200,
       calmMs: 2000,
     }),
+    firstSeed: 9,
     seedsMax: 40,
     // What two have written is corrupt, and is not opened again: "liveness".
     catches: [

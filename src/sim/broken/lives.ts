@@ -93,7 +93,7 @@ export const livesJoined: Broken = {
   what: "a proposer joins parts of two promises, made before and after a full disk",
   world: "log-reload",
   roles: (real) => replaceIn(real, "proposer", { actions: { recordPromise: joinLives(real) } }),
-  hunt: { plan: reloads, seedsMax: 10, catches: ["phase2a", "P2b", "P2c"] },
+  hunt: { plan: reloads, firstSeed: 6, seedsMax: 10, catches: ["phase2a", "P2b", "P2c"] },
 };
 
 /** Takes the answer to a write of an earlier life for one of the present. */

@@ -151,6 +151,7 @@ export const lastNumberTooLow: Broken = {
         },
         CROWDS_FROM_MS,
       ),
+    firstSeed: 28,
     seedsMax: 60,
     catches: ["exactlyOnce"],
   },

@@ -123,7 +123,7 @@ export class FailingDisk {
     }
     const { roles } = await this.#fleet.status();
     const row = roles.find(({ role, id }) => role === "acceptor" && id === victim);
-    if (row !== undefined && row.pid !== null) throw new Error(`${what}: it answers as ${row.pid}`);
+    if (row !== undefined) throw new Error(`${what}: it answers as ${row.pid}`);
   }
 
   /** Which call was made to fail, as strace tells. */

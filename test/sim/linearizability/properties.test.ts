@@ -193,7 +193,7 @@ describe.each(subjects)("$name", (one) => {
         const { verdict, shown } = judge(one, calls);
         expect(verdict.kind, shown).toBe("linearizable");
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 
@@ -209,7 +209,7 @@ describe.each(subjects)("$name", (one) => {
         seen[expected ? "accepted" : "refused"]++;
         expect(verdict.kind, shown).toBe(expected ? "linearizable" : "violation");
       }),
-      { numRuns: 400 },
+      { numRuns: 240 },
     );
     // Both verdicts were at stake.
     expect(seen.accepted).toBeGreaterThan(10);
