@@ -166,18 +166,41 @@ export function noteEarly(
   if (early !== undefined) {
     early.wasEarly = true;
     early.firstSentMs = null; // this copy has its outcome: the time of the next one counts
+    if (early.sentMs !== null) session.passed = { number, sentMs: early.sentMs };
   }
   const { resent } = session;
   if (resent === null || resent.expected !== expected || nowMs - resent.atMs >= retryDelayMs) {
     session.resent = { expected, atMs: nowMs };
-    const awaited = session.pending.get(expected);
-    return awaited === undefined ? earlyOnes(session) : [awaited, ...earlyOnes(session)];
+    return missedFrom(session, expected, nowMs - retryDelayMs);
   }
   // Otherwise it follows once the number awaited has taken effect, or is sent once more.
   return early !== undefined && earlySentMs < resent.atMs ? [early] : [];
 }
 
-/** What came too early since it was sent last. */
-export function earlyOnes(session: ClientSession): readonly Pending[] {
-  return [...session.pending.values()].filter(({ wasEarly }) => wasEarly);
+/**
+ * Lists what is to be sent again from a number on, in order: that number, and what came too early
+ * or was lost, up to the first that may be on its way. Of what is behind that, one goes again: it
+ * tells whether that one came; the others would only be early again.
+ *
+ * What was sent before something that has an outcome, and has none itself, was lost or overtaken:
+ * it counts as lost if it was sent by `sentByMs`. Otherwise a burst that was lost at once would be
+ * filled one number a round trip, each with copies of all that waits behind it.
+ */
+export function missedFrom(
+  { pending, passed }: ClientSession,
+  from: number,
+  sentByMs: number,
+): readonly Pending[] {
+  const missed: Pending[] = [];
+  let mayBeComing = false;
+  for (const one of pending.values()) {
+    if (one.number < from || one.sentMs === null) continue; // null: stands in `toSend` already
+    const isPassed = passed !== null && one.number < passed.number && one.sentMs <= passed.sentMs;
+    const isLost = isPassed && one.sentMs <= sentByMs;
+    const isDue = one.number === from || one.wasEarly || isLost;
+    if (isDue) missed.push(one);
+    if (isDue && mayBeComing) break;
+    mayBeComing ||= !isDue;
+  }
+  return missed;
 }

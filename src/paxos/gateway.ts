@@ -10,7 +10,7 @@ import { digest } from "./digest.js";
 import { Fifo } from "./fifo.js";
 import { closeGap, forget, leaveOut, noteAnswered, reencode, takeBack } from "./gateway-gaps.js";
 import { type Done, KnownResults } from "./gateway-results.js";
-import { earlyOnes, noteEarly } from "./gateway-sending.js";
+import { missedFrom, noteEarly } from "./gateway-sending.js";
 import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests, EndSession, Outcome } from "./messages.js";
@@ -53,6 +53,8 @@ export interface ClientSession {
   highest: number;
   /** The last `early` that was answered by sending again. */
   resent: { readonly expected: number; readonly atMs: number } | null;
+  /** The last command that came too early, and when the copy was sent that did. */
+  passed: { readonly number: number; readonly sentMs: number } | null;
   /** When an outcome came last. */
   heardMs: number;
   /** How many times the usual wait before all is sent again; grows while nothing comes. */
@@ -118,6 +120,7 @@ function serve(state: GatewayState, client: string | null, id: string): ClientSe
     pending,
     highest: known?.highest ?? 0,
     resent: null,
+    passed: null,
     heardMs: known?.heardMs ?? 0,
     patience: known?.patience ?? 1,
     answeredBelow: known?.answeredBelow ?? 1,
@@ -350,7 +353,8 @@ export function settle(
     if (pending.firstSentMs !== null) state.outcomeLatency.add(nowMs - pending.firstSentMs);
     forget(state, session, pending);
     if (session.pending.get(pending.number + 1)?.wasEarly === true) {
-      sendAgain(session, earlyOnes(session));
+      const sentByMs = nowMs - limits.retryDelayMs;
+      sendAgain(session, missedFrom(session, pending.number + 1, sentByMs));
     }
     session.heardMs = nowMs;
     session.patience = 1;

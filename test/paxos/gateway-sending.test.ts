@@ -41,6 +41,22 @@ describe("a lost message", () => {
     expect(bench.sent()).toEqual(["1"]);
   });
 
+  it("of a burst is sent again with the whole burst, not one a round trip", () => {
+    const { bench, session } = opened(new GatewayBench({ batchCommandsMax: 1 }));
+    const numbers = Array.from({ length: 60 }, (_, at) => at + 1);
+    bench.hold(session, ...numbers);
+    let queue = bench.take().slice(50);
+    let sent = 0;
+    for (let rounds = 0; bench.bodies().length < numbers.length; rounds++) {
+      expect(rounds).toBeLessThan(4); // one more for each that was lost: 50
+      bench.nowMs += bench.limits.retryDelayMs;
+      bench.hear(...bench.choose(...queue));
+      queue = bench.take();
+      sent += queue.length;
+    }
+    expect(sent).toBeLessThan(3 * numbers.length);
+  });
+
   it("goes before what the session asks later", () => {
     const { bench, early } = lossy();
     bench.hold(sessionId("s"), 5);
