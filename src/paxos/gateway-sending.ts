@@ -158,7 +158,7 @@ function sessionIsOverdue(
 export function noteEarly(
   session: ClientSession,
   { number, expected }: Extract<Outcome, { readonly kind: "early" }>,
-  { retryDelayMs }: Limits,
+  limits: Limits,
   nowMs: number,
 ): readonly Pending[] {
   const early = session.pending.get(number);
@@ -169,9 +169,13 @@ export function noteEarly(
     if (early.sentMs !== null) session.passed = { number, sentMs: early.sentMs };
   }
   const { resent } = session;
-  if (resent === null || resent.expected !== expected || nowMs - resent.atMs >= retryDelayMs) {
+  if (
+    resent === null ||
+    resent.expected !== expected ||
+    nowMs - resent.atMs >= limits.retryDelayMs
+  ) {
     session.resent = { expected, atMs: nowMs };
-    return missedFrom(session, expected, nowMs - retryDelayMs);
+    return missedFrom(session, expected, limits, nowMs);
   }
   // Otherwise it follows once the number awaited has taken effect, or is sent once more.
   return early !== undefined && earlySentMs < resent.atMs ? [early] : [];
@@ -183,20 +187,21 @@ export function noteEarly(
  * tells whether that one came; the others would only be early again.
  *
  * What was sent before something that has an outcome, and has none itself, was lost or overtaken:
- * it counts as lost if it was sent by `sentByMs`. Otherwise a burst that was lost at once would be
- * filled one number a round trip, each with copies of all that waits behind it.
+ * it counts as lost `retryDelayMs` after it was sent. Otherwise a burst that was lost at once would
+ * be filled one number a round trip, each with copies of all that waits behind it.
  */
 export function missedFrom(
   { pending, passed }: ClientSession,
   from: number,
-  sentByMs: number,
+  { retryDelayMs }: Limits,
+  nowMs: number,
 ): readonly Pending[] {
   const missed: Pending[] = [];
   let mayBeComing = false;
   for (const one of pending.values()) {
     if (one.number < from || one.sentMs === null) continue; // null: stands in `toSend` already
     const isPassed = passed !== null && one.number < passed.number && one.sentMs <= passed.sentMs;
-    const isLost = isPassed && one.sentMs <= sentByMs;
+    const isLost = isPassed && nowMs - one.sentMs >= retryDelayMs;
     const isDue = one.number === from || one.wasEarly || isLost;
     if (isDue) missed.push(one);
     if (isDue && mayBeComing) break;

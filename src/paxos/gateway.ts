@@ -353,8 +353,7 @@ export function settle(
     if (pending.firstSentMs !== null) state.outcomeLatency.add(nowMs - pending.firstSentMs);
     forget(state, session, pending);
     if (session.pending.get(pending.number + 1)?.wasEarly === true) {
-      const sentByMs = nowMs - limits.retryDelayMs;
-      sendAgain(session, missedFrom(session, pending.number + 1, sentByMs));
+      sendAgain(session, missedFrom(session, pending.number + 1, limits, nowMs));
     }
     session.heardMs = nowMs;
     session.patience = 1;
