@@ -79,8 +79,7 @@ describe("a reader that leaves", () => {
 
 describe("what cannot be written", () => {
   const commands = [
-    ...["propose one", "chosen", "decide full yes", "status", "prove 1", "chart acceptor"],
-    ...["format --new demo", "sim --broken list", "--help", "--version"],
+    ...["propose one", "chosen", "status", "chart acceptor", "sim --broken list", "--version"],
   ];
   // Only Linux has a device that is always full.
   it.skipIf(!existsSync("/dev/full")).each(commands)(
@@ -222,17 +221,14 @@ describe("a signal", () => {
 });
 
 describe("few open files", () => {
-  it.each([["chart"], ["status"], ["up", "--exit"], ["worker", "learner"]])(
-    "are told with what to do: %s",
-    async (...args) => {
-      const cwd = await processes.folder();
-      const ended = await shell(`ulimit -n 32; exec "$@"`, args, { cwd });
-      expect(ended).toMatchObject({ code: 1, stdout: "" });
-      expect(ended.stderr).toMatch(/^synod: this process may not open so many files: .*ulimit -n /);
-      expect(ended.stderr.trim().split("\n")).toHaveLength(1);
-      const json = await shell(`ulimit -n 32; exec "$@"`, [...args, "--json"], { cwd });
-      expect(json).toMatchObject({ code: 1, stderr: "" });
-      expect(JSON.parse(json.stdout).error.code).toBe("EMFILE");
-    },
-  );
+  it.each([["status"], ["up", "--exit"]])("are told with what to do: %s", async (...args) => {
+    const cwd = await processes.folder();
+    const ended = await shell(`ulimit -n 32; exec "$@"`, args, { cwd });
+    expect(ended).toMatchObject({ code: 1, stdout: "" });
+    expect(ended.stderr).toMatch(/^synod: this process may not open so many files: .*ulimit -n /);
+    expect(ended.stderr.trim().split("\n")).toHaveLength(1);
+    const json = await shell(`ulimit -n 32; exec "$@"`, [...args, "--json"], { cwd });
+    expect(json).toMatchObject({ code: 1, stderr: "" });
+    expect(JSON.parse(json.stdout).error.code).toBe("EMFILE");
+  });
 });

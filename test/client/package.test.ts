@@ -88,7 +88,6 @@ export const open = async () => connect({ cluster: "demo", nats: await connectTo
 const resolvers = [
   { module: "commonjs", moduleResolution: "node10", type: "commonjs", client: undefined },
   { module: "node16", moduleResolution: "node16", type: "module", client: "v3" },
-  { module: "esnext", moduleResolution: "bundler", type: "module", client: "v3" },
 ] as const;
 
 describe("types", () => {
