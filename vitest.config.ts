@@ -49,10 +49,11 @@ export default defineConfig({
     ],
     // Tests fork workers and kill them: each file gets a process of its own.
     pool: "forks",
-    // One more than cores: many tests wait. More than four only makes timing tests fight.
-    maxWorkers: Math.min(4, 1 + availableParallelism()),
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Vitest's default leaves a core idle; more than cores only makes timing tests fight.
+    maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
+    // For what hangs, and no measure of speed: a busy machine may take long.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     allowOnly: false,
   },
 });
