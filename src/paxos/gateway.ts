@@ -3,7 +3,7 @@
  * and pass them on again when that may be needed.
  *
  * Order: the commands of one session go to the leader in the order of their numbers; a lost message
- * shows as `early` outcomes, and the number awaited is sent again, and what came too early.
+ * shows as `early` outcomes. What was lost is sent again, and behind it what came too early.
  */
 import { decodeCommand, encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
