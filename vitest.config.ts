@@ -49,8 +49,8 @@ export default defineConfig({
     ],
     // Tests fork workers and kill them: each file gets a process of its own.
     pool: "forks",
-    // Vitest's default leaves a core idle; more than cores only makes timing tests fight.
-    maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
+    // One more than cores, because many tests wait; more than four only makes timing tests fight.
+    maxWorkers: Math.min(4, 1 + availableParallelism()),
     // For what hangs, and no measure of speed: a busy machine may take long.
     testTimeout: 120_000,
     hookTimeout: 120_000,
