@@ -1,19 +1,13 @@
 /**
  * Goal: a person and a program can read what `synod explore` found.
- * Method: the command of dist, in a pipe.
+ * Method: the command, run here.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { BROKEN } from "../../src/sim/broken/index.js";
 import { WORLDS } from "../../src/sim/explore/worlds.js";
-import { Processes } from "./processes.js";
+import { runHere } from "./here.js";
 
-const processes = new Processes();
-afterEach(() => processes.clear());
-
-const run = async (...args: readonly string[]) => {
-  const cwd = await processes.folder();
-  return processes.run(["explore", ...args], { cwd });
-};
+const run = (...args: readonly string[]) => runHere(["explore", ...args]);
 
 describe("synod explore", () => {
   it("lists worlds and broken things, a name first on each line", async () => {

@@ -7,15 +7,19 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { connect } from "synod";
 import { afterEach, describe, expect, it } from "vitest";
-import type { UpRecord } from "../../src/worker/cluster-folder.js";
+import { createRandom } from "../../src/worker/clock.js";
+import { ClusterFolder } from "../../src/worker/cluster-folder.js";
+import { drawCluster } from "../../src/worker/descriptor.js";
+import { formatStores } from "../../src/worker/local-cluster.js";
 import { findNatsServer } from "../support/nats-server.js";
-import { environment, isAlive, Processes, type Running, until } from "./processes.js";
+import { runHere } from "./here.js";
+import { environment, isAlive, Processes, type Running, recordOf, until } from "./processes.js";
 
 const processes = new Processes();
 afterEach(() => processes.clear());
 
-const found = await findNatsServer();
-const here = "path" in found ? found.path : undefined;
+const server = await findNatsServer();
+const here = "path" in server ? server.path : undefined;
 /** With a nats-server on PATH (`up` looks in /usr/sbin too) the broker must be asked for. */
 const servers = {
   "nats-server": { env: environment(here), args: [] },
@@ -32,8 +36,13 @@ async function bringUp(cwd: string, args: readonly string[], env = environment()
   return { up, record: recordOf(cwd) };
 }
 
-function recordOf(cwd: string): UpRecord {
-  return JSON.parse(readFileSync(join(cwd, ".synod", "up.json"), "utf8")) as UpRecord;
+/** Makes the cluster that `up` would make in a folder. */
+async function found(cwd: string): Promise<void> {
+  const folder = await ClusterFolder.open(cwd);
+  const random = createRandom();
+  const cluster = drawCluster({ name: "demo", acceptors: 3, proposers: 2, random });
+  await folder.create(cluster, (data) => formatStores(cluster, data));
+  await folder.close();
 }
 
 async function type(up: Running, ...lines: readonly string[]): Promise<void> {
@@ -67,34 +76,53 @@ describe("up", () => {
     slowMs,
   );
 
-  it("restarts what dies, ends all when it is killed, and continues after that", async () => {
-    const cwd = await processes.folder();
-    const first = await bringUp(cwd, ["--embedded"]);
-    await type(first.up, "one", "two");
-    const { pid, processes: pids } = first.record;
-    const a1 = pids["acceptor a1"] ?? 0;
-    process.kill(a1, "SIGKILL");
-    await first.up.says(`acceptor a1 (pid ${a1}) was killed by SIGKILL: starting it again`);
-    await first.up.says("acceptor a1 is back");
-    await type(first.up, "three");
+  it(
+    "restarts what dies, ends all when it is killed, and goes on as long as there is a quorum",
+    async () => {
+      const cwd = await processes.folder();
+      const wipe = (id: string) => {
+        rmSync(join(cwd, ".synod", "data", `acceptor-${id}`), { recursive: true });
+      };
+      const first = await bringUp(cwd, ["--embedded"]);
+      await type(first.up, "one", "two");
+      const { pid, processes: pids } = first.record;
+      const a1 = pids["acceptor a1"] ?? 0;
+      process.kill(a1, "SIGKILL");
+      await first.up.says(`acceptor a1 (pid ${a1}) was killed by SIGKILL: starting it again`);
+      await first.up.says("acceptor a1 is back");
+      await type(first.up, "three");
 
-    const second = await processes.run(["up"], { cwd });
-    expect(second.code).toBe(1);
-    expect(second.stderr).toContain(`already, run by process ${pid}: use that one`);
+      const second = await processes.run(["up"], { cwd });
+      expect(second.code).toBe(1);
+      expect(second.stderr).toContain(`already, run by process ${pid}: use that one`);
 
-    await first.up.end("SIGKILL");
-    await until(() => Object.values(pids).every((one) => !isAlive(one)), 10_000);
+      await first.up.end("SIGKILL");
+      await until(() => Object.values(pids).every((one) => !isAlive(one)), 10_000);
 
-    const again = await bringUp(cwd, single);
-    expect(again.record.cluster).toBe("demo");
-    await type(again.up, "four");
-    const chosen = await processes.run(["chosen"], { cwd });
-    expect(chosen).toMatchObject({ code: 0, stdout: "one\ntwo\nthree\nfour\n" });
-    const ended = await again.up.end("SIGINT");
-    expect(ended.code).toBe(130);
-    expect(ended.stdout).toBe("four\n");
-    await until(() => Object.values(again.record.processes).every((one) => !isAlive(one)), 5000);
-  }, 120_000);
+      // Without an acceptor whose store was wiped, and with another server.
+      wipe("a3");
+      const { up, record } = await bringUp(cwd, ["--embedded"]);
+      expect(record.cluster).toBe("demo");
+      expect(up.stderr).toMatch(
+        /acceptor a3 \(pid \d+\) is not started again: .* holds no store\./,
+      );
+      expect(up.stderr).toMatch(/\n {2}acceptor a3 +does not run\n/);
+      await type(up, "four");
+      const broker = record.processes["broker"] ?? 0;
+      process.kill(broker, "SIGKILL");
+      await up.says("broker is back");
+      await type(up, "five");
+      const chosen = await runHere(["chosen"], { cwd });
+      expect(chosen).toMatchObject({ code: 0, stdout: "one\ntwo\nthree\nfour\nfive\n" });
+
+      wipe("a1");
+      process.kill(record.processes["acceptor a1"] ?? 0, "SIGKILL");
+      const ended = await up.ended;
+      expect(ended).toMatchObject({ code: 4, stdout: "four\nfive\n" });
+      expect(ended.stderr).toMatch(/\nsynod: not up: 1 of 3 acceptors run: .* holds no store\./);
+    },
+    2 * slowMs,
+  );
 
   it(
     "prints what others propose as soon as they can find it, and nothing of earlier lives",
@@ -103,10 +131,10 @@ describe("up", () => {
       const input = Array.from({ length: 600 }, (_, i) => `${i} ${"x".repeat(1000)}\n`).join("");
       const first = await processes.run(["up", "--exit", ...single], { cwd, input });
       expect(first).toMatchObject({ code: 0, stdout: input });
-      const up = processes.start(["up", "--embedded"], { cwd });
+      const up = processes.start(["up", "--embedded", "--placement", "colocated"], { cwd });
       await until(() => existsSync(join(cwd, ".synod", "up.json")), slowMs);
-      await processes.run(["propose", "later", "--timeout", "30000"], { cwd });
-      const chosen = await processes.run(["chosen"], { cwd });
+      await runHere(["propose", "later", "--timeout", "30000"], { cwd });
+      const chosen = await runHere(["chosen"], { cwd });
       expect(chosen.stdout === `${input}later\n`).toBe(true);
       await until(() => up.stdout !== "", slowMs);
       expect(up.stdout).toBe("later\n");
@@ -115,32 +143,11 @@ describe("up", () => {
   );
 
   it(
-    "goes on without an acceptor whose store was wiped, and with another server",
-    async () => {
-      const cwd = await processes.folder();
-      const empty = await processes.run(["up", "--exit", ...single], { cwd });
-      expect(empty).toMatchObject({ code: 0, stdout: "" });
-      rmSync(join(cwd, ".synod", "data", "acceptor-a3"), { recursive: true });
-      const { up, record } = await bringUp(cwd, ["--embedded"]);
-      expect(up.stderr).toMatch(
-        /acceptor a3 \(pid \d+\) is not started again: .* holds no store\./,
-      );
-      expect(up.stderr).toMatch(/\n {2}acceptor a3 +does not run\n/);
-      await type(up, "one");
-      const broker = record.processes["broker"] ?? 0;
-      process.kill(broker, "SIGKILL");
-      await up.says("broker is back");
-      await type(up, "two");
-    },
-    slowMs,
-  );
-
-  it(
     "ends where no quorum can be formed, with the code of the refusal",
     async () => {
       const cwd = await processes.folder();
       const args = ["up", "--exit", "--embedded", "--placement", "colocated"];
-      await processes.run(["up", "--exit", ...single], { cwd });
+      await found(cwd);
       const remove = (...ids: readonly string[]) => {
         for (const id of ids) rmSync(join(cwd, ".synod", "data", id), { recursive: true });
       };
@@ -162,23 +169,6 @@ describe("up", () => {
           mayHaveHappened: false,
         },
       });
-    },
-    slowMs,
-  );
-
-  it(
-    "ends when the roles that run form no quorum any more, and says how far it came",
-    async () => {
-      const cwd = await processes.folder();
-      const { up, record } = await bringUp(cwd, ["--embedded"]);
-      await type(up, "one");
-      for (const id of ["a1", "a2"]) {
-        rmSync(join(cwd, ".synod", "data", `acceptor-${id}`), { recursive: true });
-        process.kill(record.processes[`acceptor ${id}`] ?? 0, "SIGKILL");
-      }
-      const ended = await up.ended;
-      expect(ended.code).toBe(4);
-      expect(ended.stderr).toMatch(/\nsynod: not up: 1 of 3 acceptors run: .* holds no store\./);
     },
     slowMs,
   );
@@ -220,19 +210,24 @@ describe("up", () => {
     "names what is left out of a feed whose beginning is not kept",
     async () => {
       const cwd = await processes.folder();
-      await processes.run(["up", "--exit", ...single], { cwd });
+      await found(cwd);
       const path = join(cwd, ".synod", "cluster.yaml");
       const text = readFileSync(path, "utf8");
       writeFileSync(path, text.replace("limits:\n", "limits:\n  historyBytesMax: 65536\n"));
-      const { up } = await bringUp(cwd, single);
+      const { up, record } = await bringUp(cwd, single);
+      const lines = Array.from({ length: 30 }, (_, i) => `${i} ${"x".repeat(5000)}`);
       // One a slot: a learner forgets whole slots.
-      for (let i = 0; i < 30; i++) await type(up, `${i} ${"x".repeat(5000)}`);
-      const ended = await processes.run(["chosen"], { cwd });
+      for (const line of lines) await type(up, line);
+      const ended = await runHere(["chosen"], { cwd });
       expect([ended.code, ended.stdout.length]).toEqual([1, 0]);
       const [, after = ""] = /begin with --after (\d+), which leaves/.exec(ended.stderr) ?? [];
-      const rest = await processes.run(["chosen", "--after", after], { cwd });
+      const rest = await runHere(["chosen", "--after", after], { cwd });
       expect(rest.code).toBe(0);
       expect(rest.stdout).toMatch(/\n29 x+\n$/);
+      const { code, stdout } = await up.end("SIGINT");
+      expect(code).toBe(130);
+      expect(stdout).toBe(`${lines.join("\n")}\n`);
+      await until(() => Object.values(record.processes).every((one) => !isAlive(one)), 5000);
     },
     slowMs,
   );
@@ -244,7 +239,7 @@ describe("up", () => {
       const args = ["--embedded", "--placement", "colocated", "--cluster", "other"];
       const { up, record } = await bringUp(cwd, args);
       expect(record.cluster).toBe("other");
-      const run = (...args: readonly string[]) => processes.run(args, { cwd });
+      const run = (...args: readonly string[]) => runHere(args, { cwd });
       const receipt = await run("propose", "hello", "--json", "--timeout", "20000");
       expect(JSON.parse(receipt.stdout)).toMatchObject({ position: 1, value: "hello" });
       const [chosen, decided, status, why] = await Promise.all([
@@ -272,7 +267,7 @@ describe("up", () => {
     "says what it cannot do",
     async () => {
       const cwd = await processes.folder();
-      const run = (...args: readonly string[]) => processes.run(["up", ...args], { cwd });
+      const run = (...args: readonly string[]) => runHere(["up", ...args], { cwd });
       const holder = createServer().listen(0, "127.0.0.1");
       await new Promise((resolve) => holder.once("listening", resolve));
       const { port } = holder.address() as { port: number };
@@ -299,7 +294,7 @@ describe("up", () => {
       const [one, two] = [await processes.folder(), await processes.folder()];
       const { record } = await bringUp(one, single);
       const args = ["up", "--exit", "--placement", "single", "--nats", record.server];
-      const twin = await processes.run(args, { cwd: two });
+      const twin = await runHere(args, { cwd: two });
       expect(twin.code).toBe(1);
       expect(twin.stderr).toContain(`a cluster demo answers on ${record.server} already`);
       const sister = await processes.run([...args, "--cluster", "sister", "--fresh"], {
