@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { slowMs, Town, testMs } from "../cluster/cluster.js";
+import { runHere } from "./here.js";
 import { Processes, type RunOptions, until } from "./processes.js";
 
 vi.setConfig({ testTimeout: testMs });
@@ -37,8 +38,8 @@ function start(...args: readonly string[]) {
   return processes.start(args, { cwd: town.cwd });
 }
 
-const run = (args: readonly string[], input?: string | Buffer) =>
-  processes.run(args, { cwd: town.cwd, ...(input === undefined ? {} : { input }) });
+/** Runs a command in this process, where its own process is not the point. */
+const run = (args: readonly string[], input = "") => runHere(args, { cwd: town.cwd, input });
 
 /** The values of the log, one a line. */
 const log = async () => (await run(["chosen"])).stdout;
@@ -112,7 +113,7 @@ describe("a line that fails", () => {
     await run(["propose", "before"]);
     const before = await log();
     const input = `a\n${"x".repeat(tooLong)}\nb\n${"y".repeat(3 * tooLong)}\n`;
-    const ended = await run(["propose"], input);
+    const ended = await processes.run(["propose"], { cwd: town.cwd, input });
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain(
       `synod: line 2: it has ${tooLong} bytes, 524288 at most: it was not proposed\n`,

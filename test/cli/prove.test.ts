@@ -47,7 +47,7 @@ describe("prove", () => {
       expect(JSON.parse(none.stdout).error.code).toBe("not_chosen");
       await town.run("propose", "one", "two");
 
-      const shown = await run("2");
+      const shown = await town.start("prove", "2").ended;
       expect(shown).toMatchObject({ code: 0, stderr: "" });
       const lines = told(shown.stdout);
       const quorums = "(majority of 3: phase 1 2, phase 2 2)";

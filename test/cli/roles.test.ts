@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { connect } from "synod";
 import { afterEach, describe, expect, it } from "vitest";
 import { findNatsServer, startNatsServer } from "../support/nats-server.js";
+import { runHere } from "./here.js";
 import { environment, Processes, type Running } from "./processes.js";
 
 const processes = new Processes();
@@ -49,7 +50,7 @@ class Town {
   /** Draws a descriptor, formats the stores of its acceptors. */
   static async found(url: string): Promise<Town> {
     const town = new Town(await processes.folder(), url);
-    const drawn = await processes.run(["format", "--new", "demo"]);
+    const drawn = await runHere(["format", "--new", "demo"]);
     expect(drawn).toMatchObject({ code: 0, stderr: "" });
     const { writeFile } = await import("node:fs/promises");
     await writeFile(join(town.folder, "cluster.yaml"), drawn.stdout);
@@ -60,7 +61,14 @@ class Town {
     return town;
   }
 
+  /** Runs a command in this process. */
   run(args: readonly string[]) {
+    return runHere(args, { cwd: this.folder, env: this.environment });
+  }
+
+  /** Runs a worker that ends by itself. */
+  runWorker(role: string, data: string) {
+    const args = ["worker", role, "--data", data];
     return processes.run(args, { cwd: this.folder, env: this.environment });
   }
 
@@ -130,22 +138,21 @@ describe("a worker process", () => {
     const town = await Town.found(await embedded());
     await town.start("acceptor:a1", "acceptor:a2", "synod-proposer:s1");
     await town.decide("colour", "blue");
-    const worker = ["worker", "acceptor:a1", "--data", "data"];
-    const second = await town.run(worker);
+    const second = await town.runWorker("acceptor:a1", "data");
     expect(second.code).toBe(4);
     expect(second.stderr).toMatch(/data\/acceptor-a1 is in use by process \d+; stop it, or give/);
 
     await town.kill("acceptor:a1");
     await rm(join(town.folder, "data", "acceptor-a1"), { recursive: true });
-    const wiped = await town.run(worker);
+    const wiped = await town.runWorker("acceptor:a1", "data");
     expect(wiped.code).toBe(4);
     expect(wiped.stderr).toContain("data/acceptor-a1 holds no store. If this role never ran");
     expect(wiped.stderr).toContain("an empty store would have forgotten its promises");
 
     const other = await Town.found(town.url);
-    const foreign = await other.run(["worker", "acceptor:a1", "--data", `${town.folder}/data`]);
+    const foreign = await other.runWorker("acceptor:a1", `${town.folder}/data`);
     expect(foreign.code).toBe(4);
-    const a2 = await other.run(["worker", "acceptor:a3", "--data", `${town.folder}/data`]);
+    const a2 = await other.runWorker("acceptor:a3", `${town.folder}/data`);
     expect(a2.stderr).toContain("holds the store of acceptor a3 of another cluster");
   });
 
@@ -165,7 +172,7 @@ describe("a worker process", () => {
     await cp(join(town.folder, "data", "acceptor-a1"), join(copied, "acceptor-a1"), {
       recursive: true,
     });
-    const refused = await town.run(["worker", "acceptor:a1", "--data", "copied"]);
+    const refused = await town.runWorker("acceptor:a1", "copied");
     expect(refused.code).toBe(4);
     expect(refused.stderr).toContain("move it with `synod move acceptor:a1 --to FOLDER`");
 
@@ -173,7 +180,7 @@ describe("a worker process", () => {
       code: 0,
       stdout: "disk/acceptor-a1\n",
     });
-    const old = await town.run(["worker", "acceptor:a1", "--data", "data"]);
+    const old = await town.runWorker("acceptor:a1", "data");
     expect(old.code).toBe(4);
     expect(old.stderr).toMatch(/was moved from data\/acceptor-a1 to \S+\/disk\/acceptor-a1/);
 

@@ -2,6 +2,7 @@
  * A cluster under `up` in a folder, seen from outside: its lines, its pids, who leads, who waits.
  */
 import { connect, type RoleWaits, type Status } from "synod";
+import { runHere } from "../cli/here.js";
 import {
   environment,
   isAlive,
@@ -16,6 +17,12 @@ import { findNatsServer } from "../support/nats-server.js";
 export const slowMs = 60_000;
 /** For a whole test: only a wait that failed takes so long, and it says what it waited for. */
 export const testMs = 2 * slowMs;
+
+/** Lines written and not printed yet: more than a leader has under way at once. */
+const linesAheadMax = 1000;
+/** Milliseconds between ten lines and the next ten. */
+const feedMs = 5;
+const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const found = await findNatsServer();
 /** The environment of an `up` that is to find a nats-server. */
@@ -74,13 +81,17 @@ export class Town {
     await this.feedWhile((written) => written < count);
   }
 
-  /** Writes lines, ten at a time with a breath between, so that what happens falls among them. */
+  /**
+   * Writes lines, ten at a time with a breath between, so that what happens falls among them; never
+   * many more than are printed, so that a wait does not pile up work.
+   */
   async feedWhile(goesOn: (written: number) => boolean): Promise<void> {
     for (let i = 0; goesOn(i); i += 1) {
+      while (this.sent.length - this.#printed >= linesAheadMax && goesOn(i)) await pass(feedMs);
       const line = `line ${this.sent.length + 1} ${"äöü-".repeat(this.sent.length % 7)}\n`;
       this.sent.push(line);
       this.up.child.stdin?.write(line);
-      if (i % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 5));
+      if (i % 10 === 9) await pass(feedMs);
     }
   }
 
@@ -93,9 +104,9 @@ export class Town {
     });
   }
 
-  /** Runs a command in its folder. */
+  /** Runs a command in its folder, in this process. */
   run(...args: readonly string[]) {
-    return this.#processes.run(args, { cwd: this.cwd });
+    return runHere(args, { cwd: this.cwd });
   }
 
   /** Starts a command in its folder. */

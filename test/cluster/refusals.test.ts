@@ -9,6 +9,7 @@ import { connect, type NatsConnection } from "nats";
 import type { Status } from "synod";
 import { afterEach, describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
+import { runHere } from "../cli/here.js";
 import { Processes, type Running, recordOf, until, whyNoMounts } from "../cli/processes.js";
 import { pidOf, slowMs, statusOf, Town, testMs } from "./cluster.js";
 
@@ -32,7 +33,7 @@ async function startBroker(...args: readonly string[]): Promise<{ broker: Runnin
 /** Draws a descriptor in a new folder. */
 async function draw(): Promise<string> {
   const cwd = await processes.folder();
-  const { stdout } = await processes.run(["format", "--new", "demo"]);
+  const { stdout } = await runHere(["format", "--new", "demo"]);
   await writeFile(join(cwd, "cluster.yaml"), stdout);
   return cwd;
 }
@@ -59,10 +60,10 @@ class Disks {
     const { url } = await startBroker();
     const cwd = await draw();
     await mkdir(join(cwd, "small"));
-    const run = (...args: readonly string[]) => processes.run(args, { cwd });
     const others = ["proposer:p1", "elector:e1", "learner:l1", "gateway:g1"];
     const stateful = ["acceptor:a1", "acceptor:a2", "proposer:p1"];
-    expect((await run("format", ...stateful, "--data", "data")).code).toBe(0);
+    const formatted = await runHere(["format", ...stateful, "--data", "data"], { cwd });
+    expect(formatted.code).toBe(0);
     const start = (args: readonly string[], mounts?: string) => {
       const given = mounts === undefined ? { cwd } : { cwd, mounts };
       return processes.start(["worker", ...args, "--nats", url], given);
@@ -84,7 +85,7 @@ class Disks {
 
   propose(values: readonly string[]) {
     const args = ["propose", "--nats", this.url, "--timeout", "20000"];
-    return processes.run(args, { cwd: this.cwd, input: `${values.join("\n")}\n` });
+    return runHere(args, { cwd: this.cwd, input: `${values.join("\n")}\n` });
   }
 
   async a3(): Promise<Status["roles"][number] | undefined> {
@@ -106,7 +107,7 @@ describe("a server", () => {
       const cwd = await draw();
       const worker = processes.start(["worker", "learner", "--nats", url], { cwd });
       await worker.says(`waiting: no NATS server answers at ${url}`, slowMs);
-      const proposed = await processes.run(["propose", "hi", "--nats", url], { cwd });
+      const proposed = await runHere(["propose", "hi", "--nats", url], { cwd });
       expect(proposed).toMatchObject({ code: 3, stdout: "" });
       expect(proposed.stderr).toMatch(/^synod: no NATS server answers at .+\n$/);
       await startBroker("--port", new URL(url).port);
@@ -137,7 +138,7 @@ describe("a server", () => {
 describe("a disk", () => {
   it.skipIf(noMounts !== undefined)(`that is read-only is a sentence${why}`, async () => {
     const cwd = await draw();
-    const formatted = await processes.run(["format", "acceptor:a1", "--data", "data"], { cwd });
+    const formatted = await runHere(["format", "acceptor:a1", "--data", "data"], { cwd });
     expect(formatted.code).toBe(0);
     const readOnly = (folder: string) =>
       `mount --bind ${folder} ${folder}; mount -o remount,bind,ro ${folder}; cd ${cwd}`;
