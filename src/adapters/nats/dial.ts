@@ -40,8 +40,9 @@ export function dial(options: ConnectionOptions): Dial {
       const attempt = attempts.getStore();
       const { socket } = message as { readonly socket: Socket };
       if (attempt?.isOver === true) {
-        // The name was resolved after the attempt was given up.
-        socket.destroy();
+        // The name was resolved after the attempt was given up. Not before the socket connects:
+        // that makes a destroyed one whole, and it would fail with nobody listening.
+        process.nextTick(() => socket.destroy());
       } else if (attempt !== undefined) {
         attempt.sockets.add(socket);
         keepWords(socket, attempt);
