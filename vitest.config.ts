@@ -8,10 +8,19 @@ const pure = ["paxos", "actors", "actor", "scenarios", "explore", "sim"].map(
 );
 
 /**
- * Three projects, one count. `house` is what `npm run check` runs and goes first: types, lint,
- * unused code, import directions, tidiness. `rules` tests what starts nothing: its files share
- * processes, so that each module loads once. `synod` is every other test; only it needs a NATS
- * server.
+ * Tests of what stands behind ports, and of the client: they close what they open. The package is
+ * compiled by processes that it starts, and gains nothing.
+ */
+const shared = [
+  ...["adapters", "broker", "charts", "ports"].map((folder) => `test/${folder}/**/*.test.ts`),
+  "test/client/!(package).test.ts",
+];
+
+/**
+ * Four projects, one count. `house` is what `npm run check` runs and goes first: types, lint,
+ * unused code, import directions, tidiness. `rules` tests what starts nothing, `ports` what stands
+ * behind ports: their files share processes, so that each module loads once. `synod` is every other
+ * test.
  */
 export default defineConfig({
   test: {
@@ -38,16 +47,27 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "ports",
+          include: shared,
+          globalSetup: ["test/support/global-setup.ts"],
+          setupFiles: ["test/support/properties.ts"],
+          isolate: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "synod",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/house/**", ...pure],
+          exclude: ["test/house/**", ...pure, ...shared],
           globalSetup: ["test/support/global-setup.ts"],
           setupFiles: ["test/support/properties.ts"],
           sequence: { groupOrder: 1 },
         },
       },
     ],
-    // Tests fork workers and kill them: each file gets a process of its own.
+    // The tests of `synod` fork workers and kill them: each file gets a process of its own.
     pool: "forks",
     // One more than cores, because many tests wait; more than four only makes timing tests fight.
     maxWorkers: Math.min(4, 1 + availableParallelism()),

@@ -3,7 +3,9 @@
  * where the process, its pipes and its signals are not the point. A process costs half a second of
  * processor time, mostly to load its modules.
  *
- * What `main.ts` adds (a crash, a closed pipe, a signal) needs a process: `processes.ts`.
+ * What `main.ts` adds (a crash, a closed pipe, a signal) needs a process: `processes.ts`. So does
+ * what asks who started it: this process has a parent with a channel, as if `up` were it. Output is
+ * seen where the standard output of this process is a pipe, as in vitest.
  */
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
