@@ -55,7 +55,6 @@ export {
   type HistoryOptions,
   type OpenCall,
 } from "./client/history.js";
-export type { Receipt } from "./client/session.js";
 export type {
   ChosenEvent,
   ChosenOptions,
@@ -65,6 +64,7 @@ export type {
 } from "./client/synod.js";
 export type { Value, ValueCodec } from "./client/values.js";
 export type { Ballot } from "./paxos/ballot.js";
+export type { Receipt } from "./paxos/receipt.js";
 export { HistoryFile } from "./worker/history-file.js";
 
 /** How to find a cluster. */

@@ -26,7 +26,13 @@ export function tellResults(
   for (let at = 0; at === 0 || at < results.length; at += RESULTS_MAX) {
     const part = results
       .slice(at, at + RESULTS_MAX)
-      .map(({ number, position, slot, ballot, by }) => ({ number, position, slot, ballot, by }));
+      .map(({ number, position, slot, ballot, syncedBy }) => ({
+        number,
+        position,
+        slot,
+        ballot,
+        syncedBy,
+      }));
     told.push(send("session", client, { type: "results", session, results: part }));
   }
   return told;
@@ -46,11 +52,11 @@ export function tellSettled(settled: Settled): Effect[] {
     told.push(...tellResults(client, session, results));
   }
   for (const { token, outcome } of settled.receipts) {
-    const { position, slot, ballot, by } = outcome;
+    const { position, slot, ballot, syncedBy } = outcome;
     told.push({
       kind: "reply",
       token,
-      answer: { kind: "receipt", position, slot, ballot, syncedBy: by },
+      answer: { kind: "receipt", position, slot, ballot, syncedBy },
     });
   }
   for (const token of settled.lost) {

@@ -243,11 +243,11 @@ export const learnerMachine = setup({
         : [
             broadcast("learner", {
               type: "chosen",
-              ranges: context.taken.map(({ slot, ballot, by }) => ({
+              ranges: context.taken.map(({ slot, ballot, syncedBy }) => ({
                 ballot,
                 from: slot,
                 to: slot + 1,
-                by,
+                syncedBy,
               })),
             }),
           ],

@@ -30,7 +30,7 @@ export interface SynodProposerContext {
   readonly chosen: {
     readonly ballot: Ballot;
     readonly value: Uint8Array;
-    readonly by: readonly string[];
+    readonly syncedBy: readonly string[];
   } | null;
   /** Acceptors that have no room for a new key. */
   readonly full: ReadonlySet<string>;

@@ -141,13 +141,17 @@ export const synodProposerMachine = setup({
       const attempt = attemptOf(context);
       const found = alreadyChosen(attempt, context.cluster);
       if (found === null) return {};
-      const chosen = { ballot: found.vote.ballot, value: found.vote.value, by: found.by };
+      const chosen = {
+        ballot: found.vote.ballot,
+        value: found.vote.value,
+        syncedBy: found.syncedBy,
+      };
       return { attempt: { ...attempt, proposed: found.vote }, chosen };
     }),
     noteChosen: assign(({ context }) => {
       const { proposed, voters } = attemptOf(context);
       if (proposed === null) return {};
-      return { chosen: { ballot: proposed.ballot, value: proposed.value, by: [...voters] } };
+      return { chosen: { ballot: proposed.ballot, value: proposed.value, syncedBy: [...voters] } };
     }),
     noteFull: assign(({ context, event }) => {
       assertEvent(event, "key-nack");
@@ -209,8 +213,8 @@ export const synodProposerMachine = setup({
       const { chosen } = context;
       if (chosen === null) return [];
       const { type, body } = decodeTyped(chosen.value);
-      const { ballot, by } = chosen;
-      return replyAll(context.tokens, { kind: "decided", ballot, type, value: body, by });
+      const { ballot, syncedBy } = chosen;
+      return replyAll(context.tokens, { kind: "decided", ballot, type, value: body, syncedBy });
     }),
     replyUndecided: effects(({ context: { tokens, asked } }: Args) =>
       replyAll(tokens.slice(0, asked), { kind: "undecided" }),

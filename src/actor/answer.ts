@@ -33,7 +33,7 @@ export function feedHeaders(entry: FeedEntry, clusterId: string): Headers {
     "Synod-Ballot": formatBallot(entry.ballot),
     "Synod-Type": entry.type,
     ...(entry.log === "" ? {} : { "Synod-Log": entry.log }),
-    "Synod-Synced-By": entry.by.join(","),
+    "Synod-Synced-By": entry.syncedBy.join(","),
   };
 }
 
@@ -51,7 +51,7 @@ export function encodeAnswer(answer: DoorAnswer, pack?: Pack): PublicMessage {
           ...headers,
           "Synod-Ballot": formatBallot(answer.ballot),
           "Synod-Type": answer.type,
-          "Synod-Synced-By": answer.by.join(","),
+          "Synod-Synced-By": answer.syncedBy.join(","),
         },
         payload: answer.value,
       };
@@ -69,7 +69,7 @@ export function encodeAnswer(answer: DoorAnswer, pack?: Pack): PublicMessage {
         ballot: formatBallot(entry.ballot),
         type: entry.type,
         ...(entry.log === "" ? {} : { log: entry.log }),
-        by: entry.by,
+        syncedBy: entry.syncedBy,
         body: pack === undefined ? toBase64(entry.body) : entry.body,
       }));
       return { headers, payload: write({ entries, last, tail }) };

@@ -8,6 +8,7 @@
 import type { Ballot } from "../paxos/ballot.js";
 import type { BodyType } from "../paxos/command.js";
 import type { Message, RoleName } from "../paxos/messages.js";
+import type { Receipt } from "../paxos/receipt.js";
 import type { StoreRecord } from "../paxos/record.js";
 
 /** One role instance. */
@@ -17,14 +18,10 @@ export interface Address {
 }
 
 /** A chosen value for the public feed. */
-export interface FeedEntry {
-  readonly position: number;
-  readonly slot: number;
-  readonly ballot: Ballot;
+export interface FeedEntry extends Receipt {
   readonly type: BodyType;
   readonly log: string;
   readonly body: Uint8Array;
-  readonly by: readonly string[];
 }
 
 /** The answer to a request that came through a door (a public subject). */
@@ -34,16 +31,10 @@ export type DoorAnswer =
       readonly ballot: Ballot;
       readonly type: BodyType;
       readonly value: Uint8Array;
-      readonly by: readonly string[];
-    }
-  | { readonly kind: "undecided" }
-  | {
-      readonly kind: "receipt";
-      readonly position: number;
-      readonly slot: number;
-      readonly ballot: Ballot;
       readonly syncedBy: readonly string[];
     }
+  | { readonly kind: "undecided" }
+  | ({ readonly kind: "receipt" } & Receipt)
   | {
       readonly kind: "history";
       /** Entries in order of position, as many as fit. */
@@ -64,14 +55,7 @@ export type DoorAnswer =
 
 /** What became of a request that this process submitted through its own session. */
 export type Settlement =
-  | {
-      readonly kind: "done";
-      readonly token: number;
-      readonly position: number;
-      readonly slot: number;
-      readonly ballot: Ballot;
-      readonly by: readonly string[];
-    }
+  | ({ readonly kind: "done"; readonly token: number } & Receipt)
   | {
       readonly kind: "failed";
       readonly token: number;

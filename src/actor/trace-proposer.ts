@@ -81,9 +81,10 @@ export class ProposerTrace implements RoleTrace {
   }
 
   #sayChosen(ranges: readonly ChosenRange[]): void {
-    for (const { ballot, from, to, by } of ranges) {
+    for (const { ballot, from, to, syncedBy } of ranges) {
       for (let slot = from; slot < to; slot++) {
-        if (this.#chosen.add(slot)) this.#file.write("chosen", { bal: balOf(ballot), slot, by });
+        if (this.#chosen.add(slot))
+          this.#file.write("chosen", { bal: balOf(ballot), slot, syncedBy });
       }
     }
   }
@@ -95,7 +96,7 @@ export class ProposerTrace implements RoleTrace {
     const { quorums } = this.#cluster;
     if (!isPhase2Quorum(quorums, acceptorIds(this.#cluster), open.voters)) return;
     this.#open.delete(slot);
-    const by = [...open.voters].sort();
-    this.#sayChosen([{ ballot: this.#ballot, from: slot, to: slot + 1, by }]);
+    const syncedBy = [...open.voters].sort();
+    this.#sayChosen([{ ballot: this.#ballot, from: slot, to: slot + 1, syncedBy }]);
   }
 }

@@ -39,11 +39,11 @@ export class SynodProposerTrace implements RoleTrace {
     // The tally is complete in this step; whoever is told is told after it.
     for (const effect of step.effects) {
       if (effect.kind !== "reply" || effect.answer.kind !== "decided") continue;
-      const { ballot, by } = effect.answer;
+      const { ballot, syncedBy } = effect.answer;
       const said = this.#keys.at(instance);
       if (sameBallot(said.chosen, ballot)) continue;
       said.chosen = ballot;
-      said.file.write("chosen", { bal: balOf(ballot), by });
+      said.file.write("chosen", { bal: balOf(ballot), syncedBy });
     }
   }
 

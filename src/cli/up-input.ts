@@ -4,8 +4,8 @@
  * What is printed comes from the learners, in the order of the log: a line that shows is chosen.
  */
 
-import type { Receipt } from "../client/session.js";
 import type { ChosenEvent } from "../client/synod.js";
+import type { Receipt } from "../paxos/receipt.js";
 import type { OpenClient } from "./client.js";
 import { toFailure } from "./failure.js";
 import { aborted } from "./interruption.js";

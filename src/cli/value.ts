@@ -55,12 +55,12 @@ export function printingOf(isJson: boolean | undefined): Printing {
 
 /** One chosen value as it is printed, without the line break. */
 export function chosenText(entry: ChosenEvent, printing: Printing): string | Uint8Array {
-  const { position, slot, value, ballot, by } = entry;
+  const { position, slot, value, ballot, syncedBy } = entry;
   if (printing === "lines") return valueText(value);
   if (printing === "json") return JSON.stringify({ position, slot, value: toJson(value) });
   const text = valueText(value);
   const shown = typeof text === "string" ? text : `${text.length} bytes`;
-  return `${shown}  ${styled(process.stdout, "dim", evidence(position, slot, ballot, by))}`;
+  return `${shown}  ${styled(process.stdout, "dim", evidence(position, slot, ballot, syncedBy))}`;
 }
 
 /** `position 3, slot 2, ballot 1.p1.0123…, synced by a1 a2` */
@@ -68,10 +68,10 @@ export function evidence(
   position: number,
   slot: number,
   ballot: ChosenEvent["ballot"],
-  by: readonly string[],
+  syncedBy: readonly string[],
 ): string {
   const where = `position ${position}, slot ${slot}, ballot ${shortBallot(formatBallot(ballot))}`;
-  return by.length === 0 ? where : `${where}, synced by ${by.join(" ")}`;
+  return syncedBy.length === 0 ? where : `${where}, synced by ${syncedBy.join(" ")}`;
 }
 
 /** `12.p1.0123…` without most of the nonce. */

@@ -5,6 +5,7 @@ import { doorSubject, parseSubject, subjectOf } from "../actor/subject.js";
 import type { Cluster } from "../paxos/cluster.js";
 import type { BodyType } from "../paxos/command.js";
 import type { Sender } from "../paxos/messages.js";
+import type { Receipt } from "../paxos/receipt.js";
 import { Asker } from "./asker.js";
 import { capturingStreams } from "./captures.js";
 import { type After, ChosenFeed } from "./chosen.js";
@@ -23,7 +24,7 @@ import { noneIfForbidden, type Unheard, unheard, waitsToBeHeard } from "./hearin
 import type { History } from "./history.js";
 import { provePosition, type RawProof } from "./prove.js";
 import { Recorder, showBody } from "./recorder.js";
-import { type Receipt, SESSION_ROLE, Session } from "./session.js";
+import { SESSION_ROLE, Session } from "./session.js";
 import type { ChosenEvent, ChosenOptions, ChosenProof, ProposeOptions, Synod } from "./synod.js";
 import {
   checkSize,
@@ -125,8 +126,8 @@ export class Client implements Synod {
     const feed = this.chosenRaw(options);
     const { values } = this.#ports;
     const decode = (entry: RawEntry): ChosenEvent => {
-      const { position, slot, ballot, by } = entry;
-      return { position, slot, value: decodeValue(entry, values), ballot, by };
+      const { position, slot, ballot, syncedBy } = entry;
+      return { position, slot, value: decodeValue(entry, values), ballot, syncedBy };
     };
     return mapEntries(feed, decode);
   }

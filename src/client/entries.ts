@@ -2,17 +2,13 @@
 import type { Headers } from "../actor/ports.js";
 import type { Ballot } from "../paxos/ballot.js";
 import { BODY_TYPES, type BodyType } from "../paxos/command.js";
+import type { Receipt } from "../paxos/receipt.js";
 
 /** A chosen value, undecoded. */
-export interface RawEntry {
-  readonly position: number;
-  readonly slot: number;
-  readonly ballot: Ballot;
+export interface RawEntry extends Receipt {
   readonly type: BodyType;
   /** "" is the log "default". */
   readonly log: string;
-  /** The acceptors known to have it synced. */
-  readonly by: readonly string[];
   /** May be a view of a larger buffer: copy it to keep it. */
   readonly body: Uint8Array;
 }
@@ -38,14 +34,14 @@ export function readFeedMessage(
   body: Uint8Array,
 ): RawEntry | undefined {
   if (headers === undefined) return undefined;
-  const by = headers["Synod-Synced-By"] ?? "";
+  const syncedBy = headers["Synod-Synced-By"] ?? "";
   return entryOf({
     position: Number(headers["Synod-Position"]),
     slot: Number(headers["Synod-Slot"]),
     ballot: headers["Synod-Ballot"],
     type: headers["Synod-Type"],
     log: headers["Synod-Log"] ?? "",
-    by: by === "" ? [] : by.split(","),
+    syncedBy: syncedBy === "" ? [] : syncedBy.split(","),
     body,
   });
 }
@@ -81,22 +77,17 @@ export function readType(type: unknown): BodyType | undefined {
   return BODY_TYPES.find((known) => known === type);
 }
 
-function entryOf(fields: {
-  readonly position?: unknown;
-  readonly slot?: unknown;
-  readonly ballot?: unknown;
-  readonly type?: unknown;
-  readonly log?: unknown;
-  readonly by?: unknown;
-  readonly body: Uint8Array;
-}): RawEntry | undefined {
-  const { position, slot, log, by, body } = fields;
+/** What may be an entry: the bytes are there, the rest is unchecked. */
+type Claimed = { readonly [F in keyof RawEntry]?: unknown } & Pick<RawEntry, "body">;
+
+function entryOf(fields: Claimed): RawEntry | undefined {
+  const { position, slot, log, syncedBy, body } = fields;
   const type = readType(fields.type);
   const ballot = typeof fields.ballot === "string" ? parseBallot(fields.ballot) : undefined;
   if (!isWhole(position, 1) || !isWhole(slot, 0)) return undefined;
   if (ballot === undefined || type === undefined || typeof log !== "string") return undefined;
-  if (!Array.isArray(by) || !by.every((id) => typeof id === "string")) return undefined;
-  return { position, slot, ballot, type, log, by, body };
+  if (!Array.isArray(syncedBy) || !syncedBy.every((id) => typeof id === "string")) return undefined;
+  return { position, slot, ballot, type, log, syncedBy, body };
 }
 
 function isWhole(value: unknown, least: number): value is number {

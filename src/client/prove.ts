@@ -65,8 +65,8 @@ export async function provePosition(
   return { ...proof, position, type: first.type, log: first.log, body: first.body };
 }
 
-function learnedOf({ learner, ballot, digest, by }: Learned): Learned {
-  return { learner, ballot, digest, by };
+function learnedOf({ learner, ballot, digest, syncedBy }: Learned): Learned {
+  return { learner, ballot, digest, syncedBy };
 }
 
 /** Processes answer in any order. */
@@ -98,13 +98,14 @@ function wordOf(role: Fields): Word | undefined {
     return undefined;
   }
   if (!isObject(entry)) return { first, tail, entry: null };
-  const { slot, by, log, body } = entry;
+  const { slot, syncedBy, log, body } = entry;
   const vote = voteOf(entry);
   const type = readType(entry["type"]);
-  if (vote === null || type === undefined || !isWhole(slot) || !areTexts(by)) return undefined;
+  if (vote === null || type === undefined || !isWhole(slot) || !areTexts(syncedBy))
+    return undefined;
   if (!isText(log) || !isText(body)) return undefined;
   const bytes = new Uint8Array(Buffer.from(body, "base64"));
-  return { first, tail, entry: { ...vote, learner: id, slot, by, type, log, body: bytes } };
+  return { first, tail, entry: { ...vote, learner: id, slot, syncedBy, type, log, body: bytes } };
 }
 
 function storedOf(role: Fields): StoredVote | undefined {
@@ -168,7 +169,11 @@ export function plainProof({ position, slot, ballot, digest, ...rest }: RawProof
   const { learned, votes, votesFrom, basis, highest, missing, contradictions } = rest;
   return {
     ...{ position, slot, ballot: formatBallot(ballot), digest },
-    learned: learned.map(({ learner, by, ...of }) => ({ learner, ...plainVote(of), by })),
+    learned: learned.map(({ learner, syncedBy, ...of }) => ({
+      learner,
+      ...plainVote(of),
+      syncedBy,
+    })),
     votesFrom,
     votes: votes.map(({ acceptor, standing, stored }) => ({
       acceptor,

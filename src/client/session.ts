@@ -11,8 +11,8 @@ import type { Host } from "../actor/host.js";
 import type { Clock, Random, Transport } from "../actor/ports.js";
 import type { RoleDefinition } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
-import type { Ballot } from "../paxos/ballot.js";
 import type { Submission } from "../paxos/client.js";
+import type { Receipt } from "../paxos/receipt.js";
 import { aborted, type Call, closed, type Ended, timeoutOf, watchEnd } from "./ending.js";
 import {
   OutcomeUnknownError,
@@ -24,16 +24,6 @@ import {
   UnavailableError,
 } from "./errors.js";
 import type { TypedBody } from "./values.js";
-
-/** Where and how a value was chosen. */
-export interface Receipt {
-  /** The dense count of what took effect: 1, 2, 3 … */
-  readonly position: number;
-  readonly slot: number;
-  readonly ballot: Ballot;
-  /** The acceptors known to have it synced. */
-  readonly syncedBy: readonly string[];
-}
 
 /** What a session is built from. */
 export interface SessionPorts {
@@ -128,10 +118,10 @@ export class Session {
       const waiting = this.#waiting.get(settlement.token);
       if (waiting === undefined) continue;
       if (settlement.kind === "done") {
-        const { position, slot, ballot, by } = settlement;
+        const { position, slot, ballot, syncedBy } = settlement;
         this.#forbidden = null;
         this.#end(waiting);
-        waiting.resolve({ position, slot, ballot, syncedBy: by });
+        waiting.resolve({ position, slot, ballot, syncedBy });
       } else if (settlement.kind === "withdrawn") {
         this.#fail(waiting, this.#errorOfLeaving(waiting, settlement.mayHaveHappened));
       } else if (this.#mayGoOn(settlement)) {

@@ -1,11 +1,10 @@
 /** The library's public shape. */
-import type { Ballot } from "../paxos/ballot.js";
 import type { Proof } from "../paxos/proof.js";
+import type { Receipt } from "../paxos/receipt.js";
 import type { After } from "./chosen.js";
 import type { RoleWaits, Status } from "./control.js";
 import type { Call } from "./ending.js";
 import type { Unheard } from "./hearing.js";
-import type { Receipt } from "./session.js";
 import type { Value } from "./values.js";
 
 /** Options of {@link Synod.propose}. */
@@ -25,15 +24,9 @@ export interface ChosenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A chosen value. */
-export interface ChosenEvent {
-  /** 1, 2, 3 …: keep it, and give it as `after` to go on there. */
-  readonly position: number;
-  readonly slot: number;
+/** A chosen value. Keep its position, and give it as `after` to go on there. */
+export interface ChosenEvent extends Receipt {
   readonly value: Value;
-  readonly ballot: Ballot;
-  /** The acceptors known to have it synced. */
-  readonly by: readonly string[];
 }
 
 /** Why a value is chosen: the chain of the paper, as far as there is evidence of it. */

@@ -8,11 +8,11 @@
  * Paper: none; the client's half of `session.ts`.
  */
 import { invariant } from "./assert.js";
-import type { Ballot } from "./ballot.js";
 import type { BodyType } from "./command.js";
 import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests, EndSession, Results } from "./messages.js";
+import type { Receipt } from "./receipt.js";
 
 /** What a client asks the log to hold. */
 export interface Submission {
@@ -36,12 +36,8 @@ export interface OpenRequest extends Submission {
 }
 
 /** The result of a request that is not open any more. */
-export interface Completed {
+export interface Completed extends Receipt {
   readonly token: number;
-  readonly position: number;
-  readonly slot: number;
-  readonly ballot: Ballot;
-  readonly by: readonly string[];
 }
 
 /** Bounds of one session, which are the client's own affair. */
@@ -301,13 +297,13 @@ export function endOf(state: ClientState): EndSession | null {
 /** Closes the requests whose results came; a repeat of one that is closed is passed over. */
 export function complete(state: ClientState, message: Results, nowMs: number): Completed[] {
   const completed: Completed[] = [];
-  for (const { number, position, slot, ballot, by } of message.results) {
+  for (const { number, position, slot, ballot, syncedBy } of message.results) {
     const request = state.open.get(number);
     if (request === undefined) continue;
     state.open.delete(number);
     state.openBytes -= request.body.length;
     state.resultLatency.add(nowMs - request.sentMs);
-    completed.push({ token: request.token, position, slot, ballot, by });
+    completed.push({ token: request.token, position, slot, ballot, syncedBy });
   }
   const next = answeredBelow(state);
   // What was sent behind a given-up number waits for it until a request says that nobody does.

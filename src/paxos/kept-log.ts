@@ -10,25 +10,15 @@
  */
 import { invariant } from "./assert.js";
 import { type Ballot, formatBallot } from "./ballot.js";
-import { type BodyType, decodeCommand } from "./command.js";
+import { decodeCommand } from "./command.js";
+import type { LogEntry } from "./log.js";
 import type { ChosenEntry } from "./messages.js";
 import { commandAt } from "./value.js";
-
-/** A command that took effect, and where. */
-export interface KeptEntry {
-  readonly position: number;
-  readonly slot: number;
-  readonly ballot: Ballot;
-  readonly by: readonly string[];
-  readonly type: BodyType;
-  readonly log: string;
-  readonly body: Uint8Array;
-}
 
 /** Who chose a value; most values of a segment share a few of these. */
 interface Evidence {
   readonly ballot: Ballot;
-  readonly by: readonly string[];
+  readonly syncedBy: readonly string[];
 }
 
 /** Numbers that a slot takes: where its value begins, its first position, its evidence. */
@@ -157,7 +147,7 @@ export class KeptLog {
   }
 
   /** What stands at a position; undefined if it is not kept. */
-  entryAt(position: number): KeptEntry | undefined {
+  entryAt(position: number): LogEntry | undefined {
     if (position < this.firstPosition || position >= this.nextPosition) return undefined;
     const at = lastWhere(this.segments.length, (n) => this.firstOf(n).firstPosition <= position);
     const segment = this.firstOf(at);
@@ -188,12 +178,12 @@ export class KeptLog {
     return segment;
   }
 
-  private intern(segment: Segment, { ballot, by }: ChosenEntry): number {
-    const text = `${formatBallot(ballot)} ${by.join()}`;
+  private intern(segment: Segment, { ballot, syncedBy }: ChosenEntry): number {
+    const text = `${formatBallot(ballot)} ${syncedBy.join()}`;
     const known = this.evidenceAt.get(text);
     if (known !== undefined) return known;
     this.evidenceAt.set(text, segment.evidence.length);
-    return segment.evidence.push({ ballot, by }) - 1;
+    return segment.evidence.push({ ballot, syncedBy }) - 1;
   }
 
   private dropOldest(): void {

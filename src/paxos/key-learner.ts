@@ -19,7 +19,7 @@ export interface DecidedKey {
   readonly digest: string;
   readonly value: Uint8Array;
   /** Acceptors known to have voted for it, synced. */
-  readonly by: readonly string[];
+  readonly syncedBy: readonly string[];
   /** The votes of a phase-2 quorum were counted here, not only announced by another. */
   isCounted: boolean;
 }
@@ -100,11 +100,11 @@ export function noteKeyChosen(
   chosen: KeyChosen,
   cluster: Cluster,
 ): KeyNews {
-  const { key, ballot, digest, value, by } = chosen;
+  const { key, ballot, digest, value, syncedBy } = chosen;
   const known = state.decided.get(key);
   if (known !== undefined) return known.digest === digest ? NO_NEWS : SECOND_VALUE;
   if (isFull(state, cluster)) return NO_ROOM;
-  setDecided(state, key, { ballot, digest, value: value.slice(), by, isCounted: false });
+  setDecided(state, key, { ballot, digest, value: value.slice(), syncedBy, isCounted: false });
   return NO_NEWS;
 }
 
@@ -181,13 +181,13 @@ function settle(state: KeyLearnerState, tally: Tally, cluster: Cluster): KeyNews
   if (!isPhase2Quorum(cluster.quorums, acceptorIds(cluster), voters)) return null;
   for (const name of state.talliesOf.get(key) ?? []) state.tallies.delete(name);
   state.talliesOf.delete(key);
-  const by = [...voters].sort();
+  const syncedBy = [...voters].sort();
   const known = state.decided.get(key);
   if (known === undefined) {
-    setDecided(state, key, { ballot, digest, value, by, isCounted: true });
+    setDecided(state, key, { ballot, digest, value, syncedBy, isCounted: true });
   } else {
     known.isCounted = true;
     if (known.digest !== digest) return SECOND_VALUE;
   }
-  return { chosen: { type: "key-chosen", key, ballot, digest, value, by }, odd: null };
+  return { chosen: { type: "key-chosen", key, ballot, digest, value, syncedBy }, odd: null };
 }

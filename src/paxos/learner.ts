@@ -41,7 +41,7 @@ interface Slot {
   /** By ballot and digest. */
   readonly candidates: Map<string, Candidate>;
   /** Announced as chosen at this ballot. */
-  chosenAt: { readonly ballot: Ballot; readonly by: readonly string[] } | null;
+  chosenAt: { readonly ballot: Ballot; readonly syncedBy: readonly string[] } | null;
   entry: ChosenEntry | null;
   /** Acceptors whose vote, or lack of one, was reported in answer to a repair. */
   readonly reports: Map<string, SlotVote | null>;
@@ -113,7 +113,7 @@ export function noteChosenRange(state: LearnerState, range: ChosenRange, cluster
     const slot = slotAt(state, at, cluster);
     if (slot === null || slot.entry !== null) continue;
     if (slot.chosenAt === null || isLower(range.ballot, slot.chosenAt.ballot)) {
-      slot.chosenAt = { ballot: range.ballot, by: range.by };
+      slot.chosenAt = { ballot: range.ballot, syncedBy: range.syncedBy };
     }
     settle(at, slot, cluster);
   }
@@ -221,11 +221,11 @@ function settle(at: number, slot: Slot, cluster: Cluster): void {
     const announced = slot.chosenAt;
     const isAnnounced = announced !== null && compareBallots(ballot, announced.ballot) >= 0;
     if (isAnnounced && (voters.size > 0 || compareBallots(ballot, announced.ballot) === 0)) {
-      slot.entry = { slot: at, ballot: announced.ballot, value, by: announced.by };
+      slot.entry = { slot: at, ballot: announced.ballot, value, syncedBy: announced.syncedBy };
       return;
     }
     if (isPhase2Quorum(cluster.quorums, acceptors, voters)) {
-      slot.entry = { slot: at, ballot, value, by: [...voters].sort() };
+      slot.entry = { slot: at, ballot, value, syncedBy: [...voters].sort() };
       return;
     }
   }
@@ -243,10 +243,10 @@ function highestReport(at: number, slot: Slot, cluster: Cluster): ChosenEntry | 
   }
   if (highest === null) return null;
   const { ballot, digest, value } = highest;
-  const by = [...slot.reports]
+  const syncedBy = [...slot.reports]
     .filter(([, vote]) => vote !== null && vote.digest === digest)
     .map(([acceptor]) => acceptor);
-  return { slot: at, ballot, value: value.slice(), by };
+  return { slot: at, ballot, value: value.slice(), syncedBy };
 }
 
 /** Takes the next entries in order, without a hole, and moves the watermark past them. */

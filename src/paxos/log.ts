@@ -12,11 +12,12 @@ import type { BodyType } from "./command.js";
 import { type Command, decodeCommand } from "./command.js";
 import type { Limits } from "./limits.js";
 import type { ChosenEntry, Outcome } from "./messages.js";
-import { type Result, SessionTable } from "./session.js";
+import type { Receipt } from "./receipt.js";
+import { SessionTable } from "./session.js";
 import { decodeValue, placeOf } from "./value.js";
 
 /** A command that took effect. */
-export interface LogEntry extends Result {
+export interface LogEntry extends Receipt {
   readonly type: BodyType;
   readonly log: string;
   readonly body: Uint8Array;
@@ -127,8 +128,8 @@ function applyRequest(
     if (verdict.result === null) return { kind: "answered", session, number };
     return { kind: "done", session, number, ...verdict.result };
   }
-  const { slot, ballot, by } = entry;
-  const result = { position: ++state.position, slot, ballot, by };
+  const { slot, ballot, syncedBy } = entry;
+  const result = { position: ++state.position, slot, ballot, syncedBy };
   state.sessions.record(request, result);
   const { type, log, body } = request;
   entries.push({ ...result, type, log, body });

@@ -40,6 +40,7 @@
  */
 import type { Ballot } from "./ballot.js";
 import type { BodyType } from "./command.js";
+import type { Receipt } from "./receipt.js";
 
 /** Every role, the one word that names its folder, subject, command-line argument and chart. */
 export const ROLES = [
@@ -81,12 +82,12 @@ export interface SlotVote extends Vote {
   readonly slot: number;
 }
 
-/** Slots `from` ≤ slot < `to`, chosen at `ballot` by the votes of the acceptors `by`. */
+/** Slots `from` ≤ slot < `to`, chosen at `ballot` by the votes of the acceptors `syncedBy`. */
 export interface ChosenRange {
   readonly ballot: Ballot;
   readonly from: number;
   readonly to: number;
-  readonly by: readonly string[];
+  readonly syncedBy: readonly string[];
 }
 
 /** A chosen value with its evidence. */
@@ -95,7 +96,7 @@ export interface ChosenEntry {
   readonly ballot: Ballot;
   readonly value: Uint8Array;
   /** Acceptors known to have voted for it, synced. */
-  readonly by: readonly string[];
+  readonly syncedBy: readonly string[];
 }
 
 // --- single-decree Synod ---------------------------------------------------------------------
@@ -152,12 +153,12 @@ export interface KeyNack {
 export interface KeyChosen {
   readonly type: "key-chosen";
   readonly key: string;
-  /** The ballot at which `by` voted for the value. */
+  /** The ballot at which `syncedBy` voted for the value. */
   readonly ballot: Ballot;
   readonly digest: string;
   readonly value: Uint8Array;
   /** Acceptors known to have voted for it, synced. */
-  readonly by: readonly string[];
+  readonly syncedBy: readonly string[];
 }
 
 /** A client's wish for a key. anyone → a synod-proposer (queue group), as a request. */
@@ -380,15 +381,7 @@ export interface Follow {
 
 /** What became of one request. */
 export type Outcome =
-  | {
-      readonly kind: "done";
-      readonly session: string;
-      readonly number: number;
-      readonly position: number;
-      readonly slot: number;
-      readonly ballot: Ballot;
-      readonly by: readonly string[];
-    }
+  | ({ readonly kind: "done"; readonly session: string; readonly number: number } & Receipt)
   /** `openedIn`: the slot; null: it was not told (wire version 1). */
   | { readonly kind: "opened"; readonly session: string; readonly openedIn: number | null }
   /** A request came before its predecessor took effect; `expected` is the number awaited. */
@@ -465,13 +458,7 @@ export interface EndSession {
 export interface Results {
   readonly type: "results";
   readonly session: string;
-  readonly results: readonly {
-    readonly number: number;
-    readonly position: number;
-    readonly slot: number;
-    readonly ballot: Ballot;
-    readonly by: readonly string[];
-  }[];
+  readonly results: readonly ({ readonly number: number } & Receipt)[];
 }
 
 /**

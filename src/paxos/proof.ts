@@ -20,7 +20,7 @@ import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
 export interface Learned extends BallotValue {
   readonly learner: string;
   /** The acceptors that voted for it, as the learner counted or was told. */
-  readonly by: readonly string[];
+  readonly syncedBy: readonly string[];
 }
 
 /** What an acceptor's store holds of the slot, durable. */
@@ -167,13 +167,13 @@ function pickProposal(
       return { ballot, digest, votesFrom: "stores" };
     }
   }
-  for (const { ballot, by } of learned) {
+  for (const { ballot, syncedBy } of learned) {
     // A learner that asked the acceptors may name some that voted for it at lower ballots.
     const isRefuted = stored.some(({ acceptor, vote, trimmed }) => {
       const isForgotten = vote === null && slot < trimmed;
-      return by.includes(acceptor) && !isForgotten && isLower(vote?.ballot ?? null, ballot);
+      return syncedBy.includes(acceptor) && !isForgotten && isLower(vote?.ballot ?? null, ballot);
     });
-    if (isQuorum(by) && !isRefuted) return { ballot, digest, votesFrom: "tally" };
+    if (isQuorum(syncedBy) && !isRefuted) return { ballot, digest, votesFrom: "tally" };
   }
   return { ballot: first.ballot, digest, votesFrom: null };
 }
@@ -192,7 +192,7 @@ function standingOf(
   { slot, learned, stored }: ProofEvidence,
 ): ProofVote {
   const isTold = learned.some(
-    ({ digest, by }) => digest === proposal.digest && by.includes(acceptor),
+    ({ digest, syncedBy }) => digest === proposal.digest && syncedBy.includes(acceptor),
   );
   const found = stored.find((one) => one.acceptor === acceptor) ?? null;
   const base = { acceptor, isTold, stored: found };

@@ -318,10 +318,10 @@ export function countVotes(
       continue;
     open.chosen = true;
     state.votesLatency.add(nowMs - open.openedMs);
-    const by = [...open.voters].sort();
-    const isQuorum = isPhase2Quorum(cluster.quorums, acceptorIds(cluster), new Set(by));
+    const syncedBy = [...open.voters].sort();
+    const isQuorum = isPhase2Quorum(cluster.quorums, acceptorIds(cluster), new Set(syncedBy));
     invariant(isQuorum, "what is announced is voted for by a phase-2 quorum");
-    announce(state.announcements, slot, state.ballot, by);
+    announce(state.announcements, slot, state.ballot, syncedBy);
     if (slot < state.chosenWatermark) close(state, slot, open); // it was proposed again
   }
   for (;;) {
@@ -376,12 +376,15 @@ export function proposeAgain(
   );
 }
 
-function announce(ranges: ChosenRange[], slot: number, ballot: Ballot, by: string[]): void {
+function announce(ranges: ChosenRange[], slot: number, ballot: Ballot, syncedBy: string[]): void {
   const last = ranges[ranges.length - 1];
   const joins =
-    last !== undefined && last.to === slot && last.by.join() === by.join() && slot > last.from;
+    last !== undefined &&
+    last.to === slot &&
+    last.syncedBy.join() === syncedBy.join() &&
+    slot > last.from;
   if (joins) ranges[ranges.length - 1] = { ...last, to: slot + 1 };
-  else ranges.push({ ballot, from: slot, to: slot + 1, by });
+  else ranges.push({ ballot, from: slot, to: slot + 1, syncedBy });
 }
 
 /** Says whether a refusal ends this ballot: a higher one is promised, or its slots are trimmed. */

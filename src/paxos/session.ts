@@ -19,23 +19,14 @@
  * Viewstamped Replication Revisited §4.1, with pipelining added: number = last + 1 takes effect, a
  * lower one is a repeat, a higher one is early and has no effect.
  */
-import type { Ballot } from "./ballot.js";
 import type { End, Request } from "./command.js";
 import type { Limits } from "./limits.js";
-
-/** What a request that took effect was told. */
-export interface Result {
-  readonly position: number;
-  readonly slot: number;
-  readonly ballot: Ballot;
-  /** Acceptors known to have it synced. */
-  readonly by: readonly string[];
-}
+import type { Receipt } from "./receipt.js";
 
 /** What the table says of a request. */
 export type Verdict =
   | { readonly kind: "effect" }
-  | { readonly kind: "repeat"; readonly result: Result | null }
+  | { readonly kind: "repeat"; readonly result: Receipt | null }
   | { readonly kind: "early"; readonly expected: number }
   /** `last`: see {@link SessionTable.judge}. */
   | { readonly kind: "expired"; readonly last: number | null };
@@ -52,7 +43,7 @@ interface Session {
   /** The slot in which it was opened. */
   readonly openedIn: number;
   last: number;
-  readonly results: Map<number, Result>;
+  readonly results: Map<number, Receipt>;
 }
 
 /** The replicated table of sessions and of idempotency ids. */
@@ -66,7 +57,7 @@ export class SessionTable {
    */
   #evicted = new Map<string, number>();
   /** In order of arrival. */
-  #ids = new Map<string, Result>();
+  #ids = new Map<string, Receipt>();
   readonly #limits: Limits;
 
   constructor(limits: Limits) {
@@ -178,7 +169,7 @@ export class SessionTable {
   }
 
   /** Notes the result of a request that {@link judge} let take effect. */
-  record(request: Request, result: Result): void {
+  record(request: Request, result: Receipt): void {
     const session = this.#sessions.get(request.session);
     if (session === undefined) return;
     this.#keep(session, request.number, result);
@@ -189,7 +180,7 @@ export class SessionTable {
     if (oldest !== undefined) this.#ids.delete(oldest);
   }
 
-  #keep(session: Session, number: number, result: Result): void {
+  #keep(session: Session, number: number, result: Receipt): void {
     session.last = number;
     session.results.set(number, result);
     if (session.results.size <= this.#limits.sessionResultsMax) return;

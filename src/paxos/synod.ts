@@ -121,15 +121,15 @@ export function votesFormQuorum(attempt: SynodAttempt, cluster: Cluster): boolea
 export function alreadyChosen(
   attempt: SynodAttempt,
   cluster: Cluster,
-): { readonly vote: Vote; readonly by: readonly string[] } | null {
+): { readonly vote: Vote; readonly syncedBy: readonly string[] } | null {
   const highest = highestVote(attempt.promises.values());
   if (highest === null) return null;
-  const by = new Set<string>();
+  const syncedBy = new Set<string>();
   for (const [acceptor, vote] of attempt.promises) {
-    if (vote !== null && sameBallot(vote.ballot, highest.ballot)) by.add(acceptor);
+    if (vote !== null && sameBallot(vote.ballot, highest.ballot)) syncedBy.add(acceptor);
   }
-  if (!isPhase2Quorum(cluster.quorums, acceptorIds(cluster), by)) return null;
-  return { vote: highest, by: [...by] };
+  if (!isPhase2Quorum(cluster.quorums, acceptorIds(cluster), syncedBy)) return null;
+  return { vote: highest, syncedBy: [...syncedBy] };
 }
 
 /** Says whether a refusal means that a higher ballot than ours is promised: give this one up. */

@@ -201,9 +201,9 @@ export class Clients {
       }
       client.waiting.delete(settlement.token);
       if (settlement.kind === "done") {
-        const { position, slot, by } = settlement;
+        const { position, slot } = settlement;
         if (call.request.kind === "submit") {
-          this.#monitor.feed.acknowledged(call.request.value, { position, slot, by }, client.name);
+          this.#monitor.feed.acknowledged(call.request.value, settlement, client.name);
         }
         this.#end(call, { kind: "ok", position, slot });
       } else {
@@ -264,7 +264,7 @@ export class Clients {
       error?: { code: string; mayHaveHappened: boolean };
     };
     if (position !== undefined && slot !== undefined) {
-      const receipt = { position, slot, by: syncedBy ?? [] };
+      const receipt = { position, slot, syncedBy: syncedBy ?? [] };
       if (request.hasId) this.#monitor.feed.acknowledged(request.value, receipt, call.client);
       this.#end(call, { kind: "ok", position, slot });
     } else if (request.hasId) {

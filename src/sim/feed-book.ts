@@ -7,6 +7,7 @@ import type { FeedEntry } from "../actor/effect.js";
 import { showVote } from "../paxos/evidence.js";
 import { applyEntry, type LogEntry, LogState } from "../paxos/log.js";
 import { isPhase2Quorum } from "../paxos/quorum.js";
+import type { Receipt } from "../paxos/receipt.js";
 import type { Coverage } from "./coverage.js";
 import type { Ledger } from "./ledger.js";
 
@@ -22,13 +23,6 @@ export interface Wish {
 interface Line {
   readonly value: string;
   readonly slot: number;
-}
-
-/** What a receipt says. */
-export interface Receipt {
-  readonly position: number;
-  readonly slot: number;
-  readonly by: readonly string[];
 }
 
 /** Positions, from 1, with what stands there. */
@@ -64,7 +58,7 @@ export class FeedBook {
       const value = chosen === null ? undefined : this.#values.get(chosen.digest);
       if (chosen === null || value === undefined) return;
       const requestsBefore = this.#log.requests;
-      const applied = applyEntry(this.#log, { slot, ballot: chosen.ballot, value, by: [] });
+      const applied = applyEntry(this.#log, { slot, ballot: chosen.ballot, value, syncedBy: [] });
       for (const entry of applied.entries) this.#enter(entry);
       const kinds = applied.outcomes.map(({ outcome }) => outcome.kind);
       const times = (kind: string) => kinds.filter((one) => one === kind).length;
@@ -108,18 +102,21 @@ export class FeedBook {
     entries: readonly FeedEntry[],
     before: number | null,
     fromSlot: number,
-    by: string,
+    syncedBy: string,
   ): number {
     let last = before ?? (entries[0]?.position ?? 1) - 1;
     const skipped = before === null ? this.slotOf(last) : undefined;
     if (skipped !== undefined && skipped >= fromSlot) {
       const late = `began to publish after position ${last}, which is in slot ${skipped}`;
-      this.#ledger.break("feedOrder", `${by} ${late}; it knew of the log up to slot ${fromSlot}`);
+      this.#ledger.break(
+        "feedOrder",
+        `${syncedBy} ${late}; it knew of the log up to slot ${fromSlot}`,
+      );
     }
     for (const entry of entries) {
       if (entry.position !== last + 1) {
         const gap = `position ${entry.position} after ${last}`;
-        this.#ledger.break("feedOrder", `${by} published ${gap}`);
+        this.#ledger.break("feedOrder", `${syncedBy} published ${gap}`);
       }
       last = entry.position;
       const line = this.#lines[entry.position - 1];
@@ -127,14 +124,14 @@ export class FeedBook {
       if (line?.value === value && line.slot === entry.slot) continue;
       const there = line === undefined ? "nothing" : `${line.value} (slot ${line.slot})`;
       const said = `${value} (slot ${entry.slot}) at position ${entry.position}`;
-      this.#ledger.break("oneFeed", `${by} published ${said}, where there is ${there}`);
+      this.#ledger.break("oneFeed", `${syncedBy} published ${said}, where there is ${there}`);
     }
     return last;
   }
 
   /** A client is told that its value stands in the log: it must, durable on a quorum. */
-  acknowledged(value: string, receipt: Receipt, client: string): void {
-    const { position, slot, by } = receipt;
+  acknowledged(value: string, receipt: Omit<Receipt, "ballot">, client: string): void {
+    const { position, slot, syncedBy } = receipt;
     const { cluster } = this.#ledger;
     const line = this.#lines[position - 1];
     if (line?.value !== value || line.slot !== slot) {
@@ -151,10 +148,10 @@ export class FeedBook {
     }
     const voters = this.#ledger.votersFor({ key: null, slot }, chosen.digest);
     const ids = cluster.acceptors.map(({ id }) => id);
-    const liar = by.find((id) => !voters.has(id));
+    const liar = syncedBy.find((id) => !voters.has(id));
     if (liar !== undefined || !isPhase2Quorum(cluster.quorums, ids, voters)) {
       const have = `voters of ${showVote(chosen)} are {${[...voters].join(", ")}}`;
-      const told = `${client} was told that slot ${slot} is synced by {${by.join(", ")}}`;
+      const told = `${client} was told that slot ${slot} is synced by {${syncedBy.join(", ")}}`;
       this.#ledger.break("receiptsNameVoters", `${told}; ${have}`);
     }
   }

@@ -37,7 +37,7 @@ export type RoleEvidence =
       readonly entry:
         | (BareVote & {
             readonly slot: number;
-            readonly by: readonly string[];
+            readonly syncedBy: readonly string[];
             readonly type: string;
             readonly log: string;
             /** In base64. */
@@ -137,11 +137,11 @@ function entryAt(id: string, { data }: LearnerContext, position: number): RoleEv
   const entry = data.kept.entryAt(position);
   const chosen = entry === undefined ? undefined : data.kept.chosenAt(entry.slot);
   if (entry === undefined || chosen === undefined) return { ...base, entry: null };
-  const { slot, by, type, log, body } = entry;
+  const { slot, syncedBy, type, log, body } = entry;
   return {
     ...base,
     entry: {
-      ...{ slot, ballot: formatBallot(entry.ballot), digest: digest(chosen.value), by },
+      ...{ slot, ballot: formatBallot(entry.ballot), digest: digest(chosen.value), syncedBy },
       ...{ type, log, body: Buffer.from(body).toString("base64") },
     },
   };

@@ -227,7 +227,7 @@ describe("a message that came as a request", () => {
       ballot: ballot(1),
       type: "bytes",
       value: value("v"),
-      by: ["a1"],
+      syncedBy: ["a1"],
     });
     clock.advance(1);
     expect(answers).toEqual(["decided"]);

@@ -20,7 +20,7 @@ const entry = (position: number, log = ""): FeedEntry => ({
   type: "string",
   log,
   body: value(`v${position}`),
-  by: ["a1", "a2"],
+  syncedBy: ["a1", "a2"],
 });
 
 function bench() {

@@ -38,7 +38,7 @@ const results = (...numbers: number[]): Effect =>
       position: number,
       slot: number + 10,
       ballot: ballot(1),
-      by: ["a1", "a2"],
+      syncedBy: ["a1", "a2"],
     })),
   });
 const isOpenIn = (openedIn: number | null) =>

@@ -72,7 +72,7 @@ export const done = (session: string, number: number): Outcome => ({
   position: number,
   slot: number + 10,
   ballot: ballot(1),
-  by: ["a1", "a2"],
+  syncedBy: ["a1", "a2"],
 });
 
 /** The slot in which sessions are opened here. */

@@ -38,19 +38,19 @@ const bench = (learn: Cluster["learn"], id = "l1", limits = {}) =>
 const proposed = (v: Vote, key = KEY) => heard({ type: "key-accept", key, ...v }, proposer);
 const voted = (n: number, { ballot: when, digest }: Vote, key = KEY) =>
   heard({ type: "key-accepted", key, ballot: when, digest }, acceptor(n));
-const chosen = (v: Vote, by: readonly string[]) =>
-  ({ type: "key-chosen", key: KEY, ...v, by }) as const;
+const chosen = (v: Vote, syncedBy: readonly string[]) =>
+  ({ type: "key-chosen", key: KEY, ...v, syncedBy }) as const;
 
 const known = (one: Bench) => {
   const { data } = one.snapshot.context as LearnerContext;
   return new Map(
-    [...data.keys.decided].map(([key, { value, by }]) => [
+    [...data.keys.decided].map(([key, { value, syncedBy }]) => [
       key,
-      [new TextDecoder().decode(value), ...by],
+      [new TextDecoder().decode(value), ...syncedBy],
     ]),
   );
 };
-const isX = (by: readonly string[]) => new Map([[KEY, ["x", ...by]]]);
+const isX = (syncedBy: readonly string[]) => new Map([[KEY, ["x", ...syncedBy]]]);
 
 describe("mode leader", () => {
   it("takes the word of the synod-proposer, and counts nothing itself", () => {
@@ -96,7 +96,7 @@ describe("mode all", () => {
 });
 
 describe("mode some", () => {
-  const tells = (by: readonly string[]) => broadcast("learner", chosen(x, by));
+  const tells = (syncedBy: readonly string[]) => broadcast("learner", chosen(x, syncedBy));
 
   it("a distinguished learner tells every learner when a quorum voted, once", () => {
     const one = bench(SOME);
@@ -143,7 +143,7 @@ describe("mode some", () => {
 describe("what is odd is counted, and stops nobody", () => {
   it("another value for a decided key, in whatever way it is said", () => {
     for (const event of [
-      heard({ type: "key-chosen", key: KEY, ...y, by: ["a1"] }, proposer),
+      heard({ type: "key-chosen", key: KEY, ...y, syncedBy: ["a1"] }, proposer),
       proposed(y),
       voted(1, y),
     ] as const) {

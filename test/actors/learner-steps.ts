@@ -83,7 +83,7 @@ export const range = (from: number, to: number, at = at1): ChosenRange => ({
   ballot: at,
   from,
   to,
-  by: ["a1", "a2"],
+  syncedBy: ["a1", "a2"],
 });
 
 export const chosen = (from: number, to: number, at = at1) =>
@@ -141,7 +141,7 @@ export const known = (slot: number, at = at1): ChosenEntry => ({
   slot,
   ballot: at,
   value: slotValue(slot),
-  by: ["a1", "a2"],
+  syncedBy: ["a1", "a2"],
 });
 
 export const entries = (from: number, to: number, by = l2, nowMs = START_MS) => {
@@ -166,14 +166,14 @@ export const history = (after: number, max = 1000, applied = 0) => ({
 
 // --- what it says -----------------------------------------------------------------------------
 
-export const feedEntry = (slot: number, at = at1, by: readonly string[] = ["a1", "a2"]) => ({
+export const feedEntry = (slot: number, at = at1, syncedBy: readonly string[] = ["a1", "a2"]) => ({
   position: slot + 1,
   slot,
   ballot: at,
   type: "string" as const,
   log: "",
   body: value(`v${slot}`),
-  by,
+  syncedBy,
 });
 
 export const publishes = (...told: ReturnType<typeof feedEntry>[]): Effect => ({

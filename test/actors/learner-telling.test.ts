@@ -43,7 +43,7 @@ const done = (slot: number): Outcome => ({
   position: slot + 1,
   slot,
   ballot: at1,
-  by: ["a1", "a2"],
+  syncedBy: ["a1", "a2"],
 });
 const LEASE_MS = 20 * limits.beaconMs;
 

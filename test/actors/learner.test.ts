@@ -88,10 +88,10 @@ describe("a value is known (PMS §2.3)", () => {
     expect(bench.take(voted(3, 0))).toEqual([]);
     expect(bench.take(voted(3, 0))).toEqual([]);
     expect(bench.take(voted(1, 0, at2))).toEqual([]);
-    const by = ["a1", "a3"];
-    const told = broadcast("learner", { type: "chosen", ranges: [{ ...range(0, 1), by }] });
+    const syncedBy = ["a1", "a3"];
+    const told = broadcast("learner", { type: "chosen", ranges: [{ ...range(0, 1), syncedBy }] });
     expect(bench.take(voted(1, 0))).toEqual([
-      publishes(feedEntry(0, undefined, by)),
+      publishes(feedEntry(0, undefined, syncedBy)),
       ...(kind === "some" ? [told] : []),
     ]);
   });

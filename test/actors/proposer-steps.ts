@@ -139,11 +139,11 @@ export const beacons = (round: number, nextSlot = 0, chosenWatermark = 0, queued
     payloadBytesMax: null,
   });
 
-export const chosenRange = (round: number, from: number, to: number, by: string[]) => ({
+export const chosenRange = (round: number, from: number, to: number, syncedBy: string[]) => ({
   ballot: ballot(round),
   from,
   to,
-  by,
+  syncedBy,
 });
 
 export const announces = (...ranges: ChosenRange[]): Effect =>

@@ -203,7 +203,7 @@ describe("fields that do not fit each other are of wrong shape", () => {
     ["an empty range", change("chosen", { ranges: [{ ...accept.chosen[0]!, from: 9 }] })],
     ["another digest", change("key-accept", { digest: other })],
     ["another digest", change("key-chosen", { digest: other })],
-    ["257 voters", change("key-chosen", { by: new Array<string>(257).fill("a1") })],
+    ["257 voters", change("key-chosen", { syncedBy: new Array<string>(257).fill("a1") })],
     ["another digest", change("key-promise", { vote: { ...vote!, digest: other } })],
     ["another digest", change("promise", { votes: [{ ...vote!, digest: other }] })],
     ["another digest", change("votes", { votes: [{ ...votes.votes[0]!, digest: other }] })],

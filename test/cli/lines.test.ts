@@ -67,7 +67,7 @@ describe("values", () => {
 
   it("are printed as they are, or as JSON", () => {
     const ballot = { round: 1, owner: "p1.0123456789abcdef" };
-    const entry = { position: 3, slot: 2, ballot, by: ["a1"], value: "hi" };
+    const entry = { position: 3, slot: 2, ballot, syncedBy: ["a1"], value: "hi" };
     expect(chosenText(entry, "lines")).toBe("hi");
     expect(chosenText(entry, "json")).toBe('{"position":3,"slot":2,"value":"hi"}');
     expect(chosenText(entry, "terminal")).toContain("position 3, slot 2, ballot 1.p1.0123…");
@@ -84,7 +84,7 @@ describe("values", () => {
     expect(valueText(value)).toBe(`{"number":"${word}"}`);
     expect(valueText({ a: [value, 0, -1.5] })).toBe(`{"a":[{"number":"${word}"},0,-1.5]}`);
     const ballot = { round: 1, owner: "p1.0123456789abcdef" };
-    const entry = { position: 3, slot: 2, ballot, by: ["a1"], value };
+    const entry = { position: 3, slot: 2, ballot, syncedBy: ["a1"], value };
     expect(chosenText(entry, "json")).toBe(`{"position":3,"slot":2,"value":{"number":"${word}"}}`);
   });
 });

@@ -229,7 +229,7 @@ export class FakeGateway {
           position: bodies.length,
           slot: bodies.length - 1,
           ballot: ballot(1),
-          by: ["a1", "a2"],
+          syncedBy: ["a1", "a2"],
         };
         table.record(whole, result);
         told.push({ number, ...result });
@@ -276,7 +276,7 @@ export class FakeLearner {
       "Synod-Slot": String(entry.slot),
       "Synod-Ballot": `${entry.ballot.round}.${entry.ballot.owner}`,
       "Synod-Type": entry.type,
-      "Synod-Synced-By": entry.by.join(","),
+      "Synod-Synced-By": entry.syncedBy.join(","),
     };
     this.transport.publish(`synod.test.chosen.${this.id}`, entry.body, { headers });
   }
@@ -316,6 +316,14 @@ export class FakeLearner {
 /** A chosen text at a position. */
 export function chosenText(position: number, text = `value ${position}`): FeedEntry {
   const body = new TextEncoder().encode(text);
-  const by = ["a1", "a2"];
-  return { position, slot: position - 1, ballot: ballot(1), type: "string", log: "", body, by };
+  const syncedBy = ["a1", "a2"];
+  return {
+    position,
+    slot: position - 1,
+    ballot: ballot(1),
+    type: "string",
+    log: "",
+    body,
+    syncedBy,
+  };
 }

@@ -61,7 +61,7 @@ class FakeProposer {
     if (value !== null && !this.held.has(key)) this.held.set(key, { type: valueType, value });
     const held = this.held.get(key);
     if (held === undefined) return { kind: "undecided" };
-    return { kind: "decided", ballot: ballot(1), ...held, by: ["a1"] };
+    return { kind: "decided", ballot: ballot(1), ...held, syncedBy: ["a1"] };
   }
 }
 

@@ -79,7 +79,7 @@ describe("where to begin", () => {
       slot: 0,
       value: "value 1",
       ballot: { round: 1, owner: "p1.0123456789abcdef" },
-      by: ["a1", "a2"],
+      syncedBy: ["a1", "a2"],
     });
   });
 

@@ -7,9 +7,9 @@ import { describe, expect, it } from "vitest";
 import type { ProposerContext } from "../../actors/proposer/context.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import type { Client } from "../../src/client/client.js";
-import type { Receipt } from "../../src/client/session.js";
 import type { Value } from "../../src/client/values.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
+import type { Receipt } from "../../src/paxos/receipt.js";
 import type { Member } from "../../src/sim/world.js";
 import { SEPARATED, World, worldCluster } from "../support/world.js";
 import { Bench, Watched } from "./bench.js";
@@ -87,7 +87,7 @@ describe("a quiet cluster", () => {
       slot: receipt.slot,
       value: "hi",
       ballot: receipt.ballot,
-      by: expect.arrayContaining([expect.any(String)]),
+      syncedBy: expect.arrayContaining([expect.any(String)]),
     });
   });
 

@@ -25,7 +25,7 @@ const entry = (position: number): FeedEntry => ({
   type: "string",
   log: "",
   body: value(`v${position}`),
-  by: ["a1", "a2"],
+  syncedBy: ["a1", "a2"],
 });
 
 async function serve(): Promise<string> {

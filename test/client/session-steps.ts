@@ -75,7 +75,7 @@ export function results(numbers: readonly number[], session = SESSION): Results 
     position: number,
     slot: number,
     ballot: ballot(1),
-    by: ["a1"],
+    syncedBy: ["a1"],
   });
   return { type: "results", session, results: numbers.map(one) };
 }
@@ -97,7 +97,7 @@ export const done = (token: number, number = token): Settlement => ({
   position: number,
   slot: number,
   ballot: ballot(1),
-  by: ["a1"],
+  syncedBy: ["a1"],
 });
 export const failed = (
   token: number,

@@ -18,7 +18,7 @@ import {
   TooLargeError,
   UnavailableError,
 } from "../../src/client/errors.js";
-import type { Receipt } from "../../src/client/session.js";
+import type { Receipt } from "../../src/paxos/receipt.js";
 import { testCluster } from "../support/steps.js";
 import { Bench, FakeGateway, FakeLog, Watched } from "./bench.js";
 

@@ -243,6 +243,31 @@ function linesWith(source: SourceText, pattern: RegExp, message: string): Findin
   });
 }
 
+/** The home of the one type that says what took effect. */
+const receiptHome = "src/paxos/receipt.ts";
+
+/** What took effect is one type and one word: others extend `Receipt`, and say `syncedBy`. */
+export const oneReceipt: Rule = (source) => {
+  if (!/^(?:src|actors)\/.*\.ts$/.test(source.path) || source.path === receiptHome) return [];
+  const findings: Finding[] = [];
+  walk(source, (node) => {
+    if (!ts.isInterfaceDeclaration(node) && !ts.isTypeLiteralNode(node)) return;
+    const types = new Map(
+      node.members
+        .filter((member) => ts.isPropertySignature(member))
+        .map((member) => [member.name.getText(), member.type?.getText() ?? ""]),
+    );
+    const has = (...names: string[]) => names.every((name) => types.has(name));
+    const message = has("position", "slot", "ballot")
+      ? "extend Receipt of src/paxos/receipt.ts"
+      : has("ballot", "by") && types.get("by")?.endsWith("[]")
+        ? "the acceptors that had it synced are `syncedBy`"
+        : undefined;
+    if (message !== undefined) findings.push({ ...at(source, node), message });
+  });
+  return findings;
+};
+
 /** What others call says what it does. */
 export const docComments: Rule = (source) => {
   if (!/^src\/(?:paxos|actor)\/.*\.ts$/.test(source.path)) return [];

@@ -136,6 +136,20 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "one receipt",
+    rule: rules.oneReceipt,
+    bad: [
+      ["src/client/a.ts", "interface A { position: number; slot: number; ballot: Ballot }"],
+      ["src/actor/a.ts", "type A = { kind: 'a'; slot: number; ballot: B; position: number };"],
+      ["src/paxos/a.ts", "interface A { readonly ballot: B; readonly by: readonly string[] }"],
+    ],
+    good: [
+      ["src/paxos/receipt.ts", "interface A { position: number; slot: number; ballot: Ballot }"],
+      ["src/client/a.ts", "interface A extends Receipt { readonly body: Uint8Array }"],
+      ["src/paxos/a.ts", "interface A { readonly ballot: B; readonly by: string }"],
+    ],
+  },
+  {
     name: "no paths of one machine",
     rule: rules.noMachinePaths,
     bad: [

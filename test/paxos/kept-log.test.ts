@@ -17,7 +17,7 @@ const open = encodeCommand({ kind: "open", session: SESSION, gateway: "g1" });
 interface Brought {
   readonly bodies: readonly { readonly length: number; readonly isRepeat: boolean }[] | null;
   readonly round: number;
-  readonly by: readonly string[];
+  readonly syncedBy: readonly string[];
 }
 
 const brought: fc.Arbitrary<Brought> = fc.record({
@@ -25,7 +25,7 @@ const brought: fc.Arbitrary<Brought> = fc.record({
     fc.array(fc.record({ length: fc.nat({ max: 200 }), isRepeat: fc.boolean() }), { maxLength: 6 }),
   ),
   round: fc.integer({ min: 1, max: 3 }),
-  by: fc.subarray(["a1", "a2", "a3"], { minLength: 2 }),
+  syncedBy: fc.subarray(["a1", "a2", "a3"], { minLength: 2 }),
 });
 
 /** One line of text: quicker to compare than bytes one by one. */
@@ -43,7 +43,7 @@ function keep(slots: readonly Brought[], bytesMax: number) {
   const values: Parameters<typeof applyEntry>[1][] = [];
   const entries: LogEntry[] = [];
   let number = 0;
-  for (const [slot, { bodies, round, by }] of slots.entries()) {
+  for (const [slot, { bodies, round, syncedBy }] of slots.entries()) {
     const requests = (bodies ?? []).map(({ length, isRepeat }) => {
       if (!isRepeat || number === 0) number++;
       const body = new Uint8Array(length).fill(number);
@@ -53,7 +53,7 @@ function keep(slots: readonly Brought[], bytesMax: number) {
     });
     const opened = slot === 0 ? [open] : [];
     const value = bodies === null && slot > 0 ? NOOP : encodeBatch([...opened, ...requests]);
-    const entry = { slot, ballot: { round, owner: "p1.0123456789abcdef" }, value, by };
+    const entry = { slot, ballot: { round, owner: "p1.0123456789abcdef" }, value, syncedBy };
     const applied = applyEntry(log, entry);
     kept.append(entry, applied.commandsAt);
     values.push(entry);
@@ -88,7 +88,7 @@ describe("a kept log", () => {
   });
 
   it("keeps nothing of a value that is over its bound, and goes on", () => {
-    const small = { bodies: [{ length: 10, isRepeat: false }], round: 1, by: ["a1", "a2"] };
+    const small = { bodies: [{ length: 10, isRepeat: false }], round: 1, syncedBy: ["a1", "a2"] };
     const large = { ...small, bodies: [{ length: 9000, isRepeat: false }] };
     const { kept } = keep([small, small, large], 4096);
     expect([kept.firstSlot, kept.firstPosition, kept.bytes]).toEqual([3, 4, 0]);
@@ -98,20 +98,20 @@ describe("a kept log", () => {
   });
 
   it("gives views that later values do not change", () => {
-    const one = { bodies: [{ length: 30, isRepeat: false }], round: 1, by: ["a1", "a2"] };
+    const one = { bodies: [{ length: 30, isRepeat: false }], round: 1, syncedBy: ["a1", "a2"] };
     const { kept, entries } = keep([one], 100_000);
     const entry = kept.entryAt(1);
     const [first] = entries;
     for (let slot = 1; slot < 100; slot++) {
       const value = encodeBatch([new Uint8Array(50).fill(slot)]);
-      kept.append({ slot, ballot: { round: 1, owner: "p1.0" }, value, by: ["a1"] }, []);
+      kept.append({ slot, ballot: { round: 1, owner: "p1.0" }, value, syncedBy: ["a1"] }, []);
     }
     expect(entry).toEqual(first);
   });
 
   it("takes slots in order alone", () => {
     const kept = new KeptLog(1000);
-    const entry = { slot: 1, ballot: { round: 1, owner: "p1.0" }, value: NOOP, by: [] };
+    const entry = { slot: 1, ballot: { round: 1, owner: "p1.0" }, value: NOOP, syncedBy: [] };
     expect(() => kept.append(entry, [])).toThrow("slot 0 is kept next");
   });
 });

@@ -30,11 +30,11 @@ const accepted = (text: string, round = 1, key = "k"): KeyAccepted => {
   const { ballot: at, digest } = vote(ballot(round), text);
   return { type: "key-accepted", key, ballot: at, digest };
 };
-const announced = (text: string, by: string[], round = 1, key = "k"): KeyChosen => ({
+const announced = (text: string, syncedBy: string[], round = 1, key = "k"): KeyChosen => ({
   type: "key-chosen",
   key,
   ...vote(ballot(round), text),
-  by,
+  syncedBy,
 });
 
 /** A learner of one cluster, written short. */
@@ -61,7 +61,7 @@ describe("counting votes (PMS §2.3)", () => {
     expect(one.read()).toBeUndefined();
     const chosen = announced("x", ["a1", "a3"]);
     expect(one.hearVote("a1", accepted("x"))).toEqual({ chosen, odd: null });
-    expect(one.state.decided.get("k")).toMatchObject({ ballot: ballot(1), by: ["a1", "a3"] });
+    expect(one.state.decided.get("k")).toMatchObject({ ballot: ballot(1), syncedBy: ["a1", "a3"] });
     expect(one.hearVote("a2", accepted("x"))).toEqual(nothing);
     expect(one.hearValue(accept("x"))).toEqual(nothing);
   });
@@ -141,7 +141,7 @@ describe("an announcement", () => {
     expect(one.hearChosen(announced("x", ["a1", "a2"], 3))).toEqual(nothing);
     expect(one.hearChosen(announced("x", ["a2", "a3"], 5))).toEqual(nothing);
     expect(one.read()).toBe("x");
-    expect(one.state.decided.get("k")).toMatchObject({ ballot: ballot(3), by: ["a1", "a2"] });
+    expect(one.state.decided.get("k")).toMatchObject({ ballot: ballot(3), syncedBy: ["a1", "a2"] });
   });
 
   it("does not keep a distinguished learner from telling what it counts itself", () => {
@@ -151,7 +151,7 @@ describe("an announcement", () => {
     one.hearChosen(announced("x", ["a2", "a3"], 2));
     const chosen = announced("x", ["a1", "a3"], 2);
     expect(one.hearVote("a3", accepted("x", 2))).toEqual({ chosen, odd: null });
-    expect(one.state.decided.get("k")?.by).toEqual(["a2", "a3"]);
+    expect(one.state.decided.get("k")?.syncedBy).toEqual(["a2", "a3"]);
     expect(one.hearVote("a2", accepted("x", 2))).toEqual(nothing);
     expect(one.state.tallies.size).toBe(0);
   });

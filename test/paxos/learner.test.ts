@@ -91,7 +91,7 @@ describe("1: announced, and an accept of that ballot brought the value", () => {
   it("says at which ballot, and by whom", () => {
     const bench = fresh().accept(LOW, 0, ["x"]).announce(LOW, 0);
     const [entry] = takeChosen(bench.state);
-    expect(entry).toMatchObject({ slot: 0, ballot: LOW, by: ["a0", "a1"] });
+    expect(entry).toMatchObject({ slot: 0, ballot: LOW, syncedBy: ["a0", "a1"] });
   });
 
   it.each<[string, Bench]>([
@@ -112,7 +112,7 @@ describe("2: votes of a phase-2 quorum for one ballot and digest, and the value"
     const value = fresh().votes("a0", LOW, 0, "x").votes("a1", LOW, 0, "x").accept(LOW, 0, ["x"]);
     expect(value.learned()).toEqual(["x"]);
     const vote = fresh().accept(LOW, 0, ["x"]).votes("a0", LOW, 0, "x").votes("a2", LOW, 0, "x");
-    expect(takeChosen(vote.state)).toMatchObject([{ ballot: LOW, by: ["a0", "a2"] }]);
+    expect(takeChosen(vote.state)).toMatchObject([{ ballot: LOW, syncedBy: ["a0", "a2"] }]);
   });
 
   it("counts a vote told in a repair with those heard", () => {
@@ -231,7 +231,7 @@ describe("4: known to be chosen, and a phase-1 quorum has reported", () => {
 
 describe("another learner's word", () => {
   const entry = (slot: number, text: string): ChosenEntry => {
-    return { slot, ballot: LOW, value: bytes(text), by: ["a0"] };
+    return { slot, ballot: LOW, value: bytes(text), syncedBy: ["a0"] };
   };
   const entries = (...known: readonly ChosenEntry[]) =>
     ({ type: "entries", from: 0, to: 9, trimmed: 0, entries: known }) as const;

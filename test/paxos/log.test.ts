@@ -15,7 +15,7 @@ import { sessionId } from "../support/gateway-world.js";
 import { at, bytes } from "../support/log-messages.js";
 
 function entryOf(slot: number, value: Uint8Array): ChosenEntry {
-  return { slot, ballot: at(1), value, by: ["a0", "a1"] };
+  return { slot, ballot: at(1), value, syncedBy: ["a0", "a1"] };
 }
 
 function opening(session: string): Uint8Array {
@@ -58,7 +58,7 @@ class Bench {
 
   apply(value: Uint8Array): Applied {
     const entry = entryOf(this.slot++, value);
-    return applyEntry(this.state, { ...entry, by: this.voters });
+    return applyEntry(this.state, { ...entry, syncedBy: this.voters });
   }
 
   batch(...commands: readonly Uint8Array[]): Applied {
@@ -86,7 +86,11 @@ describe("applying", () => {
       [1, 2],
       [2, 2],
     ]);
-    expect(applied.entries[0]).toMatchObject({ ballot: at(1), by: ["a0", "a1"], type: "string" });
+    expect(applied.entries[0]).toMatchObject({
+      ballot: at(1),
+      syncedBy: ["a0", "a1"],
+      type: "string",
+    });
     expect(texts(applied)).toEqual(["s/1", "s/2"]);
     expect(shortly(applied)).toEqual(["done 1", "done 1", "early 2", "done 2"]);
     expect(bench.state.position).toBe(2);
@@ -130,7 +134,7 @@ describe("applying", () => {
     bench.batch(opening("s"), asking("s", 1, 1, "order"));
     bench.voters = ["a2", "a3"];
     const [repeat] = bench.batch(asking("s", 2, 1, "order")).outcomes;
-    expect(repeat?.outcome).toMatchObject({ kind: "done", position: 1, by: ["a0", "a1"] });
+    expect(repeat?.outcome).toMatchObject({ kind: "done", position: 1, syncedBy: ["a0", "a1"] });
   });
 
   it("does nothing for a no-op or an empty batch", () => {

@@ -157,7 +157,7 @@ describe("2.3 Learning a Chosen Value", () => {
       expect(noteKeyVote(learner, "a0", accepted, cluster).chosen).toBeNull();
       return noteKeyVote(learner, `a${at + 1}`, accepted, cluster).chosen;
     });
-    expect(announced.map((chosen) => chosen?.by)).toEqual([
+    expect(announced.map((chosen) => chosen?.syncedBy)).toEqual([
       ["a0", "a1"],
       ["a0", "a2"],
     ]);

@@ -340,7 +340,7 @@ describe("3 Implementing a State Machine: the new leader", () => {
     const ballot = numbered(1);
     const learn = (slot: number, value: Uint8Array) => {
       noteAccept(learner, acceptOf(1, slot, value), cluster);
-      noteChosenRange(learner, { ballot, from: slot, to: slot + 1, by: [] }, cluster);
+      noteChosenRange(learner, { ballot, from: slot, to: slot + 1, syncedBy: [] }, cluster);
       return takeChosen(learner).map((entry) => entry.slot);
     };
     expect(learn(1, command("b"))).toEqual([]);

@@ -43,7 +43,7 @@ describe("divide", () => {
       fc.property(fc.nat(1000), fc.integer({ min: 1, max: 40 }), (firstSlot, count) => {
         const values = Array.from({ length: count }, (_, i) => Uint8Array.of(i));
         const digests = values.map((_, i) => String(i).padStart(32, "0"));
-        const chosen = [{ ballot, from: 0, to: 1, by: ["a1"] }];
+        const chosen = [{ ballot, from: 0, to: 1, syncedBy: ["a1"] }];
         const accept = { type: "accept", ballot, firstSlot, digests, values } as const;
         const all = pieces({ ...accept, chosenWatermark: 0, chosen }) as Accept[];
         expect(all.map((one) => one.firstSlot)).toEqual(values.map((_, i) => firstSlot + i));
@@ -87,7 +87,7 @@ describe("a number that its client gave up", () => {
     ...{ kind: "request", session: "s", openedIn, number, answeredBelow },
     ...{ gateway: "g1", log: "", id: "", type: "bytes", body: Uint8Array.of(number) },
   });
-  const result = { position: 1, slot: 1, ballot, by: [] };
+  const result = { position: 1, slot: 1, ballot, syncedBy: [] };
 
   function opened(): SessionTable {
     const table = new SessionTable(DEFAULT_LIMITS);

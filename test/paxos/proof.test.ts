@@ -23,8 +23,8 @@ function stored(n: number, vote: BallotValue | null, promised = 5, trimmed = 0):
   return { acceptor: `a${n}`, ...life, vote };
 }
 
-function learned(by: readonly number[], vote = at(5), n = 1): Learned {
-  return { learner: `l${n}`, ...vote, by: by.map((one) => `a${one}`) };
+function learned(syncedBy: readonly number[], vote = at(5), n = 1): Learned {
+  return { learner: `l${n}`, ...vote, syncedBy: syncedBy.map((one) => `a${one}`) };
 }
 
 function basis(

@@ -210,9 +210,9 @@ describe("counting votes", () => {
     voteFor(state, ["a0", "a2"], 3);
     voteFor(state, ["a0", "a2"], 2);
     expect(takeAnnouncements(state, cluster)).toEqual([
-      { ballot: FIRST, from: 0, to: 2, by: ["a0", "a1"] },
-      { ballot: FIRST, from: 3, to: 4, by: ["a0", "a2"] },
-      { ballot: FIRST, from: 2, to: 3, by: ["a0", "a2"] },
+      { ballot: FIRST, from: 0, to: 2, syncedBy: ["a0", "a1"] },
+      { ballot: FIRST, from: 3, to: 4, syncedBy: ["a0", "a2"] },
+      { ballot: FIRST, from: 2, to: 3, syncedBy: ["a0", "a2"] },
     ]);
     expect(takeAnnouncements(state, cluster)).toEqual([]);
   });

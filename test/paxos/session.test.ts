@@ -7,7 +7,8 @@
 import { describe, expect, it } from "vitest";
 import type { Request } from "../../src/paxos/command.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
-import { type Result, SessionTable, type Verdict } from "../../src/paxos/session.js";
+import type { Receipt } from "../../src/paxos/receipt.js";
+import { SessionTable, type Verdict } from "../../src/paxos/session.js";
 
 function request(session: string, number: number, rest: Partial<Request> = {}): Request {
   const body = { gateway: "g1", log: "", id: "", type: "bytes", body: Uint8Array.of(1) } as const;
@@ -15,8 +16,8 @@ function request(session: string, number: number, rest: Partial<Request> = {}): 
   return { kind: "request", ...asked, ...body, ...rest };
 }
 
-function resultAt(position: number): Result {
-  return { position, slot: position + 100, ballot: { round: 1, owner: "p" }, by: ["a1"] };
+function resultAt(position: number): Receipt {
+  return { position, slot: position + 100, ballot: { round: 1, owner: "p" }, syncedBy: ["a1"] };
 }
 
 /** A table, and the positions that were given out. */

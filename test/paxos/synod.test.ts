@@ -131,7 +131,8 @@ describe("the proposer's rules", () => {
         const by = held.filter(({ vote }) => vote.value === value || equal(vote.value, value));
         const majority = naiveMajority(acceptorIds(five), new Set(by.map(({ id }) => id)));
         expect(known?.vote.value ?? null).toEqual(majority ? value : null);
-        if (known !== null) expect(new Set(known.by)).toEqual(new Set(by.map(({ id }) => id)));
+        if (known !== null)
+          expect(new Set(known.syncedBy)).toEqual(new Set(by.map(({ id }) => id)));
       }),
       { numRuns: 500 },
     );

@@ -254,7 +254,13 @@ describe("forged messages about a key", () => {
     world.decide("k", "first");
     world.wait(200);
     const proposer = { ...signed(world, "synod-proposer", "s1"), storeId: null };
-    say(world, proposer, "learner", { type: "key-chosen", key: "k", ...vote, value, by: ["a1"] });
+    say(world, proposer, "learner", {
+      type: "key-chosen",
+      key: "k",
+      ...vote,
+      value,
+      syncedBy: ["a1"],
+    });
     for (const learner of LEARNERS) expect(knownTo(world, learner)).toEqual({ k: "first" });
     expect(world.halts).toEqual([]);
     for (const name of LEARNERS) expect(world.hosts.get(name)?.dropped.get("second_value")).toBe(1);

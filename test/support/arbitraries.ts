@@ -71,7 +71,7 @@ const range = fc
   .tuple(slot, fc.integer({ min: 1, max: 200 }))
   .map(([low, size]) => ({ from: Math.max(0, low - size), to: Math.max(low, size) }));
 const ranges: Arbitrary<ChosenRange[]> = fc.array(
-  fc.tuple(range, ballot, ids).map(([span, at, by]) => ({ ballot: at, ...span, by })),
+  fc.tuple(range, ballot, ids).map(([span, at, syncedBy]) => ({ ballot: at, ...span, syncedBy })),
   { maxLength: 3 },
 );
 
@@ -84,7 +84,12 @@ const slotVotes = (from: number, to: number): Arbitrary<SlotVote[]> =>
   );
 const entries = (from: number, to: number): Arbitrary<ChosenEntry[]> =>
   fc.array(
-    record({ slot: fc.integer({ min: from, max: to - 1 }), ballot, value: bytes(1), by: ids }),
+    record({
+      slot: fc.integer({ min: from, max: to - 1 }),
+      ballot,
+      value: bytes(1),
+      syncedBy: ids,
+    }),
     { maxLength: 3 },
   );
 
@@ -98,7 +103,7 @@ const outcome: Arbitrary<Outcome> = fc.oneof(
     position: number,
     slot,
     ballot,
-    by: ids,
+    syncedBy: ids,
   }),
   record({ kind: fc.constant("opened" as const), session, openedIn: orNull(slot) }),
   record({ kind: fc.constant("early" as const), session, number, expected: number }),
@@ -197,7 +202,9 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
   "key-accept": fc.tuple(key, vote).map(([name, cast]) => ({ key: name, ...cast })),
   "key-accepted": record({ key, ballot, digest: digests }),
   "key-nack": record({ key, ballot, promised, reason: nackReason }),
-  "key-chosen": fc.tuple(key, vote, ids).map(([name, cast, by]) => ({ key: name, ...cast, by })),
+  "key-chosen": fc
+    .tuple(key, vote, ids)
+    .map(([name, cast, syncedBy]) => ({ key: name, ...cast, syncedBy })),
   decide: record({ key, value: orNull(bytes()), valueType: bodyType, reply: text(0) }),
   prepare: record({ ballot, fromSlot: slot }),
   promise,
@@ -252,7 +259,7 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     .map(([opened, sent, openedIn]) => ({ session: opened, ...sent, openedIn })),
   results: record({
     session,
-    results: fc.array(record({ number, position: number, slot, ballot, by: ids }), {
+    results: fc.array(record({ number, position: number, slot, ballot, syncedBy: ids }), {
       maxLength: 3,
     }),
   }),

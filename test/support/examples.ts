@@ -17,7 +17,7 @@ const ping = named(Uint8Array.of(1, 2, 3, 250));
 const noop = named(Uint8Array.of(2));
 const lock = "Schloß";
 const ours = "00112233445566778899aabbccddeeff";
-const chosenThen: ChosenRange = { ballot: high, from: 7, to: 9, by: ["a1", "a2"] };
+const chosenThen: ChosenRange = { ballot: high, from: 7, to: 9, syncedBy: ["a1", "a2"] };
 
 /** One message of every verb, always the same ones. */
 export function exampleMessages(): { [V in Verb]: MessageOf<V> } {
@@ -36,7 +36,7 @@ function keyExamples() {
     "key-accept": { type: "key-accept", key: lock, ballot: high, ...ping },
     "key-accepted": { type: "key-accepted", key: lock, ballot: high, digest: ping.digest },
     "key-nack": { type: "key-nack", key: lock, ballot: low, promised: high, reason: "stale" },
-    "key-chosen": { type: "key-chosen", key: lock, ballot: high, ...ping, by: ["a1", "a3"] },
+    "key-chosen": { type: "key-chosen", key: lock, ballot: high, ...ping, syncedBy: ["a1", "a3"] },
     decide: { type: "decide", key: lock, value: ping.value, valueType: "bytes", reply: "r1" },
   } as const satisfies Some;
 }
@@ -104,7 +104,7 @@ function logExamples() {
       from: 7,
       to: 9,
       trimmed: 5,
-      entries: [{ slot: 8, ballot: high, value: ping.value, by: ["a1", "a3"] }],
+      entries: [{ slot: 8, ballot: high, value: ping.value, syncedBy: ["a1", "a3"] }],
     },
   } as const satisfies Some;
 }
@@ -132,7 +132,7 @@ function peerExamples() {
 }
 
 function clientExamples() {
-  const done = { number: 6, position: 41, slot: 300, ballot: high, by: ["a1", "a2"] };
+  const done = { number: 6, position: 41, slot: 300, ballot: high, syncedBy: ["a1", "a2"] };
   const body = { log: "", valueType: "string", body: ping.value } as const;
   return {
     propose: { type: "propose", commands: [ping.value, noop.value] },

@@ -112,7 +112,7 @@ export class GatewayBench {
     return proposals.flatMap(({ commands }) => {
       const value = encodeBatch(commands);
       const ballot = { round: 1, owner: "p1.0123456789abcdef" };
-      const entry = { slot: this.#slot++, ballot, value, by: ["a1", "a2"] };
+      const entry = { slot: this.#slot++, ballot, value, syncedBy: ["a1", "a2"] };
       const applied = applyEntry(this.log, entry);
       this.entries.push(...applied.entries);
       return applied.outcomes.map(({ outcome }) => outcome);

@@ -52,7 +52,7 @@ export function accept(
 
 /** An announcement. */
 export function chosen(ballot: Ballot, from: number, to = from + 1): ChosenRange {
-  return { ballot, from, to, by: ["a0", "a1"] };
+  return { ballot, from, to, syncedBy: ["a0", "a1"] };
 }
 
 /** An acceptor's answer to a repair. */

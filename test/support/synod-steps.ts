@@ -79,15 +79,15 @@ export const prepares = (at: Ballot) =>
   broadcast("acceptor", { type: "key-prepare", key: KEY, ballot: at });
 export const proposes = (vote: Vote) =>
   broadcast("acceptor", { type: "key-accept", key: KEY, ...vote });
-export const announces = (vote: Vote, by: string[]) =>
-  broadcast("learner", { type: "key-chosen", key: KEY, ...vote, by });
+export const announces = (vote: Vote, syncedBy: string[]) =>
+  broadcast("learner", { type: "key-chosen", key: KEY, ...vote, syncedBy });
 export const reply = (token: string, answer: DoorAnswer): Effect => ({
   kind: "reply",
   token,
   answer,
 });
-export const decided = (token: string, at: Ballot, text: string, by: string[]): Effect =>
-  reply(token, { kind: "decided", ballot: at, type: "string", value: value(text), by });
+export const decided = (token: string, at: Ballot, text: string, syncedBy: string[]): Effect =>
+  reply(token, { kind: "decided", ballot: at, type: "string", value: value(text), syncedBy });
 export const finish: Effect = { kind: "finish" };
 
 /** A proposer in phase 1 of round 1. */

@@ -58,7 +58,7 @@ Votes(e)    == /\ e.ev = "p2b"
 (***************************************************************************)
 IsChosen(e) == /\ e.ev = "chosen"
                /\ \E v \in Value : \E Q \in Quorum :
-                     /\ Q \subseteq SetOf(e.by)
+                     /\ Q \subseteq SetOf(e.syncedBy)
                      /\ \A a \in Q : <<e.bal, v>> \in votes[a]
                /\ UNCHANGED vars
 

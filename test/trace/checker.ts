@@ -26,7 +26,7 @@ export interface TraceEvent {
   readonly mbal?: Bal | null;
   readonly mval?: string | null;
   readonly promised?: Bal | null;
-  readonly by?: readonly string[];
+  readonly syncedBy?: readonly string[];
   readonly first?: number;
   readonly count?: number;
   readonly dup?: boolean;
@@ -276,11 +276,12 @@ class Judge {
   }
 
   #choose(event: TraceEvent): void {
-    const { bal, slot = 0, by = [] } = event;
+    const { bal, slot = 0, syncedBy = [] } = event;
     const val = this.#proposals.get(`${name(bal)} ${slot}`);
     const voters = this.#voters.get(`${name(bal)} ${slot} ${val}`) ?? new Set();
-    if (!by.every((id) => voters.has(id))) this.#fault(event, "one of these has not voted for it");
-    if (!this.#isQuorum(2, new Set(by))) this.#fault(event, "chosen without a quorum");
+    if (!syncedBy.every((id) => voters.has(id)))
+      this.#fault(event, "one of these has not voted for it");
+    if (!this.#isQuorum(2, new Set(syncedBy))) this.#fault(event, "chosen without a quorum");
   }
 
   #feed(event: TraceEvent): void {

@@ -192,11 +192,16 @@ describe("the checker", () => {
     ],
     ["a promise made twice", ({ ev }) => ev === "p1b", { bal: [0, "p0.00"] }, /nobody asked for/],
     ["a value nobody wished for", ({ ev }) => ev === "propose", null, /nobody wished/],
-    ["a value chosen by too few", ({ ev }) => ev === "chosen", { by: ["a1"] }, /without a quorum/],
+    [
+      "a value chosen by too few",
+      ({ ev }) => ev === "chosen",
+      { syncedBy: ["a1"] },
+      /without a quorum/,
+    ],
     [
       "a value chosen by a stranger",
       ({ ev }) => ev === "chosen",
-      { by: ["a1", "a9"] },
+      { syncedBy: ["a1", "a9"] },
       /not voted/,
     ],
     ["another value learned", ({ ev }) => ev === "learn", { val: "00" }, /not chosen/],

@@ -56,7 +56,7 @@ function quorumsOf({ quorums, acceptors }) {
 
 /** Turns an event into what it is for a slot; undefined if it is nothing there. */
 function project(event, slot, rankOf) {
-  const { ev, n, dup, bal, promised, by = [], votes } = event;
+  const { ev, n, dup, bal, promised, syncedBy = [], votes } = event;
   if (dup === true || !["p1a", "p1b", "p2a", "p2b", "recover", "chosen", "learn"].includes(ev)) {
     return undefined;
   }
@@ -65,7 +65,7 @@ function project(event, slot, rankOf) {
   const { mbal, mval } = votes === undefined ? event : { mbal: vote?.bal, mval: vote?.val };
   return {
     ...{ ev, a: n, bal: rankOf(ev === "recover" ? promised : bal), val: event.val ?? "" },
-    ...{ mbal: rankOf(mbal), mval: mval ?? "", told: (event.from ?? 0) <= slot, by },
+    ...{ mbal: rankOf(mbal), mval: mval ?? "", told: (event.from ?? 0) <= slot, syncedBy },
   };
 }
 

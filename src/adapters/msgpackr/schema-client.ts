@@ -39,7 +39,7 @@ const outcome = Type.Union([
     position: ordinal,
     slot,
     ballot,
-    by: voters,
+    syncedBy: voters,
   }),
   Type.Object({ kind: Type.Literal("opened"), session, openedIn: orNull(slot) }),
   Type.Object({
@@ -96,7 +96,9 @@ export const clientSchemas = {
   results: Type.Object({
     type: Type.Literal("results"),
     session,
-    results: list(Type.Object({ number: ordinal, position: ordinal, slot, ballot, by: voters })),
+    results: list(
+      Type.Object({ number: ordinal, position: ordinal, slot, ballot, syncedBy: voters }),
+    ),
   }),
   refused: Type.Object({
     type: Type.Literal("refused"),

@@ -43,7 +43,7 @@ export const keySchemas = {
     ballot,
     digest,
     value: blob(),
-    by: voters,
+    syncedBy: voters,
   }),
   decide: Type.Object({
     type: Type.Literal("decide"),

@@ -28,8 +28,8 @@ const heldPromise = Type.Object({
   chosenWatermark: slot,
   votes: list(bareVote),
 });
-const chosenRange = Type.Object({ ballot, from: slot, to: slot, by: voters });
-const chosenEntry = Type.Object({ slot, ballot, value: slotValue, by: voters });
+const chosenRange = Type.Object({ ballot, from: slot, to: slot, syncedBy: voters });
+const chosenEntry = Type.Object({ slot, ballot, value: slotValue, syncedBy: voters });
 
 /** The verbs of Multi-Paxos. */
 export const logSchemas = {

@@ -50,7 +50,7 @@ const believeProposer =
     if (event.type !== "accept") return learn({ context, event });
     const received = (event as Inbound<Accept>).received.map(({ from, message }) => {
       const to = message.firstSlot + message.values.length;
-      const range = { ballot: message.ballot, from: message.firstSlot, to, by: [] };
+      const range = { ballot: message.ballot, from: message.firstSlot, to, syncedBy: [] };
       return { from, message: { ...message, chosen: [...message.chosen, range] } };
     });
     return learn({ context, event: { ...event, received } });
@@ -127,7 +127,7 @@ const believeVotes =
   ({ context, event }) => {
     if (event.type !== "votes") return learn({ context, event });
     const received = (event as Inbound<Votes>).received.map(({ from, message }) => {
-      const entries = message.votes.map((vote) => ({ ...vote, by: [from.id] }));
+      const entries = message.votes.map((vote) => ({ ...vote, syncedBy: [from.id] }));
       const { to, trimmed } = message;
       const told: Entries = { type: "entries", from: message.from, to, trimmed, entries };
       return { from, message: told };

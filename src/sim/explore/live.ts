@@ -89,13 +89,13 @@ function liveProposer(
 
 function liveLearner({ data }: { readonly data: { readonly keys: LiveKeys } }): unknown {
   const decided = new Map(
-    [...data.keys.decided].map(([key, { by, ...held }]) => [key, held] as const),
+    [...data.keys.decided].map(([key, { syncedBy, ...held }]) => [key, held] as const),
   );
   return [decided, new Set(data.keys.tallies.values())];
 }
 
 interface LiveKeys {
-  readonly decided: ReadonlyMap<string, { readonly by: unknown }>;
+  readonly decided: ReadonlyMap<string, { readonly syncedBy: unknown }>;
   readonly tallies: ReadonlyMap<string, unknown>;
 }
 
@@ -113,7 +113,7 @@ export function liveMessage(message: Message, countsAnswers: boolean): unknown {
     case "basis":
       return { type: message.type, ballot: message.ballot };
     case "key-chosen":
-      return { ...message, by: [] };
+      return { ...message, syncedBy: [] };
     case "accept":
       return { ...message, chosen: [] };
     case "beacon":
