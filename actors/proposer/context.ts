@@ -1,10 +1,9 @@
 /** What a proposer of the log knows, and what it shows. */
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
-import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
+import { type Cluster, configAt, standingIn } from "../../src/paxos/cluster.js";
 import type { LastHeard, Message, Sender } from "../../src/paxos/messages.js";
 import { ProposerState } from "../../src/paxos/proposer.js";
-import { quorumStanding } from "../../src/paxos/quorum.js";
 
 /** The proposer's context. `data` is bulk and has one owner. */
 export interface ProposerContext {
@@ -112,7 +111,7 @@ export function proposerWaits(state: string, context: ProposerContext, nowMs: nu
   const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
   const ballot = data.ballot === null ? "" : formatBallot(data.ballot);
   const phase1 = (present: ReadonlySet<string>) =>
-    quorumStanding(cluster.quorums, acceptorIds(cluster), 1, present);
+    standingIn(configAt(cluster, data.chosenWatermark), 1, present);
   if (state === "asking") {
     const reason = "a standby prepares only when a phase-1 quorum has not heard the leader either";
     const what = "acceptors to say that they have not heard the leader";
@@ -137,7 +136,7 @@ function votesAwaited({ data, cluster }: ProposerContext, nowMs: number): Wait[]
     return [
       {
         for: `votes for slot ${slot}${name}`,
-        ...quorumStanding(cluster.quorums, acceptorIds(cluster), 2, open.voters),
+        ...standingIn(configAt(cluster, slot), 2, open.voters),
         sinceMs: Math.max(0, Math.round(nowMs - open.openedMs)),
         reason: "a value is chosen when a phase-2 quorum has voted for it, synced",
       },

@@ -10,7 +10,7 @@ import { broadcast, count, effects, NOTHING, send } from "../../src/actor/effect
 import type { RoleInput } from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
 import { sameBallot } from "../../src/paxos/ballot.js";
-import { acceptorIds } from "../../src/paxos/cluster.js";
+import { configAt, formsPhase1Quorum } from "../../src/paxos/cluster.js";
 import { mayStepAside } from "../../src/paxos/health.js";
 import {
   addPromisePart,
@@ -32,7 +32,6 @@ import {
   windowIsFull,
 } from "../../src/paxos/proposer.js";
 import { enqueue, fillWindow } from "../../src/paxos/queue.js";
-import { isPhase1Quorum } from "../../src/paxos/quorum.js";
 import { goBack, jumpEndsBallot, noteJumpRefusal, noteRound } from "../../src/paxos/round-jump.js";
 import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 import type { ProposerEvent } from "./events.js";
@@ -63,8 +62,9 @@ export const proposerMachine = setup({
       return hint?.from.id === context.namedBy && hint.message.candidate !== context.id;
     },
     quorumIsSilent: ({ context }) => {
-      const { cluster } = context;
-      return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), silentAcceptors(context));
+      const { cluster, data } = context;
+      const config = configAt(cluster, data.chosenWatermark);
+      return formsPhase1Quorum(config, silentAcceptors(context));
     },
     promisesSuffice: ({ context }) => promisesSuffice(context.data, context.cluster),
     refusedAsJump: ({ event }) => {

@@ -1,8 +1,7 @@
 /** What a single-decree proposer knows of its one key, and what it shows. */
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
-import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
-import { quorumStanding } from "../../src/paxos/quorum.js";
+import { type Cluster, configOfKeys, standingIn } from "../../src/paxos/cluster.js";
 import type { SynodAttempt } from "../../src/paxos/synod.js";
 
 /** The context of one key's proposer. Small, and replaced as a whole. */
@@ -77,7 +76,7 @@ export function synodProposerWaits(
   const sinceMs = Math.max(0, Math.round(nowMs - context.sinceMs));
   const phase = state === "preparing" ? 1 : 2;
   const heard = phase === 1 ? new Set(attempt.promises.keys()) : attempt.voters;
-  const standing = quorumStanding(cluster.quorums, acceptorIds(cluster), phase, heard);
+  const standing = standingIn(configOfKeys(cluster), phase, heard);
   const base = { ...standing, sinceMs };
   const ballot = formatBallot(attempt.ballot);
   if (state === "preparing") {

@@ -11,6 +11,7 @@ import { broadcast, type DoorAnswer, effects, NOTHING } from "../../src/actor/ef
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
 import { drawBackoff } from "../../src/paxos/backoff.js";
 import { followRound } from "../../src/paxos/ballot.js";
+import { configOfKeys } from "../../src/paxos/cluster.js";
 import { decodeTyped, encodeTyped } from "../../src/paxos/command.js";
 import type { Decide, KeyAccepted, KeyNack, KeyPromise } from "../../src/paxos/messages.js";
 import { isRefusedByJump, roundToGoBackTo } from "../../src/paxos/round-jump.js";
@@ -91,7 +92,10 @@ export const synodProposerMachine = setup({
       return event.received.some(({ message }) => message.reason === "round_jump");
     },
     jumpEndsAttempt: ({ context }) =>
-      isRefusedByJump(new Set(attemptOf(context).jumpRefusals.keys()), context.cluster),
+      isRefusedByJump(
+        new Set(attemptOf(context).jumpRefusals.keys()),
+        configOfKeys(context.cluster),
+      ),
     // In the first attempt only: nothing was proposed yet.
     keysAreExhausted: ({ context }) =>
       context.attempts === 1 && keysAreExhausted(context.full, context.cluster),

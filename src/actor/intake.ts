@@ -3,7 +3,13 @@
  * says, by subject, descriptor and store. What fails is dropped, counted by reason, sampled to the
  * log.
  */
-import { type Cluster, storeIdOf } from "../paxos/cluster.js";
+import {
+  type Cluster,
+  type ConfigurationName,
+  configurationName,
+  mayJudge,
+  storeIdOf,
+} from "../paxos/cluster.js";
 import type { Message, Sender } from "../paxos/messages.js";
 import { LISTED_ROLES, SENDERS } from "../paxos/verbs.js";
 import { LamportClock } from "./lamport.js";
@@ -34,9 +40,11 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #witness = new Witness();
   readonly #lamport: LamportClock;
+  readonly #serves: ConfigurationName;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#serves = configurationName(options.cluster);
     this.#lamport = options.lamport ?? new LamportClock();
   }
 
@@ -47,10 +55,10 @@ export class Intake {
 
   /** Reads a message; undefined if it is dropped, or a hello, which is dealt with here. */
   open(incoming: Incoming): Envelope | undefined {
-    const { space, codec, nonce, cluster } = this.#options;
+    const { space, nonce, cluster } = this.#options;
     const route = parseSubject(space, incoming.subject);
     if (route === undefined) return this.#drop("wrong_subject", incoming);
-    const decoded = codec.decode(route.verb, incoming.payload);
+    const decoded = this.#read(route.verb, incoming.payload);
     if ("fault" in decoded) return this.#drop(decoded.fault, incoming);
     const { sender, message } = decoded;
     if (sender.process === nonce) return undefined; // our own, heard already in this process
@@ -80,10 +88,10 @@ export class Intake {
    * here. One of an earlier incarnation is a late message of a process that is dead.
    */
   meetTwin(runner: Runner, incoming: Incoming): void {
-    const { space, codec, nonce } = this.#options;
+    const { space, nonce } = this.#options;
     const route = parseSubject(space, incoming.subject);
     if (route === undefined || runner.halted !== null) return;
-    const decoded = codec.decode(route.verb, incoming.payload);
+    const decoded = this.#read(route.verb, incoming.payload);
     if ("fault" in decoded) {
       this.#drop(decoded.fault, incoming);
       return;
@@ -97,6 +105,13 @@ export class Intake {
       const reason = "name_in_use";
       this.object(sender, { type: "objection", reason, incarnation, writeNumber });
     } else if (sender.incarnation >= incarnation) runner.tell({ type: "twin.heard" });
+  }
+
+  /** Reads a message of this cluster that was written under what this process serves. */
+  #read(verb: string, payload: Uint8Array): Envelope | { readonly fault: string } {
+    const decoded = this.#options.codec.decode(verb, payload);
+    if ("fault" in decoded || mayJudge(this.#serves, decoded.configuration)) return decoded;
+    return { fault: "wrong_epoch" };
   }
 
   /** Says an objection to a starting role. */

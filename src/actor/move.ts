@@ -33,6 +33,7 @@ import {
   checkIdentity,
   checkOwner,
   fenced,
+  ownerOf,
   type StoreIdentity,
   StoreRefused,
   unwritable,
@@ -80,11 +81,10 @@ export async function prepareTarget(target: Place, options: MoveOptions): Promis
 }
 
 async function awaitStore({ disk, folder }: Place, options: MoveOptions): Promise<string> {
-  const { clusterId, role, id, storeId, epoch, safetyHash } = options.identity;
   const move = options.draw();
   const counts = { incarnation: 0, writeNumber: 1, votes: 0, votesSum: [0, 0] as const };
   const standing: Standing = { kind: "awaiting", move };
-  const own = { clusterId, role, id, storeId, epoch, safetyHash, file: disk.file, standing };
+  const own = { ...ownerOf(options.identity), file: disk.file, standing };
   const bytes = encodeMeta({ ...own, ...counts, openings: [] });
   const puts = [{ key: META_KEY, bytes }];
   await write({ disk, folder }, { expect: { key: META_KEY, bytes: null }, puts, removes: [] });

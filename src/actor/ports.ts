@@ -4,6 +4,7 @@
  *
  * Why callbacks and not promises: the simulator must own the order in which things happen.
  */
+import type { ConfigurationName } from "../paxos/cluster.js";
 import type { HealthReading } from "../paxos/health.js";
 import type { Message, Sender } from "../paxos/messages.js";
 
@@ -218,6 +219,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 /** What an envelope says beside its message. */
 export interface Envelope {
   readonly sender: Sender;
+  /** What the sender serves under; whether that may be judged here, rules decide. */
+  readonly configuration: ConfigurationName;
   /** Integer Lamport clock of the sending process. */
   readonly lc: number;
   readonly message: Message;
@@ -230,7 +233,6 @@ export type WireFault =
   | "wrong_version"
   | "wrong_shape"
   | "wrong_cluster"
-  | "wrong_epoch"
   | "unknown_verb";
 
 /** Messages to bytes and back, for one cluster. */

@@ -1,17 +1,44 @@
 /**
  * Refusals: why a store may not be used, each with a sentence that says what to do.
  */
+import { type Cluster, configurationHash } from "../paxos/cluster.js";
 import type { Meta } from "../paxos/record.js";
 import type { DiskError } from "./ports.js";
 
-/** Whose store it is, as the descriptor has it. */
+/** Whose store it is, and under which configuration it is to serve, as the descriptor has it. */
 export type StoreIdentity = Pick<
   Meta,
-  "clusterId" | "role" | "id" | "storeId" | "epoch" | "safetyHash"
+  "clusterId" | "clusterName" | "role" | "id" | "storeId" | "epoch" | "configurationHash"
 > & {
-  /** Of the descriptor; the safety hash covers it. */
+  /** Of the configuration. */
   readonly windowMax: number;
 };
+
+/** Says whose store a role needs. @param storeId the one that the descriptor lists for it */
+export function storeIdentity(
+  cluster: Cluster,
+  role: string,
+  id: string,
+  storeId: string,
+): StoreIdentity {
+  const { clusterId, name: clusterName, epoch, limits } = cluster;
+  const configuration = { epoch, configurationHash: configurationHash(cluster) };
+  return {
+    clusterId,
+    clusterName,
+    role,
+    id,
+    storeId,
+    ...configuration,
+    windowMax: limits.windowMax,
+  };
+}
+
+/** The part of a meta record that a descriptor gives. */
+export function ownerOf(identity: StoreIdentity): Omit<StoreIdentity, "windowMax"> {
+  const { clusterId, clusterName, role, id, storeId, epoch, configurationHash } = identity;
+  return { clusterId, clusterName, role, id, storeId, epoch, configurationHash };
+}
 
 /** Why a store was not opened or formatted. */
 export type RefusalCode =
@@ -50,11 +77,28 @@ export class StoreRefused extends Error {
   }
 }
 
-/** Holds a meta record against the descriptor. @throws StoreRefused */
+/**
+ * Holds a meta record against the descriptor: whose store it is, then what it served under.
+ *
+ * @throws StoreRefused
+ */
 export function checkOwner(meta: Meta, wanted: StoreIdentity, folder: string): void {
   const place = `${folder} holds the store of ${meta.role} ${meta.id}`;
+  checkWhose(meta, wanted, place);
+  checkConfiguration(meta, wanted, place);
+}
+
+/** Cluster, role and store never change: whatever differs, it is another one's store. */
+function checkWhose(meta: Meta, wanted: StoreIdentity, place: string): void {
   if (meta.clusterId !== wanted.clusterId) {
     throw new StoreRefused("wrong_cluster", `${place} of another cluster; ${OTHER_FOLDER}`);
+  }
+  if (meta.clusterName !== wanted.clusterName) {
+    throw new StoreRefused(
+      "wrong_cluster",
+      `${place} of cluster ${meta.clusterName}, which the descriptor calls ` +
+        `${wanted.clusterName}; a cluster keeps its name: correct the descriptor`,
+    );
   }
   if (meta.role !== wanted.role || meta.id !== wanted.id) {
     const message = `${place}, not that of ${wanted.role} ${wanted.id}; ${OTHER_FOLDER}`;
@@ -64,11 +108,26 @@ export function checkOwner(meta: Meta, wanted: StoreIdentity, folder: string): v
     const message = `${place}, but not the one that the descriptor lists; ${OTHER_FOLDER}`;
     throw new StoreRefused("wrong_store", message);
   }
-  if (meta.epoch !== wanted.epoch || meta.safetyHash !== wanted.safetyHash) {
+}
+
+/**
+ * The promises and votes of a store count under the configuration that it served under, and under
+ * no other: quorums of two configurations need not meet.
+ */
+function checkConfiguration(meta: Meta, wanted: StoreIdentity, place: string): void {
+  const descriptor = "give every role the descriptor that its store last served under";
+  if (meta.epoch !== wanted.epoch) {
+    const epochs = `epoch ${meta.epoch}, and the descriptor has epoch ${wanted.epoch}`;
     throw new StoreRefused(
       "wrong_epoch",
-      `${place} under another descriptor (epoch ${meta.epoch}, here ${wanted.epoch}); give every ` +
-        "role the descriptor that its store was formatted with",
+      `${place}, which last served under ${epochs}; ${descriptor}`,
+    );
+  }
+  if (meta.configurationHash !== wanted.configurationHash) {
+    throw new StoreRefused(
+      "wrong_epoch",
+      `${place}, which last served under another configuration of the same epoch ${meta.epoch} ` +
+        `(acceptors, proposers, their stores, quorums or windowMax differ); ${descriptor}`,
     );
   }
 }

@@ -27,6 +27,7 @@ import {
   corrupt,
   failed,
   fenced,
+  ownerOf,
   type StoreIdentity,
   StoreRefused,
   unwritable,
@@ -75,11 +76,10 @@ export function formatStore(
   folder: string,
   done: (refused: StoreRefused | null) => void,
 ): void {
-  const { clusterId, role, id, storeId, epoch, safetyHash } = identity;
   const born = { file: disk.file, incarnation: 0, writeNumber: 1, openings: [] };
   const votes = { votes: 0, votesSum: [0, 0] as const };
   const standing = { kind: "home", move: null } as const;
-  const meta = { clusterId, role, id, storeId, epoch, safetyHash, ...born, ...votes, standing };
+  const meta = { ...ownerOf(identity), ...born, ...votes, standing };
   if (holdsAnything(disk)) {
     done(alreadyFormatted(folder));
     return;

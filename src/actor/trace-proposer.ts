@@ -7,9 +7,8 @@
  * here.
  */
 import { type Ballot, sameBallot } from "../paxos/ballot.js";
-import { acceptorIds, type Cluster } from "../paxos/cluster.js";
+import { type Cluster, configAt, formsPhase2Quorum } from "../paxos/cluster.js";
 import type { Accept, ChosenRange, Message } from "../paxos/messages.js";
-import { isPhase2Quorum } from "../paxos/quorum.js";
 import type { RoleEvent } from "./role.js";
 import type { Runner } from "./runner.js";
 import { SlotSet } from "./slot-set.js";
@@ -93,8 +92,7 @@ export class ProposerTrace implements RoleTrace {
     const open = this.#open.get(slot);
     if (open?.digest !== digest || this.#ballot === null) return;
     open.voters.add(acceptor);
-    const { quorums } = this.#cluster;
-    if (!isPhase2Quorum(quorums, acceptorIds(this.#cluster), open.voters)) return;
+    if (!formsPhase2Quorum(configAt(this.#cluster, slot), open.voters)) return;
     this.#open.delete(slot);
     const syncedBy = [...open.voters].sort();
     this.#sayChosen([{ ballot: this.#ballot, from: slot, to: slot + 1, syncedBy }]);

@@ -205,10 +205,11 @@ const namedMax = 6;
 /** Says that several descriptors are served under one name; nothing if there is one. */
 function disagreement(descriptors: readonly ServedDescriptor[]): string {
   if (descriptors.length < 2) return "";
-  const groups = descriptors.map(({ clusterId, epoch, safetyHash, roles }) => {
+  const groups = descriptors.map(({ clusterId, epoch, configurationHash, roles }) => {
     const more = roles.length - namedMax;
     const named = `${roles.slice(0, namedMax).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
-    return `id ${clusterId} epoch ${epoch} safety part ${safetyHash.slice(0, 8)} (${named})`;
+    const configuration = `epoch ${epoch} configuration ${configurationHash.slice(0, 8)}`;
+    return `id ${clusterId} ${configuration} (${named})`;
   });
   const what = `${descriptors.length} different descriptors are served under this name`;
   const advice = "give every process the same cluster.yaml";

@@ -26,7 +26,7 @@ export type RoleReport = {
 export interface ServedDescriptor {
   /** 32 hexadecimal digits each. */
   readonly clusterId: string;
-  readonly safetyHash: string;
+  readonly configurationHash: string;
   readonly epoch: number;
   /** Each `role id`, sorted. */
   readonly roles: readonly string[];
@@ -178,10 +178,15 @@ function processesOf(answers: readonly Record<string, unknown>[]): readonly Proc
 function descriptorsOf(answers: readonly Record<string, unknown>[]): readonly ServedDescriptor[] {
   const groups = new Map<string, ServedDescriptor & { roles: string[] }>();
   for (const answer of answers) {
-    const { clusterId, epoch, safetyHash } = answer;
-    if (typeof clusterId !== "string" || typeof safetyHash !== "string") continue;
-    const key = `${clusterId} ${String(epoch)} ${safetyHash}`;
-    const group = groups.get(key) ?? { clusterId, epoch: Number(epoch), safetyHash, roles: [] };
+    const { clusterId, epoch, configurationHash } = answer;
+    if (typeof clusterId !== "string" || typeof configurationHash !== "string") continue;
+    const key = `${clusterId} ${String(epoch)} ${configurationHash}`;
+    const group = groups.get(key) ?? {
+      clusterId,
+      epoch: Number(epoch),
+      configurationHash,
+      roles: [],
+    };
     for (const { role, id } of rolesOf(answer)) group.roles.push(`${role} ${id}`);
     groups.set(key, group);
   }

@@ -8,10 +8,9 @@
  * A vote names its value by digest; the value comes with the `key-accept` of that ballot.
  */
 import { type Ballot, compareBallots, formatBallot } from "./ballot.js";
-import { acceptorIds, type Cluster } from "./cluster.js";
+import { acceptorIds, type Cluster, configOfKeys, formsPhase2Quorum } from "./cluster.js";
 import { keyBytes } from "./limits.js";
 import type { KeyAccept, KeyAccepted, KeyChosen } from "./messages.js";
-import { isPhase2Quorum } from "./quorum.js";
 
 /** What a key holds, for ever. */
 export interface DecidedKey {
@@ -81,7 +80,7 @@ export function noteKeyVote(
   accepted: KeyAccepted,
   cluster: Cluster,
 ): KeyNews {
-  if (!acceptorIds(cluster).includes(acceptor)) return NO_NEWS;
+  if (!acceptorIds(configOfKeys(cluster)).includes(acceptor)) return NO_NEWS;
   const judged = judge(state, accepted, cluster);
   if (judged !== null) return judged;
   const { tally, odd } = tallyFor(state, accepted, cluster);
@@ -178,7 +177,7 @@ function dropOldest(state: KeyLearnerState, cluster: Cluster): boolean {
 function settle(state: KeyLearnerState, tally: Tally, cluster: Cluster): KeyNews | null {
   const { key, ballot, digest, value, voters } = tally;
   if (value === null) return null;
-  if (!isPhase2Quorum(cluster.quorums, acceptorIds(cluster), voters)) return null;
+  if (!formsPhase2Quorum(configOfKeys(cluster), voters)) return null;
   for (const name of state.talliesOf.get(key) ?? []) state.tallies.delete(name);
   state.talliesOf.delete(key);
   const syncedBy = [...voters].sort();

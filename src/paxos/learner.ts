@@ -14,7 +14,7 @@
  * learner asks for what may be below, and takes nothing for chosen because of it.
  */
 import { type Ballot, compareBallots, formatBallot, isLower } from "./ballot.js";
-import { acceptorIds, type Cluster } from "./cluster.js";
+import { type Cluster, configAt, formsPhase1Quorum, formsPhase2Quorum } from "./cluster.js";
 import type {
   Accept,
   Accepted,
@@ -25,7 +25,6 @@ import type {
   SlotVote,
   Votes,
 } from "./messages.js";
-import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
 import { chosenBelow } from "./record.js";
 
 interface Candidate {
@@ -214,7 +213,6 @@ export function noteEntries(state: LearnerState, answer: Entries, cluster: Clust
 
 /** Looks whether a slot's value is known by now. */
 function settle(at: number, slot: Slot, cluster: Cluster): void {
-  const acceptors = acceptorIds(cluster);
   for (const candidate of slot.candidates.values()) {
     const { value, ballot, voters } = candidate;
     if (value === null) continue;
@@ -224,7 +222,7 @@ function settle(at: number, slot: Slot, cluster: Cluster): void {
       slot.entry = { slot: at, ballot: announced.ballot, value, syncedBy: announced.syncedBy };
       return;
     }
-    if (isPhase2Quorum(cluster.quorums, acceptors, voters)) {
+    if (formsPhase2Quorum(configAt(cluster, at), voters)) {
       slot.entry = { slot: at, ballot, value, syncedBy: [...voters].sort() };
       return;
     }
@@ -235,7 +233,7 @@ function settle(at: number, slot: Slot, cluster: Cluster): void {
 /** The fourth way of the head of this file. */
 function highestReport(at: number, slot: Slot, cluster: Cluster): ChosenEntry | null {
   const reporters = new Set(slot.reports.keys());
-  if (!isPhase1Quorum(cluster.quorums, acceptorIds(cluster), reporters)) return null;
+  if (!formsPhase1Quorum(configAt(cluster, at), reporters)) return null;
   let highest: SlotVote | null = null;
   for (const vote of slot.reports.values()) {
     if (vote === null) continue;

@@ -6,11 +6,16 @@
  */
 import { sameBallot } from "./ballot.js";
 import type { BasisPromise } from "./basis.js";
-import { acceptorIds, type Cluster } from "./cluster.js";
+import {
+  type Cluster,
+  type Configuration,
+  configAt,
+  formsPhase1Quorum,
+  formsPhase2Quorum,
+} from "./cluster.js";
 import type { Limits } from "./limits.js";
 import type { Promise1b, SlotVote } from "./messages.js";
 import { firstOpenSlot, forgetKept, type ProposerState, shownChosen } from "./proposer.js";
-import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
 import { chosenBelow } from "./record.js";
 
 /** A promise that is complete: every part of one answer has come. */
@@ -90,9 +95,14 @@ function isFounded(state: ProposerState, promise: CompletePromise, { windowMax }
   return chosenWatermark === Math.max(trimmed, shown) && trimmed <= Math.max(state.fromSlot, shown);
 }
 
-/** Says whether a phase-1 quorum has promised, each completely. */
+/**
+ * Says whether a phase-1 quorum has promised, each completely.
+ *
+ * Why the configuration of the first slot: one promise covers every slot from there on, and today
+ * all of them have the same configuration.
+ */
 export function promisesSuffice(state: ProposerState, cluster: Cluster): boolean {
-  return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), new Set(state.promises.keys()));
+  return formsPhase1Quorum(configAt(cluster, state.fromSlot), new Set(state.promises.keys()));
 }
 
 /**
@@ -106,7 +116,7 @@ export function noteReported(state: ProposerState, cluster: Cluster): void {
   let slot = firstOpenSlot(state);
   forgetKept(state, shownChosen(state)); // votes a window above show these to every learner
   for (;;) {
-    const value = chosenAmong(reported.get(slot) ?? [], cluster);
+    const value = chosenAmong(reported.get(slot) ?? [], configAt(cluster, slot));
     if (value === null) break;
     state.kept.set(slot, value);
     slot++;
@@ -132,11 +142,11 @@ function reportsBySlot({ promises }: ProposerState): ReadonlyMap<number, readonl
 }
 
 /** The value for which a phase-2 quorum voted at one ballot; null if the reports show none. */
-function chosenAmong(reports: readonly Report[], cluster: Cluster): Uint8Array | null {
+function chosenAmong(reports: readonly Report[], config: Configuration): Uint8Array | null {
   const chosen = reports.find(({ vote }) => {
     const same = reports.filter((other) => sameBallot(other.vote.ballot, vote.ballot));
     const voters = new Set(same.map(({ acceptor }) => acceptor));
-    return isPhase2Quorum(cluster.quorums, acceptorIds(cluster), voters);
+    return formsPhase2Quorum(config, voters);
   });
   return chosen?.vote.value ?? null;
 }

@@ -12,9 +12,14 @@
  */
 import { invariant } from "./assert.js";
 import { type Ballot, compareBallots, formatBallot, isLower, sameBallot } from "./ballot.js";
-import { acceptorIds, type Cluster } from "./cluster.js";
+import {
+  acceptorIds,
+  type Cluster,
+  configAt,
+  formsPhase1Quorum,
+  formsPhase2Quorum,
+} from "./cluster.js";
 import type { BallotValue } from "./evidence.js";
-import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
 
 /** A learner's word that a value is chosen. */
 export interface Learned extends BallotValue {
@@ -157,9 +162,8 @@ function pickProposal(
 ): BallotValue & { readonly votesFrom: Proof["votesFrom"] } {
   const first = lowest(learned);
   const { digest } = first;
-  const acceptors = acceptorIds(cluster);
-  const isQuorum = (ids: Iterable<string>) =>
-    isPhase2Quorum(cluster.quorums, acceptors, new Set(ids));
+  const config = configAt(cluster, slot);
+  const isQuorum = (ids: Iterable<string>) => formsPhase2Quorum(config, new Set(ids));
   const held = stored.flatMap(({ vote }) => (vote?.digest === digest ? [vote.ballot] : []));
   for (const ballot of held.sort((a, b) => compareBallots(b, a))) {
     const voters = stored.filter(({ vote }) => isVoteFor(vote, { ballot, digest }));
@@ -229,9 +233,9 @@ function pickBasis(
   return kept.find((one) => isQuorumOfPromises(one, cluster)) ?? kept[0] ?? null;
 }
 
-function isQuorumOfPromises({ promises }: HeldBasis, cluster: Cluster): boolean {
+function isQuorumOfPromises({ start, promises }: HeldBasis, cluster: Cluster): boolean {
   const present = new Set(promises.map(({ acceptor }) => acceptor));
-  return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), present);
+  return formsPhase1Quorum(configAt(cluster, start), present);
 }
 
 function highestReport({ promises }: HeldBasis): BallotValue | null {

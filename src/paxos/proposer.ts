@@ -8,7 +8,7 @@
 import { invariant } from "./assert.js";
 import { type Ballot, compareBallots, isLower, nextBallot, sameBallot } from "./ballot.js";
 import { makeBasis } from "./basis.js";
-import { acceptorIds, type Cluster } from "./cluster.js";
+import { type Cluster, configAt, formsPhase2Quorum } from "./cluster.js";
 import { commandName } from "./command.js";
 import { digest } from "./digest.js";
 import { Fifo } from "./fifo.js";
@@ -16,7 +16,6 @@ import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
 import type { Accept, Accepted, Basis, ChosenRange, Nack, SlotVote } from "./messages.js";
 import type { Assembly, CompletePromise } from "./promises.js";
-import { isPhase2Quorum } from "./quorum.js";
 import { commandsOf, NOOP } from "./value.js";
 
 /** A slot under way: proposed, not yet known as chosen below the watermark. */
@@ -314,12 +313,11 @@ export function countVotes(
     const open = state.open.get(slot);
     if (open === undefined || open.digest !== voted) continue;
     open.voters.add(acceptor);
-    if (open.chosen || !isPhase2Quorum(cluster.quorums, acceptorIds(cluster), open.voters))
-      continue;
+    if (open.chosen || !formsPhase2Quorum(configAt(cluster, slot), open.voters)) continue;
     open.chosen = true;
     state.votesLatency.add(nowMs - open.openedMs);
     const syncedBy = [...open.voters].sort();
-    const isQuorum = isPhase2Quorum(cluster.quorums, acceptorIds(cluster), new Set(syncedBy));
+    const isQuorum = formsPhase2Quorum(configAt(cluster, slot), new Set(syncedBy));
     invariant(isQuorum, "what is announced is voted for by a phase-2 quorum");
     announce(state.announcements, slot, state.ballot, syncedBy);
     if (slot < state.chosenWatermark) close(state, slot, open); // it was proposed again

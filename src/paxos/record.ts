@@ -10,13 +10,8 @@ import { ByteReader, ByteWriter, MalformedBytes } from "./bytes.js";
 import { hash128 } from "./digest.js";
 import type { SlotVote, Vote } from "./messages.js";
 
-/**
- * Version of the layout; a change of any layout below raises it.
- *
- * 2: the meta record ends with the standing. Records of version 1 are read as they are, and stay as
- * they are until they are written again.
- */
-export const RECORD_VERSION = 2;
+/** Version of the layout; a change of any layout below raises it. No other version is read. */
+export const RECORD_VERSION = 3;
 
 /** What a role remembers across a crash. */
 export type StoreRecord =
@@ -214,7 +209,7 @@ function unseal(key: Uint8Array, bytes: Uint8Array): ByteReader {
   }
   const reader = new ByteReader(body);
   const version = reader.u8();
-  if (version !== RECORD_VERSION && version !== RECORD_VERSION - 1) {
+  if (version !== RECORD_VERSION) {
     throw new MalformedBytes(
       `a record of version ${version}; this program reads ${RECORD_VERSION}`,
     );
@@ -268,15 +263,19 @@ export type Standing =
   | { readonly kind: "awaiting"; readonly move: string }
   | { readonly kind: "moved"; readonly move: string; readonly to: string };
 
-/** What a store says of itself; written in every transaction. */
+/**
+ * What a store says of itself; written in every transaction: its identity, which never changes, and
+ * the configuration that it last served under.
+ */
 export interface Meta {
   readonly clusterId: string;
+  readonly clusterName: string;
   readonly role: string;
   readonly id: string;
   readonly storeId: string;
   readonly epoch: number;
-  /** Hash of the descriptor's safety part (32 hexadecimal digits). */
-  readonly safetyHash: string;
+  /** Names the configuration by its content (32 hexadecimal digits). */
+  readonly configurationHash: string;
   /** Inode and birth time of its file, as text: a copied file has another inode. */
   readonly file: string;
   /** Grows with each start. */
@@ -300,11 +299,12 @@ export function encodeMeta(meta: Meta): Uint8Array {
     .u8(RECORD_VERSION)
     .u8(KIND.meta)
     .hex(meta.clusterId)
+    .text(meta.clusterName)
     .text(meta.role)
     .text(meta.id)
     .hex(meta.storeId)
     .u53(meta.epoch)
-    .hex(meta.safetyHash)
+    .hex(meta.configurationHash)
     .text(meta.file)
     .u53(meta.incarnation)
     .u53(meta.writeNumber)
@@ -338,11 +338,12 @@ export function decodeMeta(bytes: Uint8Array): Meta {
   if (reader.u8() !== KIND.meta) throw new MalformedBytes("the meta record is of another kind");
   const head = {
     clusterId: reader.hex(16),
+    clusterName: reader.text(),
     role: reader.text(),
     id: reader.text(),
     storeId: reader.hex(16),
     epoch: reader.u53(),
-    safetyHash: reader.hex(16),
+    configurationHash: reader.hex(16),
     file: reader.text(),
     incarnation: reader.u53(),
     writeNumber: reader.u53(),
@@ -353,7 +354,7 @@ export function decodeMeta(bytes: Uint8Array): Meta {
     incarnation: reader.u53(),
     writeNumber: reader.u53(),
   }));
-  const standing: Standing = bytes[0] === 1 ? { kind: "home", move: null } : readStanding(reader);
+  const standing = readStanding(reader);
   if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the meta record`);
   return { ...head, openings, standing };
 }

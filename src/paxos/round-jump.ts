@@ -9,17 +9,21 @@
 import type { AcceptorState } from "./acceptor.js";
 import { invariant } from "./assert.js";
 import { type Ballot, followRound, sameBallot } from "./ballot.js";
-import { acceptorIds, type Cluster } from "./cluster.js";
+import {
+  acceptorIds,
+  type Cluster,
+  type Configuration,
+  configAt,
+  formsPhase1Quorum,
+} from "./cluster.js";
 import type { Limits } from "./limits.js";
 import type { Accept, KeyAccept, KeyPrepare, Nack, Prepare } from "./messages.js";
 import type { ProposerState } from "./proposer.js";
-import { isPhase1Quorum } from "./quorum.js";
 
 /** Says whether the acceptors that did not refuse a ballot as a jump form no phase-1 quorum. */
-export function isRefusedByJump(refusers: ReadonlySet<string>, cluster: Cluster): boolean {
-  const acceptors = acceptorIds(cluster);
-  const rest = new Set(acceptors.filter((id) => !refusers.has(id)));
-  return refusers.size > 0 && !isPhase1Quorum(cluster.quorums, acceptors, rest);
+export function isRefusedByJump(refusers: ReadonlySet<string>, config: Configuration): boolean {
+  const rest = new Set(acceptorIds(config).filter((id) => !refusers.has(id)));
+  return refusers.size > 0 && !formsPhase1Quorum(config, rest);
 }
 
 /**
@@ -57,7 +61,7 @@ export function noteJumpRefusal(state: ProposerState, acceptor: string, refusal:
  * Why not with the first refusal: an acceptor that was away for long refuses what others promise.
  */
 export function jumpEndsBallot(state: ProposerState, cluster: Cluster): boolean {
-  return isRefusedByJump(new Set(state.jumpRefusals.keys()), cluster);
+  return isRefusedByJump(new Set(state.jumpRefusals.keys()), configAt(cluster, state.fromSlot));
 }
 
 /**

@@ -8,10 +8,15 @@
  */
 import { invariant } from "./assert.js";
 import { type Ballot, compareBallots, isLower, nextBallot, sameBallot } from "./ballot.js";
-import { acceptorIds, type Cluster } from "./cluster.js";
+import {
+  acceptorIds,
+  type Cluster,
+  configOfKeys,
+  formsPhase1Quorum,
+  formsPhase2Quorum,
+} from "./cluster.js";
 import { digest } from "./digest.js";
 import type { KeyAccepted, KeyNack, KeyPromise, Vote } from "./messages.js";
-import { isPhase1Quorum, isPhase2Quorum } from "./quorum.js";
 
 /** What a proposer knows of one ballot of one key. */
 export interface SynodAttempt {
@@ -59,7 +64,7 @@ export function countPromise(
 /** Says whether a phase-1 quorum has promised. */
 export function promisesFormQuorum(attempt: SynodAttempt, cluster: Cluster): boolean {
   const present = new Set(attempt.promises.keys());
-  return isPhase1Quorum(cluster.quorums, acceptorIds(cluster), present);
+  return formsPhase1Quorum(configOfKeys(cluster), present);
 }
 
 /** Returns the highest-numbered vote among those reported, or null if none was. */
@@ -109,7 +114,7 @@ export function countVote(
 
 /** Says whether a phase-2 quorum has voted: the value is chosen. */
 export function votesFormQuorum(attempt: SynodAttempt, cluster: Cluster): boolean {
-  return isPhase2Quorum(cluster.quorums, acceptorIds(cluster), attempt.voters);
+  return formsPhase2Quorum(configOfKeys(cluster), attempt.voters);
 }
 
 /**
@@ -128,7 +133,7 @@ export function alreadyChosen(
   for (const [acceptor, vote] of attempt.promises) {
     if (vote !== null && sameBallot(vote.ballot, highest.ballot)) syncedBy.add(acceptor);
   }
-  if (!isPhase2Quorum(cluster.quorums, acceptorIds(cluster), syncedBy)) return null;
+  if (!formsPhase2Quorum(configOfKeys(cluster), syncedBy)) return null;
   return { vote: highest, syncedBy: [...syncedBy] };
 }
 
@@ -153,9 +158,9 @@ export function noteJumpRefusal(
  * quorum. One that refuses alone proves nothing: the key may be decided without it.
  */
 export function keysAreExhausted(full: ReadonlySet<string>, cluster: Cluster): boolean {
-  const acceptors = acceptorIds(cluster);
-  const rest = new Set(acceptors.filter((id) => !full.has(id)));
-  return !isPhase1Quorum(cluster.quorums, acceptors, rest);
+  const config = configOfKeys(cluster);
+  const rest = new Set(acceptorIds(config).filter((id) => !full.has(id)));
+  return !formsPhase1Quorum(config, rest);
 }
 
 /**
@@ -163,7 +168,7 @@ export function keysAreExhausted(full: ReadonlySet<string>, cluster: Cluster): b
  * phase-2 quorum.
  */
 export function valueFindsNoRoom(full: ReadonlySet<string>, cluster: Cluster): boolean {
-  const acceptors = acceptorIds(cluster);
-  const rest = new Set(acceptors.filter((id) => !full.has(id)));
-  return !isPhase2Quorum(cluster.quorums, acceptors, rest);
+  const config = configOfKeys(cluster);
+  const rest = new Set(acceptorIds(config).filter((id) => !full.has(id)));
+  return !formsPhase2Quorum(config, rest);
 }

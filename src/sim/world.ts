@@ -10,7 +10,7 @@ import { Host } from "../actor/host.js";
 import type { Observer } from "../actor/observer.js";
 import type { Outbox } from "../actor/outbox.js";
 import type { Codec, Disk, Logger } from "../actor/ports.js";
-import type { StoreRefused } from "../actor/refusal.js";
+import { type StoreRefused, storeIdentity } from "../actor/refusal.js";
 import type { RoleDefinition } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import { formatStore, openStore, type Store } from "../actor/store.js";
@@ -20,7 +20,7 @@ import { createSeededRandom, type SeededRandom } from "../adapters/memory/random
 import { createMemoryBus, type MemoryBus } from "../adapters/memory/transport.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
 import { structured } from "../adapters/msgpackr/structured.js";
-import { type Cluster, safetyHash, storeIdOf } from "../paxos/cluster.js";
+import { type Cluster, storeIdOf } from "../paxos/cluster.js";
 import type { RoleName } from "../paxos/messages.js";
 import { DriftingClock, Gate, GatedDisk, GatedTransport } from "./gate.js";
 import { joinObservers, type Watcher } from "./watcher.js";
@@ -193,10 +193,7 @@ export class World {
   }
 
   #identity(role: RoleName, id: string) {
-    const { clusterId, epoch } = this.cluster;
-    const storeId = storeIdOf(this.cluster, role, id) ?? "";
-    const { windowMax } = this.cluster.limits;
-    return { clusterId, role, id, storeId, epoch, safetyHash: safetyHash(this.cluster), windowMax };
+    return storeIdentity(this.cluster, role, id, storeIdOf(this.cluster, role, id) ?? "");
   }
 
   #format(role: RoleName, id: string): void {

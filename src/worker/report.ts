@@ -51,7 +51,7 @@ export interface ProcessStatus {
   /** What tells its descriptor from another under the same name. */
   readonly clusterId: string;
   readonly epoch: number;
-  readonly safetyHash: string;
+  readonly configurationHash: string;
   readonly server: string;
   /** The largest message that the server takes at the moment. */
   readonly payloadBytesMax: number;

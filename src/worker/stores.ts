@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import { readMoveCode, writeMoveCode } from "../actor/move.js";
-import { type StoreIdentity, StoreRefused } from "../actor/refusal.js";
+import { type StoreIdentity, StoreRefused, storeIdentity } from "../actor/refusal.js";
 import { formatDirectory, type OpenDirectory, openDirectory } from "../adapters/lmdb/format.js";
 import {
   leaveDirectory,
@@ -11,7 +11,7 @@ import {
   prepareDirectory,
   takeInDirectory,
 } from "../adapters/lmdb/move.js";
-import { type Cluster, safetyHash, storeIdOf } from "../paxos/cluster.js";
+import { type Cluster, storeIdOf } from "../paxos/cluster.js";
 import { createRandom } from "./clock.js";
 
 /** A role's store in a data folder. */
@@ -37,9 +37,7 @@ function identityOf(cluster: Cluster, role: string, id: string): StoreIdentity {
   if (storeId === undefined) {
     throw new Error(`the descriptor of ${cluster.name} lists no ${role} ${id}`);
   }
-  const { clusterId, epoch, limits } = cluster;
-  const { windowMax } = limits;
-  return { clusterId, role, id, storeId, epoch, safetyHash: safetyHash(cluster), windowMax };
+  return storeIdentity(cluster, role, id, storeId);
 }
 
 /** Formats the store of a role, once. @throws StoreRefused */

@@ -12,7 +12,7 @@ import type { Store } from "../actor/store.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
 import { structured } from "../adapters/msgpackr/structured.js";
 import type { NatsOptions } from "../adapters/nats/given.js";
-import { type Cluster, safetyHash } from "../paxos/cluster.js";
+import { type Cluster, configurationHash } from "../paxos/cluster.js";
 import { BoundWatch } from "./bounds.js";
 import { createClock, createRandom } from "./clock.js";
 import { connectPatiently } from "./connect-patiently.js";
@@ -278,7 +278,7 @@ class RunningWorker implements Worker {
       cluster: this.cluster.name,
       clusterId: this.cluster.clusterId,
       epoch: this.cluster.epoch,
-      safetyHash: safetyHash(this.cluster),
+      configurationHash: configurationHash(this.cluster),
       server: this.#server,
       payloadBytesMax: this.#parts.transport.payloadBytesMax,
       silentServers: this.#parts.transport.silentServers,

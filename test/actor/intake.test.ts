@@ -8,6 +8,7 @@ import { Intake } from "../../src/actor/intake.js";
 import type { Incoming, Transport } from "../../src/actor/ports.js";
 import type { Runner } from "../../src/actor/runner.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import type { Cluster } from "../../src/paxos/cluster.js";
 import type { Message, Sender } from "../../src/paxos/messages.js";
 import { ballot, sender, testCluster } from "../support/steps.js";
 
@@ -33,6 +34,12 @@ function from(who: Sender, message: Message, fromId = who.id, lc = 1): Incoming 
   const subject = `synod.test.learner.${message.type}.all.${fromId}`;
   const payload = codec.encode(who, lc, message);
   return { subject, payload, headers: undefined, reply: undefined };
+}
+
+/** A message of the listed proposer, whose process was given another descriptor. */
+function under(change: Partial<Cluster>): Incoming {
+  const payload = createCodec({ ...cluster, ...change }).encode(p1, 1, prepare);
+  return { ...from(p1, prepare), payload };
 }
 
 function bench() {
@@ -96,6 +103,9 @@ describe("a message is dropped, and counted", () => {
     ["unknown_member", from(sender("acceptor", "a9"), nack)],
     ["wrong_store", from(a1({ storeId: "c1".repeat(16) }), nack)],
     ["undecodable", { ...from(p1, prepare), payload: Uint8Array.of(1, 2, 3) }],
+    ["wrong_cluster", under({ clusterId: "f".repeat(32) })],
+    ["wrong_epoch", under({ epoch: 2 })],
+    ["wrong_epoch", under({ quorums: { kind: "flexible", phase1: 1, phase2: 3 } })],
   ])("%s", (reason, incoming) => {
     const { intake, counts, warnings } = bench();
     expect(intake.open(incoming)).toBeUndefined();

@@ -110,11 +110,13 @@ describe("a refusal", () => {
     ["wrong_role", { role: "proposer" }],
     ["wrong_role", { id: "a2" }],
     ["wrong_store", { storeId: "f".repeat(32) }],
-    ["wrong_epoch", { epoch: 2 }],
-    ["wrong_epoch", { safetyHash: "f".repeat(32) }],
-  ] as const)("%s for %j, before anything is written", (code, other) => {
+    ["wrong_cluster", { clusterName: "town" }, /cluster demo, which the descriptor calls town/],
+    ["wrong_epoch", { epoch: 2 }, /served under epoch 1, and the descriptor has epoch 2/],
+    ["wrong_epoch", { configurationHash: "f".repeat(32) }, /configuration of the same epoch 1/],
+  ] as const)("%s for %j, before anything is written", (code, other, says: RegExp = /store/) => {
     const before = file.pairs();
-    expect(refusalOf(file, { ...identity, ...other })).toMatchObject({ code });
+    const message = expect.stringMatching(says);
+    expect(refusalOf(file, { ...identity, ...other })).toMatchObject({ code, message });
     expect(file.pairs()).toEqual(before);
   });
 

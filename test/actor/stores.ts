@@ -11,11 +11,12 @@ type VoteRecord = Extract<StoreRecord, { kind: "vote" }>;
 /** Whose the stores of these tests are. */
 export const identity: StoreIdentity = {
   clusterId: "0123456789abcdef0123456789abcdef",
+  clusterName: "demo",
   role: "acceptor",
   id: "a1",
   storeId: "00112233445566778899aabbccddeeff",
   epoch: 1,
-  safetyHash: "ffeeddccbbaa99887766554433221100",
+  configurationHash: "ffeeddccbbaa99887766554433221100",
   windowMax: 4,
 };
 

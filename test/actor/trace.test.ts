@@ -210,7 +210,7 @@ describe("a proposer's trace", () => {
     const accepted: Message = { type: "accepted", ballot: mine, votes };
     expect(stage.hear(["acceptor", "a3"], accepted, accepted)).toEqual([]);
     expect(stage.hear(["acceptor", "a1"], accepted)).toEqual([
-      `1 chosen {"bal":${at},"slot":0,"by":["a1","a3"]}`,
+      `1 chosen {"bal":${at},"slot":0,"syncedBy":["a1","a3"]}`,
     ]);
     expect(stage.hear(["acceptor", "a2"], accepted)).toEqual([]);
   });

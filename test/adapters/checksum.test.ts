@@ -22,7 +22,7 @@ const codec = createCodec(exampleCluster());
 /** The golden message of each verb, in the newest wire version. */
 const golden = (verb: Verb): Uint8Array =>
   Uint8Array.from(Buffer.from(recorded[verb] ?? "", "hex"));
-const file = fileURLToPath(new URL("../golden/messages.v3.json", import.meta.url));
+const file = fileURLToPath(new URL("../golden/messages.v4.json", import.meta.url));
 const recorded = JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
 /** Array header, wire version and checksum: what stands in front of the bytes it covers. */
 const headBytes = 7;
@@ -80,8 +80,8 @@ describe("a checksum", () => {
     // The header as array 16 and the version as uint 8: MessagePack allows both, we write neither.
     const bytes = golden("beacon");
     const body = bytes.subarray(2);
-    const arrays = Uint8Array.of(0xdc, 0, (bytes[0] as number) & 0x0f, 3, ...body);
-    const versions = Uint8Array.of(bytes[0] as number, 0xcc, 3, ...body);
+    const arrays = Uint8Array.of(0xdc, 0, (bytes[0] as number) & 0x0f, 4, ...body);
+    const versions = Uint8Array.of(bytes[0] as number, 0xcc, 4, ...body);
     for (const other of [arrays, versions]) {
       for (let at = other.length - 1; at >= other.length - 3; at--) {
         expect(codec.decode("beacon", withBitFlipped(other, at * 8))).toEqual({

@@ -6,7 +6,7 @@
 import { Packr } from "msgpackr";
 import { describe, expect, it } from "vitest";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
-import type { Cluster } from "../../src/paxos/cluster.js";
+import { type Cluster, configurationName } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { Message, MessageOf, Verb } from "../../src/paxos/messages.js";
@@ -272,7 +272,7 @@ describe("an envelope that is not for us", () => {
     createCodec({ ...cluster, ...change }).decode("beacon", bytes);
 
   it("of another wire version", () => {
-    for (const version of [0, 1, 4, 127, null, "1"]) {
+    for (const version of [0, 1, 2, 3, 5, 127, null, "4"]) {
       const payload = plain.pack([version, ...constant.slice(2), [7, 1, []]]);
       expect(decode("beacon", payload)).toEqual({ fault: "wrong_version" });
     }
@@ -283,15 +283,19 @@ describe("an envelope that is not for us", () => {
     expect(readBy({ clusterId: "00".repeat(16) })).toEqual({ fault: "wrong_cluster" });
   });
 
-  it("of another epoch, or of a descriptor that means something else", () => {
-    expect(readBy({ epoch: 4 })).toEqual({ fault: "wrong_epoch" });
-    const parts = constant.map((element, i) => (i === 3 ? 4 : element));
-    const payload = packSealed([...parts, [7, 1, []]]);
-    expect(decode("beacon", payload)).toEqual({ fault: "wrong_epoch" });
-    expect(readBy({ name: "other" })).toEqual({ fault: "wrong_epoch" });
-    expect(readBy({ quorums: { kind: "flexible", phase1: 1, phase2: 1 } })).toEqual({
-      fault: "wrong_epoch",
-    });
+  it("of another configuration of this cluster is read, and says which", () => {
+    const quorums = { kind: "flexible", phase1: 1, phase2: 1 } as const;
+    for (const change of [{ epoch: 4 }, { quorums }]) {
+      const other = { ...cluster, ...change };
+      const configuration = configurationName(other);
+      const foreign = createCodec(other).encode(sender, 1, examples.beacon);
+      expect(decode("beacon", foreign)).toMatchObject({ configuration, message: examples.beacon });
+    }
+  });
+
+  it.each([0, -1, 1.5, 2 ** 53, null, "1"])("of epoch %j", (epoch) => {
+    const parts = constant.map((element, i) => (i === 3 ? epoch : element));
+    expect(decode("beacon", packSealed([...parts, [7, 1, []]]))).toEqual({ fault: "wrong_shape" });
   });
 
   it("but limits may differ", () => {

@@ -268,6 +268,14 @@ export const oneReceipt: Rule = (source) => {
   return findings;
 };
 
+/** The quorums that a promise or vote counts in are those of its slot, which `configAt` knows. */
+export const quorumsOfSlots: Rule = (source) => {
+  const isRule = /^(?:src\/paxos|actors)\/.*\.ts$/.test(source.path);
+  if (!isRule || source.path === "src/paxos/cluster.ts") return [];
+  const pattern = /\bcluster\.quorums\b|\bquorums\b[^{}]*\} = (?:\w+\.)*cluster\b/;
+  return linesWith(source, pattern, "ask configAt (of a key: configOfKeys) for the configuration");
+};
+
 /** What others call says what it does. */
 export const docComments: Rule = (source) => {
   if (!/^src\/(?:paxos|actor)\/.*\.ts$/.test(source.path)) return [];

@@ -150,6 +150,20 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "quorums of a slot",
+    rule: rules.quorumsOfSlots,
+    bad: [
+      ["src/paxos/a.ts", "isPhase2Quorum(cluster.quorums, acceptorIds(cluster), voters);"],
+      ["actors/proposer/a.ts", "quorumStanding(context.cluster.quorums, ids, 1, present);"],
+      ["actors/proposer/a.ts", "const { quorums, limits } = context.cluster;"],
+    ],
+    good: [
+      ["src/paxos/a.ts", "formsPhase2Quorum(configAt(cluster, slot), voters);"],
+      ["src/paxos/cluster.ts", "isPhase2Quorum(cluster.quorums, acceptorIds(cluster), voters);"],
+      ["src/cli/a.ts", "describeQuorums(cluster.quorums, ids);"],
+    ],
+  },
+  {
     name: "no paths of one machine",
     rule: rules.noMachinePaths,
     bad: [

@@ -1,10 +1,18 @@
 /**
- * Goal: the safety hash changes with every field that safety rests on, and with no other.
+ * Goal: the hash of a configuration changes with every field that safety rests on, and with no
+ * other; the identity of the cluster is none of them.
  * Method: one change a field, tables for both kinds.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { acceptorIds, type Cluster, safetyHash, storeIdOf } from "../../src/paxos/cluster.js";
+import {
+  acceptorIds,
+  type Cluster,
+  configurationHash,
+  configurationName,
+  mayJudge,
+  storeIdOf,
+} from "../../src/paxos/cluster.js";
 import type { Limits } from "../../src/paxos/limits.js";
 import { makeCluster } from "../support/synod-world.js";
 
@@ -18,10 +26,8 @@ const cluster: Cluster = {
 const [first, ...others] = cluster.acceptors as [Cluster["acceptors"][0]];
 const [leader, standby] = cluster.proposers as [Cluster["proposers"][0], Cluster["proposers"][0]];
 
-/** [what, the change]: another cluster, as far as safety goes. */
+/** [what, the change]: another configuration. */
 const safety: readonly (readonly [string, Partial<Cluster>])[] = [
-  ["name", { name: "other" }],
-  ["cluster id", { clusterId: "f".repeat(32) }],
   ["epoch", { epoch: 2 }],
   ["an acceptor less", { acceptors: others }],
   ["an acceptor's id", { acceptors: [{ ...first, id: "b" }, ...others] }],
@@ -37,29 +43,44 @@ const safety: readonly (readonly [string, Partial<Cluster>])[] = [
   ["window", { limits: { ...cluster.limits, windowMax: cluster.limits.windowMax + 1 } }],
 ];
 
-describe("the safety hash", () => {
+describe("the hash of a configuration", () => {
   it("is 32 hexadecimal digits and the same for equal descriptors", () => {
-    expect(safetyHash(cluster)).toMatch(/^[0-9a-f]{32}$/);
-    expect(safetyHash(structuredClone(cluster))).toBe(safetyHash(cluster));
+    expect(configurationHash(cluster)).toMatch(/^[0-9a-f]{32}$/);
+    expect(configurationHash(structuredClone(cluster))).toBe(configurationHash(cluster));
   });
 
   it("changes with each safety field, every time to another hash", () => {
-    const hashes = safety.map(([, change]) => safetyHash({ ...cluster, ...change }));
-    expect(new Set([safetyHash(cluster), ...hashes]).size).toBe(safety.length + 1);
+    const hashes = safety.map(([, change]) => configurationHash({ ...cluster, ...change }));
+    expect(new Set([configurationHash(cluster), ...hashes]).size).toBe(safety.length + 1);
   });
 
   it("has a safety field for every field but `learn`, and one limit", () => {
     const covered = new Set(safety.flatMap(([, change]) => Object.keys(change)));
-    expect([...Object.keys(cluster)].filter((field) => !covered.has(field))).toEqual(["learn"]);
+    const rest = Object.keys(cluster).filter((field) => !covered.has(field));
+    expect(new Set(rest)).toEqual(new Set(["name", "clusterId", "learn"]));
+  });
+
+  it("is no part of the identity: a configuration of another cluster has the same one", () => {
+    const other = { ...cluster, name: "other", clusterId: "f".repeat(32) };
+    expect(configurationHash(other)).toBe(configurationHash(cluster));
+  });
+
+  it.each(safety)("with %s, messages of one are not judged under the other", (_, change) => {
+    const [here, there] = [cluster, { ...cluster, ...change }].map(configurationName);
+    if (here === undefined || there === undefined) throw new Error("two configurations");
+    expect(mayJudge(here, there)).toBe(false);
+    expect(mayJudge(there, here)).toBe(false);
+    expect(mayJudge(here, { ...here })).toBe(true);
   });
 
   it("does not change with the way of learning or any limit but the window", () => {
-    expect(safetyHash({ ...cluster, learn: { kind: "all" } })).toBe(safetyHash(cluster));
+    const learning: Cluster = { ...cluster, learn: { kind: "all" } };
+    expect(configurationHash(learning)).toBe(configurationHash(cluster));
     const names = Object.keys(cluster.limits) as (keyof Limits)[];
     fc.assert(
       fc.property(fc.constantFrom(...names), fc.integer({ min: 1 }), (name, by) => {
         const limits = { ...cluster.limits, [name]: cluster.limits[name] + by };
-        const same = safetyHash({ ...cluster, limits }) === safetyHash(cluster);
+        const same = configurationHash({ ...cluster, limits }) === configurationHash(cluster);
         expect([name, same]).toEqual([name, name !== "windowMax"]);
       }),
     );

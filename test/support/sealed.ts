@@ -4,14 +4,14 @@ import { seal, UNSEALED } from "../../src/adapters/msgpackr/checksum.js";
 
 const plain = new Packr({ useRecords: false });
 
-/** Packs the elements of an envelope of wire version 3, and computes the second, its checksum. */
+/** Packs the elements of an envelope of the wire, and computes the second, its checksum. */
 export function packSealed([version, , ...rest]: readonly unknown[]): Uint8Array {
   const bytes = Uint8Array.from(plain.pack([version, UNSEALED, ...rest]));
   seal(bytes);
   return bytes;
 }
 
-/** Returns a copy of an envelope of wire version 3 with the checksum of the bytes it has. */
+/** Returns a copy of an envelope of the wire with the checksum of the bytes it has. */
 export function resealed(envelope: Uint8Array): Uint8Array {
   const bytes = envelope.slice();
   seal(bytes);

@@ -4,25 +4,16 @@
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Packr, RESERVE_START_SPACE } from "msgpackr";
 import type { Codec, Envelope, WireFault } from "../../actor/ports.js";
-import { type Cluster, safetyHash } from "../../paxos/cluster.js";
+import { type Cluster, type ConfigurationName, configurationName } from "../../paxos/cluster.js";
 import type { Message, RoleName, Sender } from "../../paxos/messages.js";
 import { isIntact, seal, UNSEALED } from "./checksum.js";
 import { bytesToHex, hexToBytes } from "./hex.js";
 import { isPlain } from "./plain.js";
 import { SENDER_SCHEMA } from "./schema.js";
 import { type VerbCodec, verbCodec } from "./verbs.js";
-import { verbCodecOf2 } from "./version-2.js";
 
-/** What we write. Grows when bytes change in a way that an older reader would misread. */
-const WIRE_VERSION = 3;
-/** The version before, which we still read: its envelopes carry no checksum. */
-const VERSION_BEFORE = 2;
-
-/** Wire version → its verbs: what we read, this version and the one before. */
-const READERS: ReadonlyMap<unknown, (verb: string) => VerbCodec | undefined> = new Map([
-  [WIRE_VERSION, verbCodec],
-  [VERSION_BEFORE, verbCodecOf2],
-]);
+/** What we write and read. Grows when bytes change in a way that an older reader would misread. */
+const WIRE_VERSION = 4;
 
 /** Roles on the wire. A number is never used for another role. */
 const ROLE_CODES: { readonly [R in RoleName]: number } = {
@@ -57,10 +48,11 @@ const packr = new Packr({
   copyBuffers: false,
 });
 
-/** The descriptor's part of every envelope. */
+/** The descriptor's part of every envelope: whose message it is, and under which configuration. */
 interface Realm {
   readonly clusterId: Uint8Array;
-  readonly epoch: number;
+  readonly configuration: ConfigurationName;
+  /** That of the configuration, as bytes. */
   readonly hash: Uint8Array;
 }
 
@@ -71,16 +63,19 @@ interface Prefix {
 }
 
 /**
- * Makes the codec of one cluster: it writes this cluster's messages and reads no other's.
+ * Makes the codec of one cluster: it writes this cluster's messages and reads no other's. Of
+ * another configuration of this cluster it reads them, and says which: rules decide whether they
+ * may be judged here.
  *
  * Gotcha: `encode` returns a view of a buffer that many messages share, and `decode` returns views
  * of the payload. Either keeps the whole buffer alive: copy what is to be kept.
  */
 export function createCodec(cluster: Cluster): Codec {
+  const configuration = configurationName(cluster);
   const realm: Realm = {
     clusterId: hexToBytes(cluster.clusterId),
-    epoch: cluster.epoch,
-    hash: hexToBytes(safetyHash(cluster)).subarray(0, hashBytes),
+    configuration,
+    hash: hexToBytes(configuration.hash),
   };
   // By role and id: as many as this process has roles.
   const prefixes = new Map<string, Prefix>();
@@ -121,7 +116,7 @@ function prefix(realm: Realm, sender: Sender): Uint8Array {
     WIRE_VERSION,
     UNSEALED,
     realm.clusterId,
-    realm.epoch,
+    realm.configuration.epoch,
     realm.hash,
     ROLE_CODES[sender.role],
     sender.id,
@@ -161,38 +156,35 @@ function decode(realm: Realm, verb: string, payload: Uint8Array): Envelope | Fau
     return { fault: "undecodable" };
   }
   if (!Array.isArray(envelope)) return { fault: "wrong_shape" };
-  const version = versionOf(envelope);
-  const reader = READERS.get(version);
-  if (reader === undefined) return { fault: "wrong_version" };
-  const sealed = version === VERSION_BEFORE ? withChecksum(envelope) : envelope;
-  const fault = realmFault(realm, sealed);
-  if (fault !== undefined) return { fault };
-  const verbReader = reader(verb);
+  if (versionOf(envelope) !== WIRE_VERSION) return { fault: "wrong_version" };
+  const configuration = configurationOf(realm, envelope);
+  if ("fault" in configuration) return configuration;
+  const verbReader = verbCodec(verb);
   if (verbReader === undefined) return { fault: "unknown_verb" };
-  return open(sealed, verbReader) ?? { fault: "wrong_shape" };
+  return open(envelope, configuration, verbReader) ?? { fault: "wrong_shape" };
 }
 
 function versionOf(envelope: unknown): unknown {
   return Array.isArray(envelope) ? envelope[0] : undefined;
 }
 
-/** Lays an envelope of version 2 out as one of version 3; nobody reads the checksum after this. */
-function withChecksum(envelope: readonly unknown[]): unknown[] {
-  const [version, ...rest] = envelope;
-  return [version, UNSEALED, ...rest];
-}
-
-/** Says whether the envelope comes from another cluster, or from another epoch of this one. */
-function realmFault(realm: Realm, envelope: readonly unknown[]): WireFault | undefined {
+/** Names the configuration of an envelope of this cluster; one of another cluster is foreign. */
+function configurationOf(realm: Realm, envelope: readonly unknown[]): ConfigurationName | Fault {
   const [, , clusterId, epoch, hash] = envelope;
   if (!isBytes(clusterId, realm.clusterId.length) || !isBytes(hash, hashBytes)) {
-    return "wrong_shape";
+    return { fault: "wrong_shape" };
   }
-  if (!areSame(clusterId, realm.clusterId)) return "wrong_cluster";
-  return epoch === realm.epoch && areSame(hash, realm.hash) ? undefined : "wrong_epoch";
+  if (!areSame(clusterId, realm.clusterId)) return { fault: "wrong_cluster" };
+  if (epoch === realm.configuration.epoch && areSame(hash, realm.hash)) return realm.configuration;
+  if (!Number.isSafeInteger(epoch) || (epoch as number) < 1) return { fault: "wrong_shape" };
+  return { epoch: epoch as number, hash: bytesToHex(hash, 0, hashBytes) };
 }
 
-function open(envelope: readonly unknown[], verb: VerbCodec): Envelope | undefined {
+function open(
+  envelope: readonly unknown[],
+  configuration: ConfigurationName,
+  verb: VerbCodec,
+): Envelope | undefined {
   const [, , , , , role, id, storeId, incarnation, process, changing] = envelope;
   if (!Array.isArray(changing) || changing.length < 3) return undefined;
   const [writeNumber, lc, body] = changing as unknown[];
@@ -208,7 +200,7 @@ function open(envelope: readonly unknown[], verb: VerbCodec): Envelope | undefin
     return undefined;
   }
   const message = verb.read(body);
-  return message && { sender, lc: lc as number, message };
+  return message && { sender, configuration, lc: lc as number, message };
 }
 
 function digitsOf(value: unknown, length: number): string | undefined {

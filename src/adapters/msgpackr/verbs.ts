@@ -6,7 +6,7 @@ import { COHERENT } from "./coherence.js";
 import { compilePositional } from "./positional.js";
 import { SCHEMAS } from "./schema.js";
 
-/** What one wire version knows of one verb. */
+/** What the wire knows of one verb. */
 export interface VerbCodec {
   toArray(message: Message): unknown[];
   /** @returns undefined unless the body is a message of this verb, in shape and sense */

@@ -3,8 +3,8 @@
  */
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StoreIdentity } from "../../../src/actor/refusal.js";
-import { safetyHash, storeIdOf } from "../../../src/paxos/cluster.js";
+import { storeIdentity } from "../../../src/actor/refusal.js";
+import { storeIdOf } from "../../../src/paxos/cluster.js";
 import { readDescriptor } from "../../../src/worker/descriptor.js";
 import { storeFolder } from "../../../src/worker/stores.js";
 import { memoryFolder, type Processes, until } from "../../cli/processes.js";
@@ -61,18 +61,8 @@ export async function recordAcceptor(
   await until(() => readFileSync(log, "latin1").includes("+++ killed by SIGKILL +++"));
   await running.close();
   await processes.clearRunning();
-  const { clusterId, epoch } = cluster;
   const storeId = storeIdOf(cluster, "acceptor", recorded) ?? "";
-  const identity: StoreIdentity = {
-    ...{
-      clusterId,
-      epoch,
-      storeId,
-      safetyHash: safetyHash(cluster),
-      windowMax: cluster.limits.windowMax,
-    },
-    ...{ role: "acceptor", id: recorded },
-  };
+  const identity = storeIdentity(cluster, "acceptor", recorded, storeId);
   return { log, directory, store: { identity, base } };
 }
 
