@@ -1,9 +1,8 @@
 /**
  * The registry: every role, its chart, and what its host must know to run it.
  */
-import type { AnyMachineSnapshot } from "xstate";
 import type { Incoming } from "../src/actor/ports.js";
-import type { Door, RoleDefinition } from "../src/actor/role.js";
+import { type Door, type RoleDefinition, stateName } from "../src/actor/role.js";
 import { BODY_TYPES, type BodyType } from "../src/paxos/command.js";
 import type { Limits } from "../src/paxos/limits.js";
 import type { Message, RoleName } from "../src/paxos/messages.js";
@@ -17,22 +16,9 @@ import { learnerLearned, learnerStatus, learnerWaits } from "./learner/context.j
 import { learnerMachine } from "./learner/machine.js";
 import { proposerStatus, proposerWaits } from "./proposer/context.js";
 import { proposerMachine } from "./proposer/machine.js";
-import { sessionStatus, sessionWaits } from "./session/context.js";
-import { sessionMachine } from "./session/machine.js";
+import { session } from "./session/role.js";
 import { synodProposerStatus, synodProposerWaits } from "./synod-proposer/context.js";
 import { synodProposerMachine } from "./synod-proposer/machine.js";
-
-/** The active states as one dotted word: `leading.open`. */
-export function stateName(snapshot: AnyMachineSnapshot): string {
-  return describe(snapshot.value);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return value;
-  return Object.entries(value as Record<string, unknown>)
-    .map(([name, inner]) => `${name}.${describe(inner)}`)
-    .join("+");
-}
 
 const acceptor: RoleDefinition = {
   name: "acceptor",
@@ -186,15 +172,6 @@ function readHistoryRequest(_incoming: Incoming, _limits: Limits, body: unknown)
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
-
-const session: RoleDefinition = {
-  name: "session",
-  machine: sessionMachine,
-  stateful: false,
-  hears: [{ verb: "session-opened" }, { verb: "results" }, { verb: "refused" }],
-  status: (snapshot) => sessionStatus(snapshot.context),
-  waits: (snapshot, nowMs) => sessionWaits(stateName(snapshot), snapshot.context, nowMs),
-};
 
 /** Every role by its name. */
 export const roles: Readonly<Record<RoleName, RoleDefinition>> = {

@@ -13,6 +13,18 @@ import type { Incoming } from "./ports.js";
 /** A machine's state and context, as a step leaves it. */
 export type RoleSnapshot = AnyMachineSnapshot;
 
+/** Names the active states as one dotted word: `leading.open`; of parallel ones, joined by `+`. */
+export function stateName(snapshot: RoleSnapshot): string {
+  return nameOfState(snapshot.value);
+}
+
+function nameOfState(value: unknown): string {
+  if (typeof value === "string") return value;
+  return Object.entries(value as Record<string, unknown>)
+    .map(([name, inner]) => `${name}.${nameOfState(inner)}`)
+    .join("+");
+}
+
 /** What a role instance starts from. */
 export interface RoleInput {
   readonly id: string;

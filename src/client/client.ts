@@ -1,5 +1,7 @@
 /** The client: what `connect` returns, over whatever transport it is given. */
+import { session } from "../../actors/session/role.js";
 import { Host } from "../actor/host.js";
+import { LamportClock } from "../actor/lamport.js";
 import type { Clock, Codec, Logger, Random, Transport, TransportStatus } from "../actor/ports.js";
 import { doorSubject, parseSubject, subjectOf } from "../actor/subject.js";
 import type { Cluster } from "../paxos/cluster.js";
@@ -24,7 +26,7 @@ import { noneIfForbidden, type Unheard, unheard, waitsToBeHeard } from "./hearin
 import type { History } from "./history.js";
 import { provePosition, type RawProof } from "./prove.js";
 import { Recorder, showBody } from "./recorder.js";
-import { SESSION_ROLE, Session } from "./session.js";
+import { Session } from "./session.js";
 import type { ChosenEvent, ChosenOptions, ChosenProof, ProposeOptions, Synod } from "./synod.js";
 import {
   checkSize,
@@ -62,11 +64,12 @@ export class Client implements Synod {
   readonly #asker: Asker;
   readonly #session: Session;
   readonly #recorder: Recorder;
+  /** Of everything that this client signs: what its session sends, and its decisions. */
+  readonly #lamport = new LamportClock();
   /** The name under which it signs decisions. */
   readonly #id: string;
   readonly #feeds = new Set<ChosenFeed>();
   readonly #decisions = new Set<() => void>();
-  #lc = 0;
   #closing: Promise<void> | null = null;
 
   constructor(ports: ClientPorts) {
@@ -77,7 +80,8 @@ export class Client implements Synod {
     this.#recorder = new Recorder(ports.histories);
     this.#host = new Host({
       ...ports,
-      registry: [SESSION_ROLE],
+      registry: [session],
+      lamport: this.#lamport,
       onHalt: (_role, id, why) => this.#session.halted(id, why),
       onSettle: (settlements) => this.#session.settled(settlements),
     });
@@ -197,7 +201,7 @@ export class Client implements Synod {
       },
       {
         isQuestion: wish === null,
-        encode: () => codec.encode(this.#sender, ++this.#lc, message),
+        encode: () => codec.encode(this.#sender, this.#lamport.tick(), message),
         checkSize: () => {
           if (wish === null) return;
           this.#fitting((most, because) => checkSize(wish.body.length, most, because));

@@ -4,12 +4,10 @@
  * Submissions of one turn go to the chart as one event, so that they share messages.
  */
 
-import { sessionStatus, sessionWaits } from "../../actors/session/context.js";
-import { sessionMachine } from "../../actors/session/machine.js";
+import { session } from "../../actors/session/role.js";
 import type { Settlement } from "../actor/effect.js";
 import type { Host } from "../actor/host.js";
 import type { Clock, Random, Transport } from "../actor/ports.js";
-import type { RoleDefinition } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Submission } from "../paxos/client.js";
 import type { Receipt } from "../paxos/receipt.js";
@@ -47,22 +45,6 @@ interface Waiting {
 }
 
 const RETRY_AFTER_MS = 100;
-
-/** The role as the client's host runs it. */
-export const SESSION_ROLE: RoleDefinition = {
-  name: "session",
-  machine: sessionMachine,
-  stateful: false,
-  hears: [{ verb: "session-opened" }, { verb: "results" }, { verb: "refused" }],
-  status: (snapshot) => sessionStatus(snapshot.context),
-  waits: (snapshot, nowMs) => sessionWaits(nameOf(snapshot.value), snapshot.context, nowMs),
-};
-
-function nameOf(value: unknown): string {
-  if (typeof value === "string") return value;
-  const [name, inner] = Object.entries(value as Record<string, unknown>)[0] ?? ["", ""];
-  return `${name}.${nameOf(inner)}`;
-}
 
 /** One client's way into the log. A session that expired is followed by a new one. */
 export class Session {
@@ -276,7 +258,7 @@ export class Session {
   #running(): Runner {
     if (this.#runner !== null) return this.#runner;
     const { host, random, transport } = this.#ports;
-    this.#runner = host.add(SESSION_ROLE, random.hex(16), null);
+    this.#runner = host.add(session, random.hex(16), null);
     if (!transport.connected) this.#runner.tell({ type: "connection.down" });
     return this.#runner;
   }

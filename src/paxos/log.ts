@@ -14,7 +14,7 @@ import type { Limits } from "./limits.js";
 import type { ChosenEntry, Outcome } from "./messages.js";
 import type { Receipt } from "./receipt.js";
 import { SessionTable } from "./session.js";
-import { decodeValue, placeOf } from "./value.js";
+import { openValue, placeOf } from "./value.js";
 
 /** A command that took effect. */
 export interface LogEntry extends Receipt {
@@ -94,7 +94,7 @@ function readCommands(value: Uint8Array) {
   const commands: { readonly command: Command; readonly at: number }[] = [];
   let unreadable = 0;
   try {
-    const opened = decodeValue(value);
+    const opened = openValue(value);
     if (opened.kind === "noop") return { commands, unreadable };
     for (const blob of opened.commands) {
       try {

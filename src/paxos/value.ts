@@ -18,7 +18,7 @@ export const VALUE_KIND = {
 } as const;
 
 /** A value, opened: commands in their order, or nothing at all. */
-export type Value =
+export type SlotValue =
   | { readonly kind: "batch"; readonly commands: readonly Uint8Array[] }
   | { readonly kind: "noop" };
 
@@ -42,7 +42,7 @@ export function encodeBatch(commands: readonly Uint8Array[]): Uint8Array {
  *
  * @throws MalformedBytes if the bytes are no value of a kind that this version knows
  */
-export function decodeValue(bytes: Uint8Array): Value {
+export function openValue(bytes: Uint8Array): SlotValue {
   const reader = new ByteReader(bytes);
   const kind = reader.u8();
   if (kind === VALUE_KIND.noop) {
@@ -58,7 +58,7 @@ export function decodeValue(bytes: Uint8Array): Value {
   return { kind: "batch", commands };
 }
 
-/** Says where in a batch a command of {@link decodeValue} begins, for {@link commandAt}. */
+/** Says where in a batch a command of {@link openValue} begins, for {@link commandAt}. */
 export function placeOf(value: Uint8Array, command: Uint8Array): number {
   return command.byteOffset - value.byteOffset - 4;
 }
@@ -71,7 +71,7 @@ export function commandAt(bytes: Uint8Array, at: number): Uint8Array {
 /** Takes the commands out of a value, none from a no-op or from bytes that are no value. */
 export function commandsOf(bytes: Uint8Array): readonly Uint8Array[] {
   try {
-    const value = decodeValue(bytes);
+    const value = openValue(bytes);
     return value.kind === "batch" ? value.commands : [];
   } catch (error) {
     if (error instanceof MalformedBytes) return [];

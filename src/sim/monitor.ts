@@ -2,10 +2,11 @@
  * The monitor: looks on at every process, enters what it sees into the ledger, and counts what
  * happened. It knows messages and records, and nothing of how roles come to them.
  */
-import { stateName } from "../../actors/index.js";
+
 import type { Effect } from "../actor/effect.js";
 import type { Observer } from "../actor/observer.js";
 import type { InboundOf, RoleEvent } from "../actor/role.js";
+import { stateName } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Step } from "../actor/step.js";
 import type { StoreBatch } from "../actor/store.js";

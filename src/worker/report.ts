@@ -2,8 +2,8 @@
  * Reports: what one process says of its roles when it is asked for `status` or `why`.
  */
 
-import { stateName } from "../../actors/index.js";
 import type { Bound, RoleStatus, Wait } from "../actor/role.js";
+import { stateName } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Denial } from "../actor/server-errors.js";
 import type { HealthReading } from "../paxos/health.js";

@@ -5,8 +5,9 @@
  * late, together, and after the memory was read again. The acceptor is the real one.
  */
 import { describe, expect, it } from "vitest";
-import { roles, stateName } from "../../actors/index.js";
+import { roles } from "../../actors/index.js";
 import { type Effect, persist, send } from "../../src/actor/effect.js";
+import { stateName } from "../../src/actor/role.js";
 import type { Message } from "../../src/paxos/messages.js";
 import { ballot, sender } from "../support/steps.js";
 import { RunnerBench } from "./running.js";

@@ -4,8 +4,8 @@
  * Method: two gateways on the memory bus, one of which stops; sessions are opened all the while.
  */
 import { expect, it } from "vitest";
-import { stateName } from "../../actors/index.js";
 import type { Observer } from "../../src/actor/observer.js";
+import { stateName } from "../../src/actor/role.js";
 import { subjectOf } from "../../src/actor/subject.js";
 import { World } from "../../src/sim/world.js";
 import { sender, testCluster } from "../support/steps.js";

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { encodeAnswer } from "../../src/actor/answer.js";
 import type { DoorAnswer } from "../../src/actor/effect.js";
 import type { Incoming } from "../../src/actor/ports.js";
+import { parseSubject } from "../../src/actor/subject.js";
 import type { MemoryTransport } from "../../src/adapters/memory/transport.js";
 import type { Client } from "../../src/client/client.js";
 import {
@@ -27,7 +28,7 @@ import * as door from "../../src/index.js";
 import { digest } from "../../src/paxos/digest.js";
 import type { Decide } from "../../src/paxos/messages.js";
 import { ballot, testCluster } from "../support/steps.js";
-import { Bench, Watched } from "./bench.js";
+import { Bench, FakeGateway, FakeLog, Watched } from "./bench.js";
 
 /** A synod-proposer that answers as the test says. */
 class FakeProposer {
@@ -87,6 +88,24 @@ describe("decide", () => {
     expect(await bench.run(client.decide("k", "late"))).toEqual({ a: 1n });
     expect(await bench.run(client.decide("k"))).toEqual({ a: 1n });
     expect(await bench.run(client.decide("other", new Uint8Array([1])))).toEqual(Uint8Array.of(1));
+  });
+
+  it("is signed by the clock that the client's session signs with", async () => {
+    const { bench, client } = await stage();
+    new FakeGateway(bench, "g1", new FakeLog(bench.cluster));
+    const clocks: number[] = [];
+    bench.bus.intercept(({ message: { subject, payload } }) => {
+      const verb = parseSubject({ prefix: "synod", cluster: "test" }, subject)?.verb ?? "";
+      const read = bench.codec.decode(verb, payload);
+      if (!("fault" in read) && read.sender.role === "session") clocks.push(read.lc);
+      return undefined;
+    });
+    for (const value of ["a", "b", "c"]) {
+      await bench.run(client.propose(value));
+      await bench.run(client.decide("k", value));
+    }
+    expect(clocks.length).toBeGreaterThan(6);
+    expect(clocks).toEqual([...new Set(clocks)].sort((one, other) => one - other));
   });
 
   it("asks again when nothing is heard, for load, or when another thing answers", async () => {

@@ -6,8 +6,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { sessionMachine } from "../../actors/session/machine.js";
+import { session } from "../../actors/session/role.js";
 import { send } from "../../src/actor/effect.js";
-import { SESSION_ROLE } from "../../src/client/session.js";
 import { CLIENT_BOUNDS } from "../../src/paxos/client.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { ClientRequests } from "../../src/paxos/messages.js";
@@ -373,7 +373,7 @@ describe("closed", () => {
 });
 
 describe("what it shows", () => {
-  const waits = (bench: Bench) => SESSION_ROLE.waits(bench.snapshot, START_MS + 500);
+  const waits = (bench: Bench) => session.waits(bench.snapshot, START_MS + 500);
 
   it("is what it waits for, from whom, since when", () => {
     expect(waits(starting())[0]).toMatchObject({ for: "a gateway to open the session", need: 1 });
@@ -389,6 +389,6 @@ describe("what it shows", () => {
     bench.take(at("connection.down"));
     expect(waits(bench)[0]?.reason).toContain("no connection");
     expect(waits(serving())).toEqual([]);
-    expect(SESSION_ROLE.status(bench.snapshot)).toEqual({ nacks: 1 });
+    expect(session.status(bench.snapshot)).toEqual({ nacks: 1 });
   });
 });

@@ -6,7 +6,7 @@
 /** What is hardly ever the point of a sentence. */
 export const helpers: ReadonlySet<string> = new Set([
   ...["acceptorIds", "ballotOwner", "chosenProposals", "compareBallots", "digest", "enqueue"],
-  ...["decodeRecord", "decodeValue", "encodeBatch", "encodeRecord", "formatBallot", "isLower"],
+  ...["decodeRecord", "openValue", "encodeBatch", "encodeRecord", "formatBallot", "isLower"],
   ...["sameBallot", "DEFAULT_LIMITS", "retryDelayMs", "roundJumpMax"],
 ]);
 

@@ -22,7 +22,7 @@ import {
 } from "../../src/paxos/proposer.js";
 import { enqueue, fillWindow } from "../../src/paxos/queue.js";
 import { highestVote } from "../../src/paxos/synod.js";
-import { decodeValue, encodeBatch, NOOP } from "../../src/paxos/value.js";
+import { encodeBatch, NOOP, openValue } from "../../src/paxos/value.js";
 import { NaiveDisk } from "../support/naive.js";
 import { nothing, numbered } from "../support/paper.js";
 import { makeCluster } from "../support/synod-world.js";
@@ -156,7 +156,7 @@ describe("3 Implementing a State Machine: phase 1", () => {
 
 describe("3 Implementing a State Machine: the gap", () => {
   it("a special “no-op” command that leaves the state unchanged", () => {
-    expect(decodeValue(NOOP)).toEqual({ kind: "noop" }); // it opens to no command at all
+    expect(openValue(NOOP)).toEqual({ kind: "noop" }); // it opens to no command at all
     const acceptor = new LogAcceptor();
     expect(acceptor.accept(3, 136, NOOP, NOOP)).toEqual([136, 137]);
     expect(acceptor.reported(4, 136).map(({ value }) => value)).toEqual([NOOP, NOOP]);
@@ -221,7 +221,7 @@ class PaperLeader {
     const late = takeLateAccepts(this.state, this.cluster, nowMs);
     return [...takeAccepts(this.state, this.cluster, nowMs), ...late].flatMap((accept) =>
       accept.values.map((value, index): [number, string] => {
-        const opened = decodeValue(value);
+        const opened = openValue(value);
         const text =
           opened.kind === "noop" ? "no-op" : new TextDecoder().decode(opened.commands[0]);
         return [accept.firstSlot + index, text];

@@ -17,7 +17,7 @@ import {
   windowIsFull,
 } from "../../src/paxos/proposer.js";
 import { enqueue, fillWindow } from "../../src/paxos/queue.js";
-import { decodeValue, encodeBatch } from "../../src/paxos/value.js";
+import { encodeBatch, openValue } from "../../src/paxos/value.js";
 import { accepted, at, bytes, voted } from "../support/log-messages.js";
 import { cluster, FIRST, leading } from "../support/proposers.js";
 
@@ -31,7 +31,7 @@ function waiting(state: ProposerState): string[] {
 /** Commands of the open slots, as text. */
 function batches(state: ProposerState): string[][] {
   return [...state.open.values()].map(({ value }) => {
-    const opened = decodeValue(value);
+    const opened = openValue(value);
     return opened.kind === "noop" ? [] : opened.commands.map((command) => texts.decode(command));
   });
 }

@@ -2,14 +2,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MalformedBytes } from "../../src/paxos/bytes.js";
-import { decodeValue, encodeBatch, isNoop, NOOP, VALUE_KIND } from "../../src/paxos/value.js";
+import { encodeBatch, isNoop, NOOP, openValue, VALUE_KIND } from "../../src/paxos/value.js";
 
 const commands = fc.array(fc.uint8Array({ maxLength: 12 }), { maxLength: 6 });
 
 /** Opens bytes; null if they are refused, and nothing else may be thrown. */
 function open(bytes: Uint8Array) {
   try {
-    return decodeValue(bytes);
+    return openValue(bytes);
   } catch (error) {
     expect(error).toBeInstanceOf(MalformedBytes);
     return null;
@@ -24,7 +24,7 @@ describe("a value", () => {
         const host = new Uint8Array(bytes.length + 10);
         host.set(bytes, offset);
         const view = host.subarray(offset, offset + bytes.length);
-        expect(decodeValue(view)).toEqual({ kind: "batch", commands: packed });
+        expect(openValue(view)).toEqual({ kind: "batch", commands: packed });
         expect(isNoop(bytes)).toBe(false);
       }),
     );
@@ -55,7 +55,7 @@ describe("a value", () => {
   });
 
   it("that fills a hole is one byte and holds nothing", () => {
-    expect(decodeValue(NOOP)).toEqual({ kind: "noop" });
+    expect(openValue(NOOP)).toEqual({ kind: "noop" });
     expect(isNoop(NOOP)).toBe(true);
     expect(open(Uint8Array.of(...NOOP, 0))).toBeNull();
     expect(isNoop(Uint8Array.of(...NOOP, 0))).toBe(false);

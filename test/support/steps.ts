@@ -3,9 +3,9 @@
  * the books on its timers.
  */
 import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from "xstate";
-import { stateName } from "../../actors/index.js";
 import type { Effect } from "../../src/actor/effect.js";
 import type { Inbound, RoleInput } from "../../src/actor/role.js";
+import { stateName } from "../../src/actor/role.js";
 import { createStepper, type Step } from "../../src/actor/step.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";

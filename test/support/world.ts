@@ -2,11 +2,12 @@
  * A whole cluster in one test: the simulator's world, moved by hand. Nothing happens until the test
  * moves the clock.
  */
-import { stateName } from "../../actors/index.js";
+
 import type { LearnerContext } from "../../actors/learner/context.js";
 import type { Host } from "../../src/actor/host.js";
 import type { Observer } from "../../src/actor/observer.js";
 import type { StoreRefused } from "../../src/actor/refusal.js";
+import { stateName } from "../../src/actor/role.js";
 import type { Runner } from "../../src/actor/runner.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
 import type { Cluster } from "../../src/paxos/cluster.js";

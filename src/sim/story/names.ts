@@ -7,7 +7,7 @@
 import type { Ballot } from "../../paxos/ballot.js";
 import { decodeCommand, decodeTyped } from "../../paxos/command.js";
 import { digest as digestOf } from "../../paxos/digest.js";
-import { decodeValue } from "../../paxos/value.js";
+import { openValue } from "../../paxos/value.js";
 
 /** Longest text of one client value, and most commands of one batch, that are shown. */
 const TEXT_MAX = 40;
@@ -87,7 +87,7 @@ export class Names {
 
   #slotText(bytes: Uint8Array): string {
     try {
-      const value = decodeValue(bytes);
+      const value = openValue(bytes);
       if (value.kind === "noop") return "no-op";
       const texts = value.commands.slice(0, COMMANDS_MAX).map((one) => this.command(one));
       const more = value.commands.length - texts.length;

@@ -1,5 +1,5 @@
 /** Changes of what a role does, as far as they matter to somebody who knows only the paper. */
-import { stateName } from "../../../actors/index.js";
+import { stateName } from "../../actor/role.js";
 import type { Runner } from "../../actor/runner.js";
 import type { Step } from "../../actor/step.js";
 import type { Ballot } from "../../paxos/ballot.js";
