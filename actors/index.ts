@@ -119,7 +119,6 @@ const gateway: RoleDefinition = {
   hears: [
     { verb: "beacon", toldTo: "learner" },
     { verb: "outcomes" },
-    { verb: "not-leading" },
     { verb: "open-session", queue: true },
     { verb: "request" },
     { verb: "end-session" },

@@ -36,7 +36,6 @@ import type {
   Beacon,
   ClientRequests,
   EndSession,
-  NotLeading,
   OpenSession,
   Outcomes,
 } from "../../src/paxos/messages.js";
@@ -49,7 +48,7 @@ import { refusal, refuseProposal, tellResults, tellSettled } from "./telling.js"
 export type ProposeEvent = { readonly type: "door.propose"; readonly nowMs: number } & DoorProposal;
 
 type GatewayEvent =
-  | InboundOf<Beacon | Outcomes | NotLeading | OpenSession | ClientRequests | EndSession>
+  | InboundOf<Beacon | Outcomes | OpenSession | ClientRequests | EndSession>
   | ProposeEvent
   | HostEvent;
 type Args = { context: GatewayContext; event: GatewayEvent };
@@ -304,7 +303,6 @@ export const gatewayMachine = setup({
     "door.propose": { actions: ["holdProposal", "sendAnswers", "sendProposals"] },
     "open-session": { actions: ["openSession", "sendAnswers", "sendProposals"] },
     "end-session": { actions: ["holdEnd", "sendProposals"] },
-    "not-leading": {},
     stop: ".draining",
   },
   states: {

@@ -2,7 +2,7 @@
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { type Cluster, configAt, standingIn } from "../../src/paxos/cluster.js";
-import type { LastHeard, Message, Sender } from "../../src/paxos/messages.js";
+import type { LastHeard, Message } from "../../src/paxos/messages.js";
 import { ProposerState } from "../../src/paxos/proposer.js";
 
 /** The proposer's context. `data` is bulk and has one owner. */
@@ -32,8 +32,6 @@ export interface ProposerContext {
   readonly backoffMs: number;
   /** Messages that the last rule made. */
   readonly outgoing: readonly Message[];
-  /** Gateways that proposed to one who does not lead. */
-  readonly turnedAway: readonly Sender[];
   /** Commands of the last message that the queue did not take: no room, or copies. */
   readonly overloaded: number;
   /** Commands that the last rule dropped: no message that the server takes now can carry them. */
@@ -70,7 +68,6 @@ export function proposerContext(input: RoleInput): ProposerContext {
     attempts: 0,
     backoffMs: 0,
     outgoing: [],
-    turnedAway: [],
     overloaded: 0,
     tooLarge: 0,
     copies: 0,

@@ -191,10 +191,6 @@ export const proposerMachine = setup({
       return {};
     }),
     stepAside: assign(({ context, event }) => stepAside(context, nowOf(event, 0))),
-    noteTurnedAway: assign(({ event }) => {
-      assertEvent(event, "propose");
-      return { turnedAway: event.received.map(({ from }) => from) };
-    }),
     noteDiskFailure: assign(({ event }) => {
       assertEvent(event, "disk.failed");
       return { haltReason: event.reason };
@@ -231,11 +227,6 @@ export const proposerMachine = setup({
         .filter(({ message }) => sameBallot(message.ballot, basis.ballot))
         .map(({ from }) => send("learner", from.id, basis));
     }),
-    sendNotLeading: effects(({ context }: Args) =>
-      context.turnedAway.map((gateway) =>
-        send("gateway", gateway.id, { type: "not-leading", leader: context.leader?.id ?? null }),
-      ),
-    ),
     countUnqueued: effects(({ context: { overloaded, copies } }: Args) => [
       ...(overloaded === 0 ? [] : [count("leader_overloaded", overloaded)]),
       ...(copies === 0 ? [] : [count("copy_dropped", copies)]),
@@ -257,7 +248,8 @@ export const proposerMachine = setup({
   initial: "standby",
   on: {
     "disk.failed": { target: ".halted", actions: "noteDiskFailure" },
-    propose: { actions: ["noteTurnedAway", "sendNotLeading"] },
+    // The gateway keeps what it proposed, and sends it to the leader whose beacon it hears next.
+    propose: {},
     "ask-basis": { actions: "sendBasis" },
     repair: {},
     "host.slow": {},

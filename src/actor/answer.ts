@@ -32,7 +32,6 @@ export function feedHeaders(entry: FeedEntry, clusterId: string): Headers {
     "Synod-Slot": String(entry.slot),
     "Synod-Ballot": formatBallot(entry.ballot),
     "Synod-Type": entry.type,
-    ...(entry.log === "" ? {} : { "Synod-Log": entry.log }),
     "Synod-Synced-By": entry.syncedBy.join(","),
   };
 }
@@ -68,7 +67,6 @@ export function encodeAnswer(answer: DoorAnswer, pack?: Pack): PublicMessage {
         slot: entry.slot,
         ballot: formatBallot(entry.ballot),
         type: entry.type,
-        ...(entry.log === "" ? {} : { log: entry.log }),
         syncedBy: entry.syncedBy,
         body: pack === undefined ? toBase64(entry.body) : entry.body,
       }));

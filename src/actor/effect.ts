@@ -20,7 +20,6 @@ export interface Address {
 /** A chosen value for the public feed. */
 export interface FeedEntry extends Receipt {
   readonly type: BodyType;
-  readonly log: string;
   readonly body: Uint8Array;
 }
 
@@ -113,12 +112,6 @@ export type Effect =
   | { readonly kind: "finish" }
   /** Stop this role for good; `why` says what to do. */
   | { readonly kind: "halt"; readonly why: string };
-
-/** Keeps records. */
-export const persist = (...records: readonly StoreRecord[]): Effect => ({
-  kind: "persist",
-  records,
-});
 
 /** Sends to one instance of a role. */
 export const send = (role: RoleName, id: string, message: Message): Effect => ({

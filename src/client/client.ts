@@ -136,7 +136,7 @@ export class Client implements Synod {
     return mapEntries(feed, decode);
   }
 
-  /** The feed undecoded, of every log. */
+  /** The feed undecoded. */
   chosenRaw({ after = "now", signal }: ChosenOptions = {}): ChosenFeed {
     if (this.#closing !== null) throw closed();
     checkAfter(after);
@@ -235,7 +235,7 @@ export class Client implements Synod {
   async prove(position: number, call: Call = {}): Promise<ChosenProof | null> {
     const raw = await this.proveRaw(position, call);
     if (raw === null) return null;
-    const { type, body, log: _log, ...proof } = raw;
+    const { type, body, ...proof } = raw;
     return { ...proof, value: decodeValue({ type, body }, this.#ports.values) };
   }
 
@@ -327,18 +327,15 @@ function checkAfter(after: unknown): asserts after is After {
   throw new InvalidError('`after` is a position (0 or more), "start" or "now"');
 }
 
-/** The default log of a feed, decoded. */
+/** A feed, decoded. */
 function mapEntries(
   feed: ChosenFeed,
   decode: (entry: RawEntry) => ChosenEvent,
 ): AsyncIterableIterator<ChosenEvent, undefined> {
   return {
     async next() {
-      for (;;) {
-        const result = await feed.next();
-        if (result.done === true) return result;
-        if (result.value.log === "") return { done: false, value: decode(result.value) };
-      }
+      const result = await feed.next();
+      return result.done === true ? result : { done: false, value: decode(result.value) };
     },
     return: () => feed.return() as Promise<IteratorReturnResult<undefined>>,
     [Symbol.asyncIterator]() {

@@ -7,8 +7,6 @@ import type { Receipt } from "../paxos/receipt.js";
 /** A chosen value, undecoded. */
 export interface RawEntry extends Receipt {
   readonly type: BodyType;
-  /** "" is the log "default". */
-  readonly log: string;
   /** May be a view of a larger buffer: copy it to keep it. */
   readonly body: Uint8Array;
 }
@@ -40,7 +38,6 @@ export function readFeedMessage(
     slot: Number(headers["Synod-Slot"]),
     ballot: headers["Synod-Ballot"],
     type: headers["Synod-Type"],
-    log: headers["Synod-Log"] ?? "",
     syncedBy: syncedBy === "" ? [] : syncedBy.split(","),
     body,
   });
@@ -53,9 +50,9 @@ export function readHistory(payload: Uint8Array): HistoryPart | undefined {
   const read: RawEntry[] = [];
   for (const one of entries as unknown[]) {
     if (typeof one !== "object" || one === null) return undefined;
-    const { body, log = "", ...rest } = one as Record<string, unknown>;
+    const { body, ...rest } = one as Record<string, unknown>;
     if (typeof body !== "string") return undefined;
-    const entry = entryOf({ ...rest, log, body: new Uint8Array(Buffer.from(body, "base64")) });
+    const entry = entryOf({ ...rest, body: new Uint8Array(Buffer.from(body, "base64")) });
     if (entry === undefined) return undefined;
     read.push(entry);
   }
@@ -81,13 +78,13 @@ export function readType(type: unknown): BodyType | undefined {
 type Claimed = { readonly [F in keyof RawEntry]?: unknown } & Pick<RawEntry, "body">;
 
 function entryOf(fields: Claimed): RawEntry | undefined {
-  const { position, slot, log, syncedBy, body } = fields;
+  const { position, slot, syncedBy, body } = fields;
   const type = readType(fields.type);
   const ballot = typeof fields.ballot === "string" ? parseBallot(fields.ballot) : undefined;
   if (!isWhole(position, 1) || !isWhole(slot, 0)) return undefined;
-  if (ballot === undefined || type === undefined || typeof log !== "string") return undefined;
+  if (ballot === undefined || type === undefined) return undefined;
   if (!Array.isArray(syncedBy) || !syncedBy.every((id) => typeof id === "string")) return undefined;
-  return { position, slot, ballot, type, log, syncedBy, body };
+  return { position, slot, ballot, type, syncedBy, body };
 }
 
 function isWhole(value: unknown, least: number): value is number {

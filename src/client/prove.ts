@@ -18,8 +18,6 @@ import type { TypedBody } from "./values.js";
 /** The chain of a position, its value undecoded. */
 export interface RawProof extends Proof, TypedBody {
   readonly position: number;
-  /** "" is the log "default". */
-  readonly log: string;
 }
 
 type Answers = readonly Record<string, unknown>[];
@@ -62,7 +60,7 @@ export async function provePosition(
     },
     cluster,
   );
-  return { ...proof, position, type: first.type, log: first.log, body: first.body };
+  return { ...proof, position, type: first.type, body: first.body };
 }
 
 function learnedOf({ learner, ballot, digest, syncedBy }: Learned): Learned {
@@ -87,7 +85,7 @@ function uniqueBy(stored: readonly StoredVote[]): readonly StoredVote[] {
 interface Word {
   readonly first: number;
   readonly tail: number;
-  readonly entry: (Learned & TypedBody & { readonly slot: number; readonly log: string }) | null;
+  readonly entry: (Learned & TypedBody & { readonly slot: number }) | null;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -98,14 +96,14 @@ function wordOf(role: Fields): Word | undefined {
     return undefined;
   }
   if (!isObject(entry)) return { first, tail, entry: null };
-  const { slot, syncedBy, log, body } = entry;
+  const { slot, syncedBy, body } = entry;
   const vote = voteOf(entry);
   const type = readType(entry["type"]);
   if (vote === null || type === undefined || !isWhole(slot) || !areTexts(syncedBy))
     return undefined;
-  if (!isText(log) || !isText(body)) return undefined;
+  if (!isText(body)) return undefined;
   const bytes = new Uint8Array(Buffer.from(body, "base64"));
-  return { first, tail, entry: { ...vote, learner: id, slot, syncedBy, type, log, body: bytes } };
+  return { first, tail, entry: { ...vote, learner: id, slot, syncedBy, type, body: bytes } };
 }
 
 function storedOf(role: Fields): StoredVote | undefined {

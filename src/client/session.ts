@@ -85,7 +85,7 @@ export class Session {
         throw new OverloadedError(message, { retryAfterMs: RETRY_AFTER_MS });
       }
       const token = ++this.#tokens;
-      const submission = { token, log: "", id, valueType: value.type, body: value.body };
+      const submission = { token, id, valueType: value.type, body: value.body };
       const waiting: Waiting = { submission, resolve, reject, unwatch: () => {}, ended: null };
       this.#waiting.set(token, waiting);
       waiting.unwatch = watchEnd(clock, call, (why) => this.#leave(waiting, why));

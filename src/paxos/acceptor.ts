@@ -311,8 +311,8 @@ export function nack(
   slot: number | null,
   reason: NackReason,
 ): Nack {
-  const { promised, trimmed } = state;
-  return { type: "nack", ballot, promised, slot, reason, trimmed };
+  const { promised } = state;
+  return { type: "nack", ballot, promised, slot, reason };
 }
 
 // --- single-decree keys ----------------------------------------------------------------------

@@ -18,8 +18,6 @@ import type { Receipt } from "./receipt.js";
 export interface Submission {
   /** Names it in this process; never reused. */
   readonly token: number;
-  /** The log it is for; "" is the log "default". */
-  readonly log: string;
   /** Idempotency id; "" for none. */
   readonly id: string;
   readonly valueType: BodyType;
@@ -269,8 +267,8 @@ class Batches {
       this.#bytes + size <= this.#bytesMax &&
       this.#requests.length < messageRequestsMax;
     if (!fits) this.#begin();
-    const { number, log, id, valueType, body } = request;
-    this.#requests.push({ number, log, id, valueType, body });
+    const { number, id, valueType, body } = request;
+    this.#requests.push({ number, id, valueType, body });
     this.#bytes += size;
   }
 

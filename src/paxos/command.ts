@@ -47,8 +47,6 @@ export interface Request {
   readonly answeredBelow: number;
   /** The gateway that passed it on and awaits the outcome; `[a-z0-9_-]{1,32}`. */
   readonly gateway: string;
-  /** The log it is for; "" is the log "default". */
-  readonly log: string;
   /** The client's idempotency id, at most 255 bytes; "" for none. */
   readonly id: string;
   readonly type: BodyType;
@@ -57,12 +55,13 @@ export interface Request {
 }
 
 /**
- * Kinds on disk and on the wire; a number is never used for another layout.
+ * Kinds on disk and on the wire; a number is never used for another layout (1 and 3: requests that
+ * named a log).
  *
  * Gotcha: a learner passes over a kind that it does not know, and counts other positions than those
  * that do: every learner must know a kind before anybody writes it.
  */
-const KIND = { requestOfAnyOpening: 1, open: 2, request: 3, end: 4 } as const;
+const KIND = { open: 2, end: 4, request: 5, requestOfAnyOpening: 6 } as const;
 
 /** Writes a command as the opaque blob that batches carry. */
 export function encodeCommand(command: Command): Uint8Array {
@@ -89,7 +88,6 @@ export function encodeCommand(command: Command): Uint8Array {
     .u53(command.number)
     .u53(command.answeredBelow)
     .text(command.gateway)
-    .text(command.log)
     .text(command.id)
     .u8(BODY_TYPES.indexOf(command.type))
     .raw(command.body)
@@ -119,7 +117,6 @@ export function decodeCommand(blob: Uint8Array): Command {
   const number = reader.u53();
   const answeredBelow = reader.u53();
   const gateway = reader.text();
-  const log = reader.text();
   const id = reader.text();
   const type = BODY_TYPES[reader.u8()];
   if (type === undefined) throw new MalformedBytes("a body of unknown type");
@@ -132,7 +129,6 @@ export function decodeCommand(blob: Uint8Array): Command {
     number,
     answeredBelow,
     gateway,
-    log,
     id,
     type,
     body,

@@ -49,7 +49,6 @@ export function holdProposal(
     number,
     answeredBelow: Math.max(oldest ?? number, 1),
     gateway,
-    log: "",
     id: proposal.id,
     type: proposal.valueType,
     body: proposal.body.slice(),

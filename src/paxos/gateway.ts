@@ -253,7 +253,7 @@ export function holdRequests(
       overloaded = request.number;
       break;
     }
-    const { number, log, id, valueType: type, body } = request;
+    const { number, id, valueType: type, body } = request;
     const { answeredBelow, openedIn } = message;
     const blob = encodeCommand({
       kind: "request",
@@ -262,7 +262,6 @@ export function holdRequests(
       number,
       answeredBelow,
       gateway,
-      log,
       id,
       type,
       body,

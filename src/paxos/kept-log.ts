@@ -156,8 +156,8 @@ export class KeptLog {
     const slot = segment.firstSlot + inSegment;
     const command = decodeCommand(commandAt(segment.values, segment.positions[n] as number));
     invariant(command.kind === "request", `a request stands at position ${position}`);
-    const { type, log, body } = command;
-    return { position, slot, ...segment.evidenceOf(inSegment), type, log, body };
+    const { type, body } = command;
+    return { position, slot, ...segment.evidenceOf(inSegment), type, body };
   }
 
   private firstOf(n: number): Segment {

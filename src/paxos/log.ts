@@ -19,7 +19,6 @@ import { openValue, placeOf } from "./value.js";
 /** A command that took effect. */
 export interface LogEntry extends Receipt {
   readonly type: BodyType;
-  readonly log: string;
   readonly body: Uint8Array;
 }
 
@@ -131,7 +130,7 @@ function applyRequest(
   const { slot, ballot, syncedBy } = entry;
   const result = { position: ++state.position, slot, ballot, syncedBy };
   state.sessions.record(request, result);
-  const { type, log, body } = request;
-  entries.push({ ...result, type, log, body });
+  const { type, body } = request;
+  entries.push({ ...result, type, body });
   return { kind: "done", session, number, ...result };
 }

@@ -235,7 +235,6 @@ export interface Nack {
   readonly promised: Ballot | null;
   readonly slot: number | null;
   readonly reason: NackReason;
-  readonly trimmed: number;
 }
 
 /** An announcement. leader (or a distinguished learner) → every learner. */
@@ -365,13 +364,6 @@ export interface Propose {
   readonly commands: readonly Uint8Array[];
 }
 
-/** A proposer's word that it does not lead. proposer → gateway. */
-export interface NotLeading {
-  readonly type: "not-leading";
-  /** The leader it knows of, if any. */
-  readonly leader: string | null;
-}
-
 /** Asks for the outcomes of this gateway's commands. gateway → learner(s), each `beaconMs`. */
 export interface Follow {
   readonly type: "follow";
@@ -434,7 +426,6 @@ export interface ClientRequests {
   readonly answeredBelow: number;
   readonly requests: readonly {
     readonly number: number;
-    readonly log: string;
     readonly id: string;
     readonly valueType: BodyType;
     readonly body: Uint8Array;
@@ -529,7 +520,6 @@ export type Message =
   | AskLeader
   | LastHeard
   | Propose
-  | NotLeading
   | Follow
   | Outcomes
   | OpenSession

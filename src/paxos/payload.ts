@@ -13,7 +13,7 @@ import type { Message } from "./messages.js";
 /** What a message of one value takes beside it, at most: envelope, ids, ballots, headers. */
 export const ENVELOPE_BYTES = 4096;
 
-/** What a command takes beside its value, at most: session, gateway, log, id. */
+/** What a command takes beside its value, at most: session, gateway, id. */
 const COMMAND_OVERHEAD_BYTES = 1024;
 
 /**

@@ -6,16 +6,8 @@
  */
 import { ByteReader, ByteWriter, MalformedBytes } from "./bytes.js";
 
-/** First byte of every value. `config`, `feature` and `barrier` are reserved. */
-export const VALUE_KIND = {
-  batch: 1,
-  noop: 2,
-  tick: 3,
-  session: 4,
-  config: 5,
-  feature: 6,
-  barrier: 7,
-} as const;
+/** First byte of every value; a number is never used for another kind. */
+export const VALUE_KIND = { batch: 1, noop: 2 } as const;
 
 /** A value, opened: commands in their order, or nothing at all. */
 export type SlotValue =

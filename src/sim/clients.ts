@@ -149,7 +149,7 @@ export class Clients {
 
   #ask(client: SessionClient, call: Call, value: string): void {
     const body = new TextEncoder().encode(value);
-    const submission = { token: call.id, log: "", id: "", valueType: "string", body };
+    const submission = { token: call.id, id: "", valueType: "string", body };
     const event = { type: "submit", requests: [submission] };
     client.process?.host?.runners[0]?.tell(event, body.length);
   }

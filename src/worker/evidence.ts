@@ -39,7 +39,6 @@ export type RoleEvidence =
             readonly slot: number;
             readonly syncedBy: readonly string[];
             readonly type: string;
-            readonly log: string;
             /** In base64. */
             readonly body: string;
           })
@@ -137,12 +136,12 @@ function entryAt(id: string, { data }: LearnerContext, position: number): RoleEv
   const entry = data.kept.entryAt(position);
   const chosen = entry === undefined ? undefined : data.kept.chosenAt(entry.slot);
   if (entry === undefined || chosen === undefined) return { ...base, entry: null };
-  const { slot, syncedBy, type, log, body } = entry;
+  const { slot, syncedBy, type, body } = entry;
   return {
     ...base,
     entry: {
       ...{ slot, ballot: formatBallot(entry.ballot), digest: digest(chosen.value), syncedBy },
-      ...{ type, log, body: Buffer.from(body).toString("base64") },
+      ...{ type, body: Buffer.from(body).toString("base64") },
     },
   };
 }

@@ -13,12 +13,11 @@ import { ballot, value } from "../support/steps.js";
 const SUBJECT = "synod.test.chosen.l1";
 const PROBE_MS = 100;
 
-const entry = (position: number, log = ""): FeedEntry => ({
+const entry = (position: number): FeedEntry => ({
   position,
   slot: position + 10,
   ballot: ballot(1),
   type: "string",
-  log,
   body: value(`v${position}`),
   syncedBy: ["a1", "a2"],
 });
@@ -56,7 +55,7 @@ describe("a feed", () => {
   it("says each value with its evidence, in order, and asks with the last of a burst", () => {
     const { listen, heard, publish } = bench();
     listen();
-    publish(entry(1), entry(2, "jobs"));
+    publish(entry(1), entry(2));
     expect(heard.map(({ payload }) => new TextDecoder().decode(payload))).toEqual(["v1", "v2"]);
     expect(heard.map(({ headers }) => headers)).toEqual(
       [1, 2].map((position) => ({
@@ -66,7 +65,6 @@ describe("a feed", () => {
         "Synod-Ballot": expect.stringContaining("1.p1") as unknown,
         "Synod-Type": "string",
         "Synod-Synced-By": "a1,a2",
-        ...(position === 2 ? { "Synod-Log": "jobs" } : {}),
       })),
     );
     expect(heard.map(({ reply }) => reply === undefined)).toEqual([true, false]);

@@ -17,7 +17,6 @@ const nack: Message = {
   promised: null,
   slot: null,
   reason: "stale",
-  trimmed: 0,
 };
 const accepted = (round: number): Message => ({
   type: "accepted",

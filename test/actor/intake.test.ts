@@ -25,7 +25,6 @@ const nack: Message = {
   promised: null,
   slot: null,
   reason: "stale",
-  trimmed: 0,
 };
 const hello: Message = { type: "hello", openings: [{ incarnation: 3, writeNumber: 5 }] };
 

@@ -6,10 +6,10 @@
  */
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
-import { type Effect, persist, send } from "../../src/actor/effect.js";
+import { type Effect, send } from "../../src/actor/effect.js";
 import { stateName } from "../../src/actor/role.js";
 import type { Message } from "../../src/paxos/messages.js";
-import { ballot, sender } from "../support/steps.js";
+import { ballot, persist, sender } from "../support/steps.js";
 import { RunnerBench } from "./running.js";
 import { promiseOf } from "./stores.js";
 

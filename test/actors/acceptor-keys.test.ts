@@ -5,13 +5,14 @@
  */
 import { describe, expect, it } from "vitest";
 import { acceptorMachine } from "../../actors/acceptor/machine.js";
-import { count, type Effect, persist, send } from "../../src/actor/effect.js";
+import { count, type Effect, send } from "../../src/actor/effect.js";
 import type { KeyAccept, KeyNack, KeyPrepare, Vote } from "../../src/paxos/messages.js";
 import type { StoreRecord } from "../../src/paxos/record.js";
 import {
   Bench,
   ballot,
   heard,
+  persist,
   roleInput,
   sender,
   testCluster,

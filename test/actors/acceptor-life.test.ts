@@ -203,7 +203,7 @@ describe("the leader's signs of life", () => {
 
   it("are not beacons of a ballot that is deposed; its leader is told", () => {
     const bench = serving([promised2]);
-    const reason = { slot: null, reason: "stale", trimmed: 0 } as const;
+    const reason = { slot: null, reason: "stale" } as const;
     const refusal = { type: "nack", ballot: ballot(1), promised: ballot(2), ...reason } as const;
     expect(bench.take(heard(beacon(1, 7), p1))).toEqual([
       send("proposer", "p1", refusal),

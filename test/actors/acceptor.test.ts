@@ -7,7 +7,7 @@
 import { describe, expect, it } from "vitest";
 import { acceptorMachine } from "../../actors/acceptor/machine.js";
 import { roles } from "../../actors/index.js";
-import { count, type Effect, persist, send } from "../../src/actor/effect.js";
+import { count, type Effect, send } from "../../src/actor/effect.js";
 import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
 import type { Accept, Nack, Prepare, Promise1b } from "../../src/paxos/messages.js";
 import type { StoreRecord } from "../../src/paxos/record.js";
@@ -16,6 +16,7 @@ import {
   ballot,
   heard,
   heardTogether,
+  persist,
   roleInput,
   sender,
   testCluster,
@@ -58,7 +59,7 @@ function accept(round: number, firstSlot: number, texts: string[], chosenWaterma
 }
 
 function nack(round: number, rest: Partial<Nack>): Nack {
-  const none = { promised: null, slot: null, reason: "stale" as const, trimmed: 0 };
+  const none = { promised: null, slot: null, reason: "stale" as const };
   return { type: "nack", ballot: ballot(round), ...none, ...rest };
 }
 
@@ -244,7 +245,7 @@ describe("accept (PMS §2.2, phase 2b)", () => {
 
   it("below `trimmed` is refused: that vote is forgotten", () => {
     const bench = serving([promiseRecord(1), marks(3, 3, 2)]);
-    const refusal = { promised: ballot(1), slot: 2, reason: "trimmed", trimmed: 3 } as const;
+    const refusal = { promised: ballot(1), slot: 2, reason: "trimmed" } as const;
     expect(bench.take(heard(accept(1, 2, ["x"], 3), p1))).toEqual([
       send("proposer", "p1", nack(1, refusal)),
       count("refused_trimmed"),

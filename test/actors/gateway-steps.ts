@@ -106,7 +106,6 @@ export const request = (
       answeredBelow,
       requests: numbers.map((number) => ({
         number,
-        log: "",
         id: "",
         valueType: "string" as const,
         body: value(body),
@@ -145,7 +144,6 @@ const command = (session: string, number: number, text: string, answeredBelow = 
     number,
     answeredBelow,
     gateway: "g1",
-    log: "",
     id: "",
     type: "string",
     body: value(text),

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import type { GatewayContext } from "../../actors/gateway/context.js";
 import { roles } from "../../actors/index.js";
 import { send } from "../../src/actor/effect.js";
-import { type Bench, ballot, heardTogether, START_MS, sender } from "../support/steps.js";
+import { type Bench, ballot, heardTogether, START_MS } from "../support/steps.js";
 import {
   asksWho,
   beacon,
@@ -192,14 +192,6 @@ describe("routing", () => {
     expect(bench.take(outcomes([early(3)]))).toEqual([]);
     const later = START_MS + retryDelayMs;
     expect(bench.take(outcomes([early(3)], "l1", later))).toHaveLength(1);
-  });
-
-  it("ignores one who says that it does not lead: the beacon will tell", () => {
-    const bench = serving();
-    const message = { type: "not-leading" as const, leader: "p2" };
-    const event = heardTogether([[sender("proposer", "p1"), message]]);
-    expect([bench.take(event), bench.heard]).toEqual([[], true]);
-    expect(contextOf(bench).leader?.id).toBe("p1");
   });
 });
 

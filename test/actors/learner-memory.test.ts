@@ -33,7 +33,7 @@ const command = (number: number) =>
   encodeCommand({
     ...{ kind: "request", session: SESSION, openedIn: 0, number },
     answeredBelow: Math.max(1, number - 100),
-    ...{ gateway: "g1", log: "", id: "", type: "string", body: value("sixteen bytes ok") },
+    ...{ gateway: "g1", id: "", type: "string", body: value("sixteen bytes ok") },
   });
 
 /** Has a learner learn so many commands. */

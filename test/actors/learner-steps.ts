@@ -47,7 +47,6 @@ export const request = (number: number, text: string, gateway = "g1", openedIn =
     number,
     answeredBelow: 1,
     gateway,
-    log: "",
     id: "",
     type: "string",
     body: value(text),
@@ -171,7 +170,6 @@ export const feedEntry = (slot: number, at = at1, syncedBy: readonly string[] = 
   slot,
   ballot: at,
   type: "string" as const,
-  log: "",
   body: value(`v${slot}`),
   syncedBy,
 });

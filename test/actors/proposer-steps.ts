@@ -1,6 +1,6 @@
 /** Steps of a proposer of the log: what it hears, what it says, and how it comes to lead. */
 import { proposerMachine } from "../../actors/proposer/machine.js";
-import { broadcast, type Effect, persist, send } from "../../src/actor/effect.js";
+import { broadcast, type Effect } from "../../src/actor/effect.js";
 import type { RoleInput } from "../../src/actor/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import { digest } from "../../src/paxos/digest.js";
@@ -10,6 +10,7 @@ import {
   Bench,
   ballot,
   heard,
+  persist,
   roleInput,
   START_MS,
   sender,
@@ -91,7 +92,7 @@ export const accepted = (
 
 export const nack = (n: number, at: Ballot, rest: Partial<Nack> = {}) =>
   heard(
-    { type: "nack", ballot: at, promised: null, slot: null, reason: "stale", trimmed: 0, ...rest },
+    { type: "nack", ballot: at, promised: null, slot: null, reason: "stale", ...rest },
     acceptor(n),
   );
 
@@ -169,9 +170,6 @@ export const tellsBasis = (...of: Parameters<typeof basis>): Effect =>
 
 export const askBasis = (round: number, learner = "l1") =>
   heard({ type: "ask-basis", ballot: ballot(round) }, sender("learner", learner));
-
-export const turnsAway = (gateway: string, leader: string | null): Effect =>
-  send("gateway", gateway, { type: "not-leading", leader });
 
 const MS: Record<string, number> = { beaconTime: limits.beaconMs, retryDelay: limits.retryDelayMs };
 

@@ -35,7 +35,6 @@ import {
   promise,
   propose,
   set,
-  turnsAway,
 } from "./proposer-steps.js";
 
 const ours = ballot(1);
@@ -89,7 +88,7 @@ describe("standby (PMS §2.4)", () => {
     expect(bench.state).toBe(moves ? "asking" : "standby");
   });
 
-  it.each([null, "p2"])("turns proposals away, and says who leads: %s", (leader) => {
+  it.each([null, "p2"])("ignores proposals while this one leads: %s", (leader) => {
     const bench = fresh();
     if (leader !== null) bench.take(beaconOf(4));
     const message = { type: "propose" as const, commands: [] };
@@ -97,7 +96,7 @@ describe("standby (PMS §2.4)", () => {
       [g1, message],
       [g2, message],
     ]);
-    expect(bench.take(batch)).toEqual([turnsAway("g1", leader), turnsAway("g2", leader)]);
+    expect([bench.take(batch), bench.heard]).toEqual([[], true]);
   });
 });
 
@@ -238,8 +237,9 @@ describe("preparing (PMS §3, phase 1 for all slots)", () => {
     expect(bench.state).toBe("standby");
   });
 
-  it("turns proposals away", () => {
-    expect(preparing().take(propose(["x"]))).toEqual([turnsAway("g1", null)]);
+  it("ignores proposals: the gateway keeps them", () => {
+    const bench = preparing();
+    expect([bench.take(propose(["x"])), bench.heard]).toEqual([[], true]);
   });
 
   it("begins above the round that its store kept: a ballot is used once", () => {
@@ -308,7 +308,7 @@ describe("preempted", () => {
 
   it("comes from the news that its slots are trimmed", () => {
     const bench = leading();
-    bench.take(nack(2, ours, { promised: ours, reason: "trimmed", trimmed: 9, slot: 0 }));
+    bench.take(nack(2, ours, { promised: ours, reason: "trimmed", slot: 0 }));
     expect(bench.state).toBe("preempted");
   });
 
@@ -351,11 +351,11 @@ describe("preempted", () => {
     expect(bench.state).toBe("standby");
   });
 
-  it("turns proposals away, and drops what waited", () => {
+  it("ignores proposals, and drops what waited", () => {
     const bench = leading();
     bench.take(propose(["x"]));
     bench.take(nack(2, ours, higher));
-    expect(bench.take(propose(["y"]))).toEqual([turnsAway("g1", null)]);
+    expect([bench.take(propose(["y"])), bench.heard]).toEqual([[], true]);
     const { open, queue, queueBytes } = contextOf(bench).data;
     expect([open.size, queue.length, queueBytes]).toEqual([0, 0, 0]);
   });

@@ -212,10 +212,10 @@ export class FakeGateway {
     }
     const told = [];
     const { table, bodies } = this.#log;
-    for (const { number, log, id, valueType: type, body } of message.requests) {
+    for (const { number, id, valueType: type, body } of message.requests) {
       const gateway = this.id;
       const request = { kind: "request" as const, session, openedIn, number, answeredBelow };
-      const whole = { ...request, gateway, log, id, type, body };
+      const whole = { ...request, gateway, id, type, body };
       const verdict = table.judge(whole);
       if (verdict.kind === "expired") {
         const { last } = verdict;
@@ -322,7 +322,6 @@ export function chosenText(position: number, text = `value ${position}`): FeedEn
     slot: position - 1,
     ballot: ballot(1),
     type: "string",
-    log: "",
     body,
     syncedBy,
   };

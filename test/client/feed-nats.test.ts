@@ -23,7 +23,6 @@ const entry = (position: number): FeedEntry => ({
   slot: position,
   ballot: ballot(1),
   type: "string",
-  log: "",
   body: value(`v${position}`),
   syncedBy: ["a1", "a2"],
 });

@@ -40,7 +40,7 @@ export const reattach = broadcast("gateway", {
 });
 
 export function submission(token: number, bytes = 1): Submission {
-  return { token, log: "", id: "", valueType: "bytes", body: new Uint8Array(bytes).fill(token) };
+  return { token, id: "", valueType: "bytes", body: new Uint8Array(bytes).fill(token) };
 }
 
 export const submit = (...requests: Submission[]) => ({
@@ -62,8 +62,8 @@ export function requests(
     session: SESSION,
     answeredBelow,
     requests: tokens.map((token, index) => {
-      const { log, id, valueType, body } = submission(token);
-      return { number: first + index, log, id, valueType, body };
+      const { id, valueType, body } = submission(token);
+      return { number: first + index, id, valueType, body };
     }),
     openedIn: OPENED_IN,
   };

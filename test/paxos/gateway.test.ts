@@ -170,7 +170,7 @@ describe("a client that went to another gateway", () => {
     bench.choose(...sent); // the outcomes are told to the other gateway
     const asked = { session, openedIn: null, number: 3, answeredBelow: 3, gateway: "g2" };
     const body = Uint8Array.of(1);
-    const blob = encodeCommand({ kind: "request", ...asked, log: "", id: "", type: "bytes", body });
+    const blob = encodeCommand({ kind: "request", ...asked, id: "", type: "bytes", body });
     bench.choose({ type: "propose", commands: [blob] }); // it has the results of 1 and 2
     bench.sendAllAgain();
     const { results } = bench.hear(...bench.choose(...bench.take()));

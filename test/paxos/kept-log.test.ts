@@ -49,7 +49,7 @@ function keep(slots: readonly Brought[], bytesMax: number) {
       const body = new Uint8Array(length).fill(number);
       const type: BodyType = "bytes";
       const named = { session: SESSION, openedIn: 0, number, answeredBelow: 1, gateway: "g1" };
-      return encodeCommand({ kind: "request", ...named, log: "", id: "", type, body });
+      return encodeCommand({ kind: "request", ...named, id: "", type, body });
     });
     const opened = slot === 0 ? [open] : [];
     const value = bodies === null && slot > 0 ? NOOP : encodeBatch([...opened, ...requests]);

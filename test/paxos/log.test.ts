@@ -10,7 +10,7 @@ import { type Command, encodeCommand } from "../../src/paxos/command.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
 import { type Applied, applyEntry, LogState } from "../../src/paxos/log.js";
 import type { ChosenEntry } from "../../src/paxos/messages.js";
-import { encodeBatch, NOOP, VALUE_KIND } from "../../src/paxos/value.js";
+import { encodeBatch, NOOP } from "../../src/paxos/value.js";
 import { sessionId } from "../support/gateway-world.js";
 import { at, bytes } from "../support/log-messages.js";
 
@@ -37,7 +37,6 @@ function asking(
     number,
     answeredBelow,
     gateway: "g1",
-    log: "",
     id,
     type: "string",
     body: bytes(text),
@@ -156,7 +155,7 @@ describe("what nobody can read", () => {
   it.each<[string, Uint8Array]>([
     ["no bytes at all", new Uint8Array()],
     ["a value of an unknown kind", Uint8Array.of(99)],
-    ["a reserved kind", Uint8Array.of(VALUE_KIND.config)],
+    ["an unknown kind", Uint8Array.of(5)],
     ["a batch that is cut off", encodeBatch([asking("s", 1)]).slice(0, -1)],
     ["a batch with more behind it", Uint8Array.of(...encodeBatch([asking("s", 1)]), 0)],
     ["a command that is cut off", encodeBatch([cut])],

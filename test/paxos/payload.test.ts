@@ -85,7 +85,7 @@ describe("a number that its client gave up", () => {
     openedIn: number | null = 0,
   ): Request => ({
     ...{ kind: "request", session: "s", openedIn, number, answeredBelow },
-    ...{ gateway: "g1", log: "", id: "", type: "bytes", body: Uint8Array.of(number) },
+    ...{ gateway: "g1", id: "", type: "bytes", body: Uint8Array.of(number) },
   });
   const result = { position: 1, slot: 1, ballot, syncedBy: [] };
 

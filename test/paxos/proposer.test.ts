@@ -239,7 +239,7 @@ describe("counting votes", () => {
 });
 
 describe("giving up", () => {
-  const nack = { type: "nack", ballot: FIRST, slot: null, trimmed: 0 } as const;
+  const nack = { type: "nack", ballot: FIRST, slot: null } as const;
 
   it("a higher promise or a trimmed slot ends the ballot, nothing else does", () => {
     const state = leading();

@@ -11,7 +11,7 @@ import type { Receipt } from "../../src/paxos/receipt.js";
 import { SessionTable, type Verdict } from "../../src/paxos/session.js";
 
 function request(session: string, number: number, rest: Partial<Request> = {}): Request {
-  const body = { gateway: "g1", log: "", id: "", type: "bytes", body: Uint8Array.of(1) } as const;
+  const body = { gateway: "g1", id: "", type: "bytes", body: Uint8Array.of(1) } as const;
   const asked = { session, openedIn: null, number, answeredBelow: 1 };
   return { kind: "request", ...asked, ...body, ...rest };
 }

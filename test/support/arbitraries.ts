@@ -117,7 +117,6 @@ const requests = fc
     fc.nat(5),
     fc.array(
       record({
-        log: text(0),
         id: text(0),
         valueType: fc.constantFrom(...BODY_TYPES),
         body: bytes(),
@@ -213,7 +212,7 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     ballot,
     votes: fc.array(record({ slot, digest: digests }), { maxLength: 4 }),
   }),
-  nack: record({ ballot, promised, slot: orNull(slot), reason: nackReason, trimmed: slot }),
+  nack: record({ ballot, promised, slot: orNull(slot), reason: nackReason }),
   chosen: record({ ranges }),
   beacon: record({
     ballot,
@@ -244,7 +243,6 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     chosenWatermark: slot,
   }),
   propose: record({ commands: fc.array(bytes(1), { minLength: 1, maxLength: 4 }) }),
-  "not-leading": record({ leader: orNull(id) }),
   follow: record({ learner: orNull(id) }),
   outcomes: record({
     learner: id,

@@ -64,7 +64,7 @@ function logExamples() {
       chosen: [chosenThen],
     },
     accepted: { type: "accepted", ballot: high, votes: [{ slot: 300, digest: ping.digest }] },
-    nack: { type: "nack", ballot: low, promised: high, slot: null, reason: "stale", trimmed: 5 },
+    nack: { type: "nack", ballot: low, promised: high, slot: null, reason: "stale" },
     chosen: { type: "chosen", ranges: [chosenThen] },
     beacon: {
       type: "beacon",
@@ -133,10 +133,9 @@ function peerExamples() {
 
 function clientExamples() {
   const done = { number: 6, position: 41, slot: 300, ballot: high, syncedBy: ["a1", "a2"] };
-  const body = { log: "", valueType: "string", body: ping.value } as const;
+  const body = { valueType: "string", body: ping.value } as const;
   return {
     propose: { type: "propose", commands: [ping.value, noop.value] },
-    "not-leading": { type: "not-leading", leader: "p2" },
     follow: { type: "follow", learner: null },
     outcomes: {
       type: "outcomes",

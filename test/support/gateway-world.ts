@@ -39,7 +39,6 @@ function request(session: string, numbers: readonly number[], answeredBelow = 1)
     answeredBelow,
     requests: numbers.map((number) => ({
       number,
-      log: "",
       id: "",
       valueType: "string",
       body: new TextEncoder().encode(`${session.slice(0, 4)}/${number}`),

@@ -4,14 +4,20 @@
  */
 import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from "xstate";
 import type { Effect } from "../../src/actor/effect.js";
-import type { Inbound, RoleInput } from "../../src/actor/role.js";
-import { stateName } from "../../src/actor/role.js";
+import { type Inbound, type RoleInput, stateName } from "../../src/actor/role.js";
 import { createStepper, type Step } from "../../src/actor/step.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
 import type { Message, RoleName, Sender, Vote } from "../../src/paxos/messages.js";
+import type { StoreRecord } from "../../src/paxos/record.js";
+
+/** The effect that keeps records. */
+export const persist = (...records: readonly StoreRecord[]): Effect => ({
+  kind: "persist",
+  records,
+});
 
 /** The monotonic time at which every bench starts. */
 export const START_MS = 1000;

@@ -51,12 +51,12 @@ describe("the projection of a trace", () => {
     ]);
     expect(project()).toEqual(["1", key]);
     const head = '{"acceptors":["a1","a2","a3"],"values":["v"],"ballots":2,';
-    const none = '"mbal":-1,"mval":"","told":true,"by":[]}';
+    const none = '"mbal":-1,"mval":"","told":true,"syncedBy":[]}';
     expect(project("1")).toEqual([
       `${head}"quorums":[["a1","a2"],["a1","a3"],["a2","a3"]]}`,
       `{"ev":"recover","a":"a1","bal":-1,"val":"",${none}`,
       `{"ev":"p1a","a":"proposer-p2","bal":1,"val":"",${none}`,
-      '{"ev":"p1b","a":"a1","bal":1,"val":"","mbal":0,"mval":"v","told":true,"by":[]}',
+      '{"ev":"p1b","a":"a1","bal":1,"val":"","mbal":0,"mval":"v","told":true,"syncedBy":[]}',
       `{"ev":"p2a","a":"proposer-p2","bal":1,"val":"v",${none}`,
       `{"ev":"p2b","a":"a1","bal":1,"val":"v",${none}`,
     ]);

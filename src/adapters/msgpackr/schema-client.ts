@@ -16,16 +16,15 @@ import {
   word,
 } from "./fields.js";
 
-/** Bytes of a log's name or an idempotency id: what a command in the log can hold. */
-const nameBytesMax = 255;
+/** Bytes of an idempotency id: what a command in the log can hold. */
+const idBytesMax = 255;
 
 /** A request's number, or a position in the log: both begin at 1. */
 const ordinal = whole(1);
 
 const request = Type.Object({
   number: ordinal,
-  log: text(0, nameBytesMax),
-  id: text(0, nameBytesMax),
+  id: text(0, idBytesMax),
   valueType: bodyType,
   body: blob(),
 });
@@ -61,7 +60,6 @@ const outcome = Type.Union([
 /** The verbs of clients and their gateways. */
 export const clientSchemas = {
   propose: Type.Object({ type: Type.Literal("propose"), commands: list(blob(1), 1) }),
-  "not-leading": Type.Object({ type: Type.Literal("not-leading"), leader: orNull(id) }),
   follow: Type.Object({ type: Type.Literal("follow"), learner: orNull(id) }),
   outcomes: Type.Object({
     type: Type.Literal("outcomes"),

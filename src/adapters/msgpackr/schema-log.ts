@@ -64,7 +64,6 @@ export const logSchemas = {
     promised: orNull(ballot),
     slot: orNull(slot),
     reason: nackReason,
-    trimmed: slot,
   }),
   chosen: Type.Object({ type: Type.Literal("chosen"), ranges: list(chosenRange) }),
   beacon: Type.Object({

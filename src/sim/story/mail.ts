@@ -24,7 +24,6 @@ const NAGGING: readonly Verb[] = [
   "hint",
   "ask-leader",
   "last-heard",
-  "not-leading",
   "open-session",
   "session-opened",
   "repair",

@@ -213,8 +213,6 @@ export class Phrases {
     switch (message.type) {
       case "propose":
         return plain(`propose ⟨${list(message.commands.map((one) => names.command(one)))}⟩`);
-      case "not-leading":
-        return plain(`I do not lead; ${message.leader ?? "nobody"} does`);
       case "follow":
         return plain("follow: tell me the outcomes", true);
       case "outcomes":
