@@ -38,7 +38,7 @@ export interface Request {
   readonly session: string;
   /**
    * The slot in which the session was opened, as its client was told; null: not known, it is meant
-   * for whichever opening the table holds (commands of wire version 1).
+   * for the opening that the table holds.
    */
   readonly openedIn: number | null;
   /** 1, 2, 3 … within the session. */

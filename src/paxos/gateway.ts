@@ -95,7 +95,7 @@ export interface Settled {
    * ended by a later outcome.
    */
   readonly clients: ReadonlyMap<string, string>;
-  readonly opened: readonly { readonly session: string; readonly openedIn: number | null }[];
+  readonly opened: readonly { readonly session: string; readonly openedIn: number }[];
   readonly expired: readonly {
     readonly session: string;
     readonly client: string | null;
@@ -294,7 +294,7 @@ export function holdEnd(
 }
 
 /** Puts the slot of the opening into what was held for the gateway's own session meanwhile. */
-function noteOpened(state: GatewayState, session: ClientSession, openedIn: number | null): void {
+function noteOpened(state: GatewayState, session: ClientSession, openedIn: number): void {
   session.openedIn = openedIn;
   for (const pending of session.pending.values()) {
     const command = decodeCommand(pending.blob);
@@ -312,7 +312,7 @@ export function settle(
 ): Settled {
   const results = new Map<string, Done[]>();
   const receipts: { token: string; outcome: Done }[] = [];
-  const opened: { session: string; openedIn: number | null }[] = [];
+  const opened: { session: string; openedIn: number }[] = [];
   const expired: { session: string; client: string | null; last: number | null }[] = [];
   const undone: Pending[] = [];
   const lost: string[] = [];

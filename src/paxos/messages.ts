@@ -255,8 +255,8 @@ export interface Beacon {
   /** Bytes of commands a gateway may have on the way to this leader. */
   readonly creditBytes: number;
   /**
-   * The largest message that the leader's server takes; null: it did not say (wire version 2). A
-   * gateway refuses what the leader could not pass on.
+   * The largest message that the leader's server takes, in bytes; null: the leader knows no limit.
+   * A gateway refuses what the leader could not pass on.
    */
   readonly payloadBytesMax: number | null;
 }
@@ -374,8 +374,8 @@ export interface Follow {
 /** What became of one request. */
 export type Outcome =
   | ({ readonly kind: "done"; readonly session: string; readonly number: number } & Receipt)
-  /** `openedIn`: the slot; null: it was not told (wire version 1). */
-  | { readonly kind: "opened"; readonly session: string; readonly openedIn: number | null }
+  /** `openedIn`: the slot. */
+  | { readonly kind: "opened"; readonly session: string; readonly openedIn: number }
   /** A request came before its predecessor took effect; `expected` is the number awaited. */
   | {
       readonly kind: "early";

@@ -105,7 +105,7 @@ const outcome: Arbitrary<Outcome> = fc.oneof(
     ballot,
     syncedBy: ids,
   }),
-  record({ kind: fc.constant("opened" as const), session, openedIn: orNull(slot) }),
+  record({ kind: fc.constant("opened" as const), session, openedIn: slot }),
   record({ kind: fc.constant("early" as const), session, number, expected: number }),
   record({ kind: fc.constant("expired" as const), session, number, last: orNull(whole(0)) }),
   record({ kind: fc.constant("ended" as const), session, number }),

@@ -40,7 +40,7 @@ const outcome = Type.Union([
     ballot,
     syncedBy: voters,
   }),
-  Type.Object({ kind: Type.Literal("opened"), session, openedIn: orNull(slot) }),
+  Type.Object({ kind: Type.Literal("opened"), session, openedIn: slot }),
   Type.Object({
     kind: Type.Literal("early"),
     session,
