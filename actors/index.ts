@@ -1,6 +1,7 @@
 /**
  * The registry: every role, its chart, and what its host must know to run it.
  */
+import type { Refusal } from "../src/actor/effect.js";
 import type { Incoming } from "../src/actor/ports.js";
 import { type Door, type RoleDefinition, stateName } from "../src/actor/role.js";
 import { BODY_TYPES, type BodyType } from "../src/paxos/command.js";
@@ -8,15 +9,18 @@ import type { Limits } from "../src/paxos/limits.js";
 import type { Message, RoleName } from "../src/paxos/messages.js";
 import { acceptorStatus, acceptorWaits } from "./acceptor/context.js";
 import { acceptorMachine } from "./acceptor/machine.js";
+import { acceptorServices } from "./acceptor/services.js";
 import { electorStatus, electorWaits } from "./elector/context.js";
 import { electorMachine } from "./elector/machine.js";
+import { electorServices } from "./elector/services.js";
 import { gatewayStatus, gatewayWaits } from "./gateway/context.js";
 import { gatewayMachine } from "./gateway/machine.js";
 import { learnerLearned, learnerStatus, learnerWaits } from "./learner/context.js";
 import { learnerMachine } from "./learner/machine.js";
+import { learnerServices } from "./learner/services.js";
 import { proposerStatus, proposerWaits } from "./proposer/context.js";
 import { proposerMachine } from "./proposer/machine.js";
-import { session } from "./session/role.js";
+import { sessionRole } from "./session/role.js";
 import { synodProposerStatus, synodProposerWaits } from "./synod-proposer/context.js";
 import { synodProposerMachine } from "./synod-proposer/machine.js";
 
@@ -24,16 +28,9 @@ const acceptor: RoleDefinition = {
   name: "acceptor",
   machine: acceptorMachine,
   stateful: true,
-  hears: [
-    { verb: "prepare" },
-    { verb: "accept" },
-    { verb: "key-prepare" },
-    { verb: "key-accept" },
-    { verb: "repair" },
-    { verb: "ask-leader" },
-    { verb: "objection" },
-    { verb: "beacon", toldTo: "learner" },
-  ],
+  services: acceptorServices,
+  watchesForDuplicate: true,
+  remembersStores: true,
   status: (snapshot) => acceptorStatus(snapshot.context),
   waits: (snapshot, nowMs) => acceptorWaits(stateName(snapshot), snapshot.context, nowMs),
 };
@@ -42,17 +39,32 @@ function keyOf(message: Message): string | undefined {
   return "key" in message ? message.key : undefined;
 }
 
+/** Refuses a value that no message of phase 2 could carry, before it begins an instance. */
+function refuseValue(message: Message, limits: Limits, payloadBytesMax: number): Refusal | null {
+  if (message.type !== "decide" || message.value === null) return null;
+  const { length } = message.value;
+  if (length <= limits.valueBytesMax) return null;
+  return {
+    kind: "refused",
+    code: "too_large",
+    message:
+      `the value has ${length} bytes, ${limits.valueBytesMax} at most ` +
+      `(the server takes messages of ${payloadBytesMax} bytes)`,
+    mayHaveHappened: false,
+  };
+}
+
 const synodProposer: RoleDefinition = {
   name: "synod-proposer",
   machine: synodProposerMachine,
   stateful: false,
-  hears: [
-    { verb: "decide", queue: true },
-    { verb: "key-promise" },
-    { verb: "key-accepted" },
-    { verb: "key-nack" },
-  ],
-  instanceOf: keyOf,
+  instances: {
+    keyOf,
+    begins: ({ type }) => type === "decide",
+    countMax: ({ decideOpenMax }) => decideOpenMax,
+  },
+  refuses: refuseValue,
+  remembersStores: true,
   status: (snapshot) => synodProposerStatus(snapshot.context),
   waits: (snapshot, nowMs) => synodProposerWaits(stateName(snapshot), snapshot.context, nowMs),
 };
@@ -61,17 +73,8 @@ const proposer: RoleDefinition = {
   name: "proposer",
   machine: proposerMachine,
   stateful: true,
-  hears: [
-    { verb: "hint" },
-    { verb: "last-heard" },
-    { verb: "promise" },
-    { verb: "accepted" },
-    { verb: "nack" },
-    { verb: "propose" },
-    { verb: "ask-basis" },
-    { verb: "repair" },
-    { verb: "beacon", toldTo: "learner" },
-  ],
+  answersPings: true,
+  remembersStores: true,
   heedsSlowness: true,
   status: (snapshot) => proposerStatus(stateName(snapshot), snapshot.context),
   waits: (snapshot, nowMs) => proposerWaits(stateName(snapshot), snapshot.context, nowMs),
@@ -81,20 +84,8 @@ const learner: RoleDefinition = {
   name: "learner",
   machine: learnerMachine,
   stateful: false,
-  hears: [
-    { verb: "accept", toldTo: "acceptor" },
-    { verb: "chosen" },
-    { verb: "accepted" },
-    { verb: "key-accept", toldTo: "acceptor" },
-    { verb: "key-accepted" },
-    { verb: "key-chosen" },
-    { verb: "beacon" },
-    { verb: "basis" },
-    { verb: "votes" },
-    { verb: "entries" },
-    { verb: "repair" },
-    { verb: "follow" },
-  ],
+  services: learnerServices,
+  remembersStores: true,
   doors: [
     { subject: "history", queue: "learner", isStructured: true, toEvent: readHistoryRequest },
   ],
@@ -107,7 +98,8 @@ const elector: RoleDefinition = {
   name: "elector",
   machine: electorMachine,
   stateful: false,
-  hears: [{ verb: "beacon", toldTo: "learner" }],
+  services: electorServices,
+  remembersStores: true,
   status: (snapshot) => electorStatus(snapshot.context),
   waits: (snapshot, nowMs) => electorWaits(stateName(snapshot), snapshot.context, nowMs),
 };
@@ -116,13 +108,7 @@ const gateway: RoleDefinition = {
   name: "gateway",
   machine: gatewayMachine,
   stateful: false,
-  hears: [
-    { verb: "beacon", toldTo: "learner" },
-    { verb: "outcomes" },
-    { verb: "open-session", queue: true },
-    { verb: "request" },
-    { verb: "end-session" },
-  ],
+  remembersStores: true,
   doors: [{ subject: "propose", queue: "gateway", isStructured: false, toEvent: readProposal }],
   status: (snapshot) => gatewayStatus(snapshot.context),
   waits: (snapshot, nowMs) => gatewayWaits(stateName(snapshot), snapshot.context, nowMs),
@@ -180,5 +166,5 @@ export const roles: Readonly<Record<RoleName, RoleDefinition>> = {
   learner,
   elector,
   gateway,
-  session,
+  session: sessionRole,
 };

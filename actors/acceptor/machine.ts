@@ -39,6 +39,7 @@ import type {
 import { limitsUnder } from "../../src/paxos/payload.js";
 import { noteJump, spendJump } from "../../src/paxos/round-jump.js";
 import { type AcceptorContext, acceptorContext, type Reply } from "./context.js";
+import { readVotes } from "./services.js";
 
 type AcceptorEvent =
   | InboundOf<Prepare | Accept | KeyPrepare | KeyAccept | Repair | AskLeader | Beacon | Objection>
@@ -212,16 +213,14 @@ export const acceptorMachine = setup({
     sendVotes: effects(({ context, event }: Args) => {
       const { from, message } = first(event, "repair");
       const { partBytesMax } = limitsUnder(context.cluster.limits, payloadBytesMaxOf(event));
-      return [
-        {
-          kind: "readVotes",
-          to: { role: from.role, id: from.id },
-          from: Math.max(message.from, context.data.trimmed),
-          below: message.to,
-          trimmed: context.data.trimmed,
-          bytesMax: Math.min(message.bytesMax, partBytesMax),
-        },
-      ];
+      const wanted = {
+        to: { role: from.role, id: from.id },
+        from: Math.max(message.from, context.data.trimmed),
+        below: message.to,
+        trimmed: context.data.trimmed,
+        bytesMax: Math.min(message.bytesMax, partBytesMax),
+      };
+      return [readVotes(wanted)];
     }),
     sendLastHeard: effects(({ context, event }: Args) => {
       const { from, message } = first(event, "ask-leader");

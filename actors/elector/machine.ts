@@ -12,8 +12,9 @@ import { draw } from "../../src/paxos/backoff.js";
 import { isLower } from "../../src/paxos/ballot.js";
 import type { Beacon } from "../../src/paxos/messages.js";
 import { candidateOf, type ElectorContext, electorContext } from "./context.js";
+import { type NoPong, ping } from "./services.js";
 
-type ElectorEvent = InboundOf<Beacon> | HostEvent;
+type ElectorEvent = InboundOf<Beacon> | HostEvent | NoPong;
 type Args = { context: ElectorContext; event: ElectorEvent };
 
 const nowOf = (event: ElectorEvent, otherwise: number) =>
@@ -96,7 +97,7 @@ export const electorMachine = setup({
     pingLeader: effects(({ context }: Args) => {
       const { leader, cluster } = context;
       if (leader === null) return NOTHING;
-      return [{ kind: "ping", proposer: leader.id, timeoutMs: cluster.limits.suspectMs }];
+      return [ping(leader.id, cluster.limits.suspectMs)];
     }),
     sendHint: effects(({ context }: Args) => [
       broadcast("proposer", {

@@ -11,6 +11,7 @@ import { LogState } from "../../src/paxos/log.js";
 import type { ChosenEntry, Outcome } from "../../src/paxos/messages.js";
 import { CatchUp, type Distance, describeDistance, Pace } from "../../src/paxos/progress.js";
 import type { Source } from "../../src/paxos/repair.js";
+import { publishedBy } from "./services.js";
 
 /** A request through the door `history`. */
 export interface HistoryAsk {
@@ -125,6 +126,7 @@ export function feedStart({ feedFrom, data, cluster }: LearnerContext): number |
 export const learnerLearned: Learned = {
   entries: ({ context }) => (context as LearnerContext).taken,
   key: ({ context }, key) => (context as LearnerContext).data.keys.decided.get(key)?.digest ?? null,
+  published: publishedBy,
 };
 
 /** What `status` shows of a learner. */

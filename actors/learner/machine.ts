@@ -58,6 +58,7 @@ import {
   learnerContext,
 } from "./context.js";
 import { type HistoryEvent, historyAnswer, partBytesMax } from "./history.js";
+import { publish } from "./services.js";
 
 /** Most outcomes of one message; the kernel cuts it further where the server's limit is small. */
 const OUTCOMES_MAX = 2048;
@@ -224,7 +225,7 @@ export const learnerMachine = setup({
 
     tell: effects(({ context }: Args) => {
       const told: Effect[] = [];
-      if (context.feed.length > 0) told.push({ kind: "publish", entries: context.feed });
+      if (context.feed.length > 0) told.push(publish(context.feed));
       for (const [gateway, outcomes] of context.outcomes) {
         const appliedWatermark = context.data.chosen.watermark;
         const learner = context.id;

@@ -28,6 +28,7 @@ import {
 import type { Refused, Results, SessionOpened } from "../../src/paxos/messages.js";
 import { limitsUnder } from "../../src/paxos/payload.js";
 import { type SessionContext, sessionContext } from "./context.js";
+import { resolve } from "./services.js";
 import { endAll, failTooLarge, refuseAll } from "./settling.js";
 
 /** Attempts in a row before delays grow, and the longest they get, in retry delays. */
@@ -215,16 +216,14 @@ export const sessionMachine = setup({
       if (gateway === null) return NOTHING;
       const sends = context.outgoing.map((message) => send("gateway", gateway, message));
       if (tooLarge.length === 0) return sends;
-      return [{ kind: "settle", settlements: tooLarge }, { kind: "checkPayload" }, ...sends];
+      return [resolve(tooLarge), { kind: "checkPayload" }, ...sends];
     }),
     sendEnd: effects(({ context: { gateway, data } }: Args) => {
       const message = endOf(data);
       return gateway === null || message === null ? NOTHING : [send("gateway", gateway, message)];
     }),
     settle: effects(({ context }: Args) =>
-      context.settlements.length === 0
-        ? NOTHING
-        : [{ kind: "settle", settlements: context.settlements }],
+      context.settlements.length === 0 ? NOTHING : [resolve(context.settlements)],
     ),
     halt: effects(() => [{ kind: "halt", why: "the session is not in the log's table any more" }]),
   },

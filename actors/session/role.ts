@@ -1,16 +1,13 @@
-/**
- * The session as a host runs it: the registry lists it, and a client runs it alone.
- */
+/** The session role as the registry and the client list it. */
 import { type RoleDefinition, stateName } from "../../src/actor/role.js";
 import { sessionStatus, sessionWaits } from "./context.js";
 import { sessionMachine } from "./machine.js";
 
-/** The client's half of at-most-once. */
-export const session: RoleDefinition = {
+/** Its caller brings the service that takes what becomes of requests: `sessionServices`. */
+export const sessionRole: RoleDefinition = {
   name: "session",
   machine: sessionMachine,
   stateful: false,
-  hears: [{ verb: "session-opened" }, { verb: "results" }, { verb: "refused" }],
   status: (snapshot) => sessionStatus(snapshot.context),
   waits: (snapshot, nowMs) => sessionWaits(stateName(snapshot), snapshot.context, nowMs),
 };

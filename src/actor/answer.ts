@@ -92,18 +92,6 @@ export function messageBytes(headers: Headers, payload: Uint8Array): number {
   return bytes;
 }
 
-/** The refusal of a value that is too large for the cluster, or for the server's limit now. */
-export function tooLarge(bytes: number, valueBytesMax: number, payloadBytesMax: number) {
-  return {
-    kind: "refused" as const,
-    code: "too_large",
-    message:
-      `the value has ${bytes} bytes, ${valueBytesMax} at most ` +
-      `(the server takes messages of ${payloadBytesMax} bytes)`,
-    mayHaveHappened: false,
-  };
-}
-
 /**
  * Writes an answer under the server's limit: a history with fewer entries, and a refusal in place
  * of what cannot pass at all.

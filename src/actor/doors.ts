@@ -7,7 +7,8 @@
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message } from "../paxos/messages.js";
 import { limitsUnder } from "../paxos/payload.js";
-import { encodeAnswerUnder, OVERLOADED, type Pack, STOPPED, tooLarge } from "./answer.js";
+import { awaitsAnswer } from "../paxos/verbs.js";
+import { encodeAnswerUnder, OVERLOADED, type Pack, STOPPED } from "./answer.js";
 import type { DoorAnswer } from "./effect.js";
 import type { Clock, EndSubscription, Incoming, StructuredCodec, Transport } from "./ports.js";
 import type { Door } from "./role.js";
@@ -78,12 +79,13 @@ export class Doors {
   }
 
   /**
-   * Gives a request for a decision the token that its answer will name: "" if it waits for none.
-   * The token that its sender wrote there may be another's. @returns undefined if it was turned
-   * away
+   * Gives a message that awaits an answer the token that its answer will name: "" if its sender
+   * waits for none. The token that its sender wrote there may be another's.
+   *
+   * @returns undefined if it was turned away
    */
   withToken(message: Message, { reply }: Incoming): Message | undefined {
-    if (message.type !== "decide") return message;
+    if (!awaitsAnswer(message)) return message;
     if (reply === undefined) return { ...message, reply: "" };
     const token = this.#admit(reply, undefined);
     if (token !== undefined) return { ...message, reply: token };
@@ -91,16 +93,21 @@ export class Doors {
     return undefined;
   }
 
-  /** A value that no message of phase 2 could carry is refused before it begins an instance. */
-  refusesDecision(message: Message): boolean {
-    if (message.type !== "decide" || message.value === null) return false;
+  /** Answers a message that its role refuses before it is delivered. @returns whether it does */
+  refuses(runner: Runner, message: Message): boolean {
+    const { refuses } = runner.definition;
+    if (refuses === undefined) return false;
     const { cluster, transport } = this.#options;
     const { payloadBytesMax } = transport;
-    const { valueBytesMax } = limitsUnder(cluster.limits, payloadBytesMax);
-    const bytes = message.value.length;
-    if (bytes <= valueBytesMax) return false;
-    this.reply(message.reply, tooLarge(bytes, valueBytesMax, payloadBytesMax));
-    return true;
+    const limits = limitsUnder(cluster.limits, payloadBytesMax);
+    const refusal = refuses(message, limits, payloadBytesMax);
+    if (refusal !== null) this.answer(message, refusal);
+    return refusal !== null;
+  }
+
+  /** Answers a message that awaits an answer. */
+  answer(message: Message, answer: DoorAnswer): void {
+    if (awaitsAnswer(message)) this.reply(message.reply, answer);
   }
 
   /** Answers a waiting request; one that is not waiting any more is counted. */
@@ -123,7 +130,7 @@ export class Doors {
     const body = door.isStructured ? this.#read(incoming.payload, isPacked) : undefined;
     const made = door.toEvent(incoming, limits, body);
     if ("refused" in made) {
-      this.#options.count(made.refused.kind === "refused" ? made.refused.code : "refused");
+      this.#options.count(made.refused.code);
       if (incoming.reply !== undefined) this.#say(incoming.reply, made.refused, pack);
       return;
     }

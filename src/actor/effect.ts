@@ -52,6 +52,9 @@ export type DoorAnswer =
       readonly firstPosition?: number | undefined;
     };
 
+/** A {@link DoorAnswer} that refuses. */
+export type Refusal = Extract<DoorAnswer, { readonly kind: "refused" }>;
+
 /** What became of a request that this process submitted through its own session. */
 export type Settlement =
   | ({ readonly kind: "done"; readonly token: number } & Receipt)
@@ -70,29 +73,14 @@ export type Settlement =
 export type Effect =
   /** Keep these records; no message of this step or a later one leaves before they are synced. */
   | { readonly kind: "persist"; readonly records: readonly StoreRecord[] }
-  /** Forget the votes of slots below. */
-  | { readonly kind: "trim"; readonly below: number }
   /** One recipient. */
   | { readonly kind: "send"; readonly to: Address; readonly message: Message }
   /** Every instance of a role, and whoever listens to what that role is told. */
   | { readonly kind: "broadcast"; readonly role: RoleName; readonly message: Message }
-  /** The public feed of chosen values. */
-  | { readonly kind: "publish"; readonly entries: readonly FeedEntry[] }
-  /** Tell whoever submitted requests to this process's session what became of them. */
-  | { readonly kind: "settle"; readonly settlements: readonly Settlement[] }
   /** Answer a waiting request. */
   | { readonly kind: "reply"; readonly token: string; readonly answer: DoorAnswer }
-  /** Ask whether a proposer's process answers; comes back as event `pong` or `no-pong`. */
-  | { readonly kind: "ping"; readonly proposer: string; readonly timeoutMs: number }
-  /** Read votes of from ≤ slot < to from the store and send them as `votes`. */
-  | {
-      readonly kind: "readVotes";
-      readonly to: Address;
-      readonly from: number;
-      readonly below: number;
-      readonly trimmed: number;
-      readonly bytesMax: number;
-    }
+  /** Ask a service that the role's definition brings; what it may ask for stands there. */
+  | { readonly kind: "service"; readonly name: string; readonly request: unknown }
   /** Something was refused for the server's limit on a message: look whether it was raised. */
   | { readonly kind: "checkPayload" }
   /** Look whether the disk has room again; comes back as event `disk.room` if it has. */
@@ -106,8 +94,6 @@ export type Effect =
   | { readonly kind: "cancelTimer"; readonly id: string }
   /** Count something refused or odd, under this name in `status`. */
   | { readonly kind: "count"; readonly reason: string; readonly by?: number | undefined }
-  /** Say something to the log. */
-  | { readonly kind: "log"; readonly level: "info" | "warn"; readonly message: string }
   /** This instance is finished and may be dropped (single-decree instances). */
   | { readonly kind: "finish" }
   /** Stop this role for good; `why` says what to do. */

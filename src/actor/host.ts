@@ -1,15 +1,16 @@
 /**
- * The host of one process: gives the roles that run here ears, mouths and alarms.
+ * The host of one process: connects the roles that run here to the bus, their stores and timers.
  *
- * It knows no protocol. It checks who speaks (subject, descriptor, store), hands messages to
- * inboxes, carries effects out, and counts what it drops.
+ * It knows no role and no verb. What it must know of them stands in the table of verbs and in the
+ * roles' definitions. It checks who sends (subject, descriptor, store), hands messages to inboxes,
+ * carries effects out, and counts what it drops.
  */
 import type { Cluster } from "../paxos/cluster.js";
 import type { Message, RoleName } from "../paxos/messages.js";
+import { ANNOUNCEMENT_VERB, hears, VERBS } from "../paxos/verbs.js";
 import { encodeAnswer, OVERLOADED } from "./answer.js";
 import { Doors } from "./doors.js";
-import type { Address, Effect, Settlement } from "./effect.js";
-import { Feed } from "./feed.js";
+import type { Address, Effect } from "./effect.js";
 import { Intake } from "./intake.js";
 import type { LamportClock } from "./lamport.js";
 import { Mistakes } from "./mistakes.js";
@@ -19,7 +20,6 @@ import { OverLimit } from "./over-limit.js";
 import type {
   Clock,
   Codec,
-  EndSubscription,
   Incoming,
   Logger,
   Random,
@@ -27,13 +27,14 @@ import type {
   Transport,
   TransportStatus,
 } from "./ports.js";
-import type { Hearing, RoleDefinition } from "./role.js";
+import type { RoleDefinition, Services, ServiceTools } from "./role.js";
 import { Runner } from "./runner.js";
 import { type Denial, ServerErrors } from "./server-errors.js";
 import { createStepper } from "./step.js";
 import { stopInOrder } from "./stopping.js";
 import type { Store } from "./store.js";
-import { doorSubject, type Space, subjectOf } from "./subject.js";
+import { type Space, subjectOf } from "./subject.js";
+import { Subscriptions } from "./subscriptions.js";
 
 /** A message that cannot be read is logged at the first and then at every so many. */
 const LOG_EVERY = 1000;
@@ -49,8 +50,6 @@ export interface HostOptions {
   readonly logger: Logger;
   /** For doors that are asked in MessagePack; without it they understand JSON alone. */
   readonly structured?: StructuredCodec | undefined;
-  /** Every role there is: their hearings tell which messages are overheard. */
-  readonly registry: readonly RoleDefinition[];
   /** Called when a role stopped for good. */
   readonly onHalt: (role: RoleName, id: string, why: string, cause: "halt" | "threw") => void;
   /** Sees what the roles do; nobody if left out. */
@@ -59,14 +58,13 @@ export interface HostOptions {
   readonly lamport?: LamportClock | undefined;
   /** For the negative controls; the real outbox if left out. */
   readonly createOutbox?: ((release: (effect: Effect) => void) => Outbox) | undefined;
-  /** Called with what a session settled. */
-  readonly onSettle?: (settlements: readonly Settlement[]) => void;
 }
 
 /** Runs roles in one process over one transport. */
 export class Host {
   readonly space: Space;
   readonly nonce: string;
+  /** Every role that was added and not removed; one that halted stays, for `status`. */
   readonly runners: Runner[] = [];
   /** Messages that could not pass under the server's limit, for `why` and `status`. */
   readonly overLimit: OverLimit;
@@ -77,13 +75,11 @@ export class Host {
   readonly #stepper = createStepper();
   readonly #intake: Intake;
   readonly #doors: Doors;
+  readonly #subscriptions: Subscriptions;
   readonly #serverErrors: ServerErrors;
-  readonly #feeds = new Map<Runner, Feed>();
-  readonly #overheard: ReadonlySet<string>;
-  readonly #ears = new Map<string, Runner[]>();
-  readonly #endings: (() => void)[] = [];
-  /** Ends of the subscriptions in queue groups: others take over what would come there. */
-  readonly #queueEnds: EndSubscription[] = [];
+  readonly #services = new Map<Runner, Services>();
+  readonly #endStatus: () => void;
+  #endAnnouncements: (() => void) | null = null;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -94,13 +90,13 @@ export class Host {
     this.overLimit = new OverLimit(parts);
     this.#intake = new Intake(parts);
     this.#doors = new Doors(parts);
-    this.#overheard = new Set(
-      options.registry
-        .flatMap(({ hears }) => hears)
-        .flatMap(({ verb, toldTo }) => (toldTo === undefined ? [] : [`${toldTo}.${verb}`])),
-    );
+    this.#subscriptions = new Subscriptions({
+      ...parts,
+      deliver: (incoming, receivers) => this.#receive(incoming, receivers),
+      watch: (runner, incoming) => this.#intake.meetTwin(runner, incoming),
+    });
     this.#serverErrors = new ServerErrors(parts);
-    this.#endings.push(options.transport.onStatus((status) => this.#noteStatus(status)));
+    this.#endStatus = options.transport.onStatus((status) => this.#noteStatus(status));
   }
 
   /** Counts something dropped or refused. @returns how often it was by now */
@@ -113,36 +109,36 @@ export class Host {
 
   /** Adds a role and starts it. The transport must be connected. */
   add(definition: RoleDefinition, id: string, store: Store | null): Runner {
-    const { cluster, clock, random, logger, observer, createOutbox } = this.#options;
     const runner = new Runner({
-      observer,
-      createOutbox,
+      ...this.#options,
       definition,
       id,
-      cluster,
       store,
       stepper: this.#stepper,
-      clock,
-      random,
-      logger,
       nonce: this.nonce,
       carryOut: (from, effect) => this.#carryOut(from, effect),
       count: (reason, by) => this.count(reason, by),
       payloadBytesMax: () => this.#options.transport.payloadBytesMax,
       onHalt: (halted, why, cause) => {
-        this.#hush(halted);
+        this.#detach(halted);
         this.#options.onHalt(halted.definition.name, halted.id, why, cause);
       },
     });
-    if (this.runners.length === 0 && definition.name !== "session") this.#listenForHellos();
+    if (definition.remembersStores === true) this.#listenForAnnouncements();
     this.runners.push(runner);
-    for (const hearing of definition.hears) this.#listen(runner, hearing);
-    if (definition.hears.some(({ verb }) => verb === "objection")) this.#listenForTwin(runner);
+    this.#subscriptions.add(runner);
     this.#doors.open(runner);
-    if (definition.name === "proposer") this.#answerPings(runner);
-    if (definition.name === "learner") this.#openFeed(runner);
+    const services = definition.services?.(this.#toolsOf(runner));
+    if (services !== undefined) this.#services.set(runner, services);
     runner.start();
     return runner;
+  }
+
+  /** Ends a role and forgets it: what comes for its name finds nobody here. */
+  remove(runner: Runner): void {
+    runner.halt("removed");
+    const at = this.runners.indexOf(runner);
+    if (at >= 0) this.runners.splice(at, 1);
   }
 
   /** Ends in good order, within `waitMs`, then calls `done`. */
@@ -150,13 +146,15 @@ export class Host {
     stopInOrder({
       clock: this.#options.clock,
       waitMs,
-      publicEnds: [...this.#doors.takeEnds(), ...this.#queueEnds.splice(0)],
+      publicEnds: [...this.#doors.takeEnds(), ...this.#subscriptions.takeQueueEnds()],
       owesAnswers: () => this.#doors.waiting > 0,
       askRoles: () => this.#tellAll({ type: "stop" }),
-      isBusy: () => this.runners.some(({ halted, pending }) => halted === null && pending > 0),
+      isBusy: () => this.#running().some(({ pending }) => pending > 0),
       end: () => {
-        for (const end of this.#endings) end();
-        for (const feed of this.#feeds.values()) feed.close();
+        this.#endStatus();
+        this.#endAnnouncements?.();
+        this.#subscriptions.close();
+        for (const { close } of this.#services.values()) close?.();
         this.#doors.refuseWaiting();
         done();
       },
@@ -166,6 +164,10 @@ export class Host {
   /** What the server forbids this process now. */
   denials(): readonly Denial[] {
     return this.#serverErrors.denials(this.#options.clock.nowMs());
+  }
+
+  #running(): readonly Runner[] {
+    return this.runners.filter(({ halted }) => halted === null);
   }
 
   #noteStatus(status: TransportStatus): void {
@@ -194,90 +196,41 @@ export class Host {
     for (const runner of this.runners) runner.tell(event);
   }
 
-  // --- ears -----------------------------------------------------------------------------------
-
-  #listen(runner: Runner, hearing: Hearing): void {
-    const { name } = runner.definition;
-    const { verb, toldTo, queue } = hearing;
-    if (toldTo !== undefined && toldTo !== name) {
-      this.#subscribe(subjectOf(this.space, toldTo, verb, "*", "*"), runner);
-      return;
-    }
-    this.#subscribe(subjectOf(this.space, name, verb, runner.id, "*"), runner);
-    const all = subjectOf(this.space, name, verb, "all", "*");
-    this.#subscribe(all, runner, queue === true ? name : undefined);
+  /** Ends what a role receives, when it stops: pings find nobody, messages for it go to the bus. */
+  #detach(runner: Runner): void {
+    this.#subscriptions.remove(runner);
+    this.#doors.shut(runner);
+    this.#services.get(runner)?.close?.();
+    this.#services.delete(runner);
   }
 
-  #subscribe(pattern: string, runner: Runner, queue?: string): void {
-    const listeners = this.#ears.get(pattern);
-    if (listeners !== undefined) {
-      listeners.push(runner);
-      return;
-    }
-    const added = [runner];
-    this.#ears.set(pattern, added);
-    const heard = (incoming: Incoming) => this.#hear(incoming, added);
-    const end = this.#options.transport.subscribe(pattern, heard, { queue });
-    if (queue === undefined) this.#endings.push(end);
-    else this.#queueEnds.push(end);
-  }
+  // --- inbound --------------------------------------------------------------------------------
 
-  #hear(incoming: Incoming, listeners: readonly Runner[]): void {
+  #receive(incoming: Incoming, receivers: readonly Runner[]): void {
     const envelope = this.#intake.open(incoming);
     if (envelope === undefined) return;
     const { sender, message } = envelope;
     const carried = this.#doors.withToken(message, incoming);
-    if (carried === undefined || this.#doors.refusesDecision(carried)) return;
+    if (carried === undefined) return;
     const bytes = incoming.payload.length;
-    for (const runner of listeners) {
+    for (const runner of receivers) {
+      if (this.#doors.refuses(runner, carried)) continue;
       const isIn = runner.deliver({ from: sender, message: carried, bytes });
-      if (!isIn && carried.type === "decide") this.#doors.reply(carried.reply, OVERLOADED);
+      if (!isIn) this.#doors.answer(carried, OVERLOADED);
     }
   }
 
-  /** Hears whoever else speaks under a listed name that lives here. */
-  #listenForTwin(runner: Runner): void {
-    const pattern = subjectOf(this.space, "*", "*", "*", runner.id);
-    const heard = (incoming: Incoming) => this.#intake.meetTwin(runner, incoming);
-    this.#endings.push(this.#options.transport.subscribe(pattern, heard));
-  }
-
-  /** Hears the stores that start anywhere, to object to those it has seen a later life of. */
-  #listenForHellos(): void {
-    const hellos = subjectOf(this.space, "*", "hello", "all", "*");
+  /** Receives the stores that start anywhere, to object to those it has seen a later life of. */
+  #listenForAnnouncements(): void {
+    if (this.#endAnnouncements !== null) return;
+    const pattern = subjectOf(this.space, "*", ANNOUNCEMENT_VERB, "all", "*");
     const heard = (incoming: Incoming) => {
       this.#intake.open(incoming);
     };
-    this.#endings.push(this.#options.transport.subscribe(hellos, heard));
+    this.#endAnnouncements = this.#options.transport.subscribe(pattern, heard);
   }
 
-  #answerPings(runner: Runner): void {
-    const pattern = subjectOf(this.space, "proposer", "ping", runner.id, "*");
-    const end = this.#options.transport.subscribe(pattern, ({ reply }) => {
-      if (reply === undefined) return;
-      if (runner.halted === null) this.#options.transport.publish(reply, new Uint8Array(0));
-    });
-    this.#endings.push(end);
-  }
-
-  #openFeed(runner: Runner): void {
-    const subject = doorSubject(this.space, `chosen.${runner.id}`);
-    const count = (reason: string, by?: number) => this.count(reason, by);
-    const tooLarge = (bytes: number) => this.overLimit.note(runner, "the feed", bytes);
-    this.#feeds.set(runner, new Feed({ ...this.#options, subject, count, tooLarge }));
-  }
-
-  /** Ends what a halted role listens to, so that a ping or request for it finds nobody. */
-  #hush(runner: Runner): void {
-    for (const listeners of this.#ears.values()) {
-      const at = listeners.indexOf(runner);
-      if (at >= 0) listeners.splice(at, 1);
-    }
-    this.#feeds.get(runner)?.close();
-    this.#doors.shut(runner);
-  }
-
-  // --- mouths ---------------------------------------------------------------------------------
+  // --- outbound -------------------------------------------------------------------------------
 
   #carryOut(from: Runner, effect: Effect): void {
     switch (effect.kind) {
@@ -287,20 +240,11 @@ export class Host {
       case "broadcast":
         this.#broadcast(from, effect.role, effect.message);
         break;
-      case "publish":
-        this.#feeds.get(from)?.publish(effect.entries);
-        break;
-      case "settle":
-        this.#options.onSettle?.(effect.settlements);
+      case "service":
+        this.#serve(from, effect.name, effect.request);
         break;
       case "reply":
         this.#doors.reply(effect.token, effect.answer);
-        break;
-      case "ping":
-        this.#ping(from, effect.proposer, effect.timeoutMs);
-        break;
-      case "readVotes":
-        this.#readVotes(from, effect);
         break;
       case "checkPayload":
         this.#options.transport.checkPayloadBytesMax();
@@ -313,34 +257,55 @@ export class Host {
     }
   }
 
+  #serve(from: Runner, name: string, request: unknown): void {
+    const serve = this.#services.get(from)?.byName[name];
+    if (serve === undefined) this.count(`no_service_${name}`);
+    else (serve as (request: unknown) => void)(request);
+  }
+
+  #toolsOf(runner: Runner): ServiceTools {
+    const { cluster, transport, clock } = this.#options;
+    const { id, store } = runner;
+    return {
+      ...{ id, store, cluster, transport, clock, space: this.space },
+      send: (to, message) => this.#send(runner, to, message),
+      answers: () => runner.answers(),
+      isHere: (role, its) =>
+        this.#running().some(({ definition, id }) => definition.name === role && id === its),
+      count: (reason, by) => this.count(reason, by),
+      noteOverLimit: (what, bytes) => this.overLimit.note(runner, what, bytes),
+    };
+  }
+
   #send(from: Runner, to: Address, message: Message): void {
-    const local = this.runners.filter(
-      (runner) => runner.definition.name === to.role && runner.id === to.id,
+    const { type } = message;
+    const running = this.#running();
+    const local = running.filter(
+      ({ definition, id }) => definition.name === to.role && id === to.id,
     );
     for (const runner of local) this.#deliverHere(from, runner, message);
-    const overheard = this.#overheard.has(`${to.role}.${message.type}`);
-    if (overheard) this.#deliverOverheard(from, to.role, message);
-    if (local.length === 0 || overheard) this.#publish(from, to.role, to.id, message);
+    const overhearing = VERBS[type].overheardBy !== undefined;
+    if (overhearing) this.#deliverToOverhearing(from, to.role, message);
+    if (local.length === 0 || overhearing) this.#publish(from, to.role, to.id, message);
   }
 
   #broadcast(from: Runner, role: RoleName, message: Message): void {
-    for (const runner of this.runners) {
-      const hears = runner.definition.name === role && hearsAsItself(runner, message);
-      if (hears) this.#deliverHere(from, runner, message);
-    }
-    if (this.#overheard.has(`${role}.${message.type}`)) {
-      this.#deliverOverheard(from, role, message);
-    }
-    this.#publish(from, role, "all", message);
+    const { queue, overheardBy } = VERBS[message.type];
+    const local = this.#running().filter(
+      ({ definition: { name } }) => name === role && hears(name, message.type, role),
+    );
+    // One instance takes a message of a queue: one of this process, as the server would choose one.
+    const taking = queue === true ? local.slice(0, 1) : local;
+    for (const runner of taking) this.#deliverHere(from, runner, message);
+    if (overheardBy !== undefined) this.#deliverToOverhearing(from, role, message);
+    if (queue !== true || taking.length === 0) this.#publish(from, role, "all", message);
   }
 
-  #deliverOverheard(from: Runner, role: RoleName, message: Message): void {
-    for (const runner of this.runners) {
-      const overhears = runner.definition.hears.some(
-        ({ verb, toldTo }) =>
-          verb === message.type && toldTo === role && toldTo !== runner.definition.name,
-      );
-      if (overhears) this.#deliverHere(from, runner, message);
+  #deliverToOverhearing(from: Runner, role: RoleName, message: Message): void {
+    for (const runner of this.#running()) {
+      const { name } = runner.definition;
+      if (name !== role && hears(name, message.type, role))
+        this.#deliverHere(from, runner, message);
     }
   }
 
@@ -356,41 +321,4 @@ export class Host {
       transport.publish(subject, payload);
     }
   }
-
-  #ping(from: Runner, proposer: string, timeoutMs: number): void {
-    const tell = from.answers();
-    const here = this.runners.find(
-      ({ definition, id }) => definition.name === "proposer" && id === proposer,
-    );
-    if (here !== undefined) {
-      if (here.halted === null) tell({ type: "pong", ...{ proposer } });
-      else tell({ type: "no-pong", ...{ proposer, reason: "no_responders" } });
-      return;
-    }
-    const subject = subjectOf(this.space, "proposer", "ping", proposer, from.id);
-    this.#options.transport.request(subject, new Uint8Array(0), { timeoutMs }, ({ kind }) => {
-      if (kind === "answer") tell({ type: "pong", ...{ proposer } });
-      else tell({ type: "no-pong", ...{ proposer, reason: kind } });
-    });
-  }
-
-  #readVotes(from: Runner, effect: Extract<Effect, { kind: "readVotes" }>): void {
-    if (from.store === null) return;
-    try {
-      const { votes, to } = from.store.readVotes(effect.from, effect.below, effect.bytesMax);
-      const { trimmed } = effect;
-      this.#send(from, effect.to, { type: "votes", from: effect.from, to, trimmed, votes });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const event = { type: "disk.failed", reason };
-      from.answers()(event);
-    }
-  }
-}
-
-function hearsAsItself(runner: Runner, message: Message): boolean {
-  return runner.definition.hears.some(
-    ({ verb, toldTo }) =>
-      verb === message.type && (toldTo === undefined || toldTo === runner.definition.name),
-  );
 }

@@ -4,8 +4,7 @@
  * Full means lost: the protocol repeats whatever matters. New work is turned away first, so that
  * work under way can end; what keeps leadership stable has a share of its own.
  */
-import type { Verb } from "../paxos/messages.js";
-import { batchKey } from "../paxos/verbs.js";
+import { batchKey, VERBS } from "../paxos/verbs.js";
 import type { Inbound, Received } from "./role.js";
 
 /** A message and the size it had on the wire. */
@@ -29,15 +28,10 @@ export type Waiting =
       readonly generation: number;
     };
 
-const NEW_WORK: ReadonlySet<Verb> = new Set<Verb>(["propose", "request", "open-session", "decide"]);
-const RESERVED: ReadonlySet<Verb> = new Set<Verb>([
-  "prepare",
-  "promise",
-  "accepted",
-  "nack",
-  "beacon",
-  "objection",
-]);
+/** How much of the inbox each share may fill. */
+const NEW_WORK = 0.5;
+const SHARES = { "new work": NEW_WORK, leadership: 1 } as const;
+const COMMON_SHARE = 0.8;
 
 /** A bounded queue of what one role has yet to see. */
 export class Inbox {
@@ -57,8 +51,8 @@ export class Inbox {
 
   /** Adds a message. @returns false if there is no room for one of its kind: it is lost */
   offer(delivery: Delivery): boolean {
-    const verb = delivery.message.type;
-    const share = NEW_WORK.has(verb) ? 0.5 : RESERVED.has(verb) ? 1 : 0.8;
+    const row = VERBS[delivery.message.type];
+    const share = row.share === undefined ? COMMON_SHARE : SHARES[row.share];
     if (this.#waiting.length >= this.#eventsMax * share) return false;
     if (this.#bytes + delivery.bytes > this.#bytesMax * share) return false;
     this.#bytes += delivery.bytes;
@@ -68,7 +62,8 @@ export class Inbox {
 
   /** Says whether a door may take one more request. */
   hasRoomForRequests(): boolean {
-    return this.#waiting.length < this.#eventsMax * 0.5 && this.#bytes < this.#bytesMax * 0.5;
+    const isLong = this.#waiting.length >= this.#eventsMax * NEW_WORK;
+    return !isLong && this.#bytes < this.#bytesMax * NEW_WORK;
   }
 
   /** Adds what the host itself has to say, which is never lost; `bytes` for what doors bring. */

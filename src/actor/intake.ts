@@ -11,7 +11,14 @@ import {
   storeIdOf,
 } from "../paxos/cluster.js";
 import type { Message, Sender } from "../paxos/messages.js";
-import { LISTED_ROLES, SENDERS } from "../paxos/verbs.js";
+import {
+  isAnnouncement,
+  LISTED_ROLES,
+  OBJECTION_VERB,
+  objectionOf,
+  VERBS,
+  witnessSender,
+} from "../paxos/verbs.js";
 import { LamportClock } from "./lamport.js";
 import type { Codec, Envelope, Incoming, Logger, Transport } from "./ports.js";
 import type { Runner } from "./runner.js";
@@ -63,7 +70,7 @@ export class Intake {
     const { sender, message } = decoded;
     if (sender.process === nonce) return undefined; // our own, heard already in this process
     if (sender.id !== route.fromId) return this.#drop("wrong_sender", incoming);
-    if (!SENDERS[message.type].includes(sender.role)) return this.#drop("wrong_role", incoming);
+    if (!VERBS[message.type].from.includes(sender.role)) return this.#drop("wrong_role", incoming);
     if (LISTED_ROLES.has(sender.role)) {
       const storeId = storeIdOf(cluster, sender.role, sender.id);
       if (storeId === undefined) return this.#drop("unknown_member", incoming);
@@ -71,7 +78,7 @@ export class Intake {
     }
     this.#lamport.note(decoded.lc);
     this.#lamport.tick();
-    if (message.type === "hello") {
+    if (isAnnouncement(message)) {
       const objection = this.#witness.object(sender, message);
       if (objection !== null) this.object(sender, objection);
       return undefined;
@@ -100,11 +107,9 @@ export class Intake {
     const here = runner.sender;
     if (sender.role !== here.role || sender.process === nonce) return;
     if (sender.storeId !== here.storeId) return;
-    const { incarnation, writeNumber } = here;
-    if (message.type === "hello") {
-      const reason = "name_in_use";
-      this.object(sender, { type: "objection", reason, incarnation, writeNumber });
-    } else if (sender.incarnation >= incarnation) runner.tell({ type: "twin.heard" });
+    if (isAnnouncement(message)) {
+      this.object(sender, objectionOf("name_in_use", here));
+    } else if (sender.incarnation >= here.incarnation) runner.tell({ type: "twin.heard" });
   }
 
   /** Reads a message of this cluster that was written under what this process serves. */
@@ -118,15 +123,8 @@ export class Intake {
   object(to: Sender, objection: Message): void {
     const { space, codec, transport, nonce, count } = this.#options;
     count("objections");
-    const subject = subjectOf(space, to.role, "objection", to.id, "witness");
-    const from: Sender = {
-      role: "learner",
-      id: "witness",
-      storeId: null,
-      incarnation: 0,
-      writeNumber: 0,
-      process: nonce,
-    };
+    const from = witnessSender(nonce);
+    const subject = subjectOf(space, to.role, OBJECTION_VERB, to.id, from.id);
     transport.publish(subject, codec.encode(from, this.nextClock(), objection));
   }
 

@@ -2,9 +2,10 @@
  * The outbox of one role: what its steps asked to be said, held back until the disk has it.
  *
  * Rule: a message waits for every write that precedes its step, of its own drain or an earlier one.
- * Only verbs that state nothing the role remembers may overtake (`STATELESS_VERBS`).
+ * Only verbs that state nothing the role remembers may overtake: those that the table of verbs
+ * calls `stateless`.
  */
-import { STATELESS_VERBS } from "../paxos/verbs.js";
+import { VERBS } from "../paxos/verbs.js";
 import type { Effect } from "./effect.js";
 
 interface Held {
@@ -74,9 +75,10 @@ export class Outbox {
   }
 }
 
-function mayOvertake(effect: Effect): boolean {
+/** Says whether an effect states nothing that its role remembers, so that it need not wait. */
+export function mayOvertake(effect: Effect): boolean {
   if (effect.kind === "send" || effect.kind === "broadcast") {
-    return STATELESS_VERBS.has(effect.message.type);
+    return VERBS[effect.message.type].stateless === true;
   }
   return false;
 }

@@ -4,11 +4,13 @@
 import type { AnyMachineSnapshot, AnyStateMachine } from "xstate";
 import type { Cluster } from "../paxos/cluster.js";
 import type { Limits } from "../paxos/limits.js";
-import type { ChosenEntry, Message, RoleName, Sender, Verb } from "../paxos/messages.js";
+import type { ChosenEntry, Message, RoleName, Sender } from "../paxos/messages.js";
 import type { Distance } from "../paxos/progress.js";
 import type { StoreRecord } from "../paxos/record.js";
-import type { DoorAnswer } from "./effect.js";
-import type { Incoming } from "./ports.js";
+import type { Address, Effect, FeedEntry, Refusal } from "./effect.js";
+import type { Clock, Incoming, Transport } from "./ports.js";
+import type { Store } from "./store.js";
+import type { Space } from "./subject.js";
 
 /** A machine's state and context, as a step leaves it. */
 export type RoleSnapshot = AnyMachineSnapshot;
@@ -77,21 +79,13 @@ export type HostEvent =
   | { readonly type: "disk.failed"; readonly reason: string; readonly nowMs: number }
   | { readonly type: "stop"; readonly nowMs: number }
   /** The process does not keep up; again and again while it does not. */
-  | { readonly type: "host.slow"; readonly nowMs: number }
-  | { readonly type: "pong"; readonly proposer: string; readonly nowMs: number }
-  | {
-      readonly type: "no-pong";
-      readonly proposer: string;
-      readonly reason: "no_responders" | "timeout" | "disconnected" | "denied";
-      readonly nowMs: number;
-    };
+  | { readonly type: "host.slow"; readonly nowMs: number };
 
 /** Events that the host tells all its roles; most charts have no use for them. */
 const ANNOUNCED: ReadonlySet<string> = new Set([
   "connection.up",
   "connection.down",
   "stop",
-  "pong",
 ] satisfies HostEvent["type"][]);
 
 /**
@@ -172,15 +166,6 @@ export interface RoleStatus {
   readonly bounds?: readonly Bound[];
 }
 
-/** How a role listens to a verb: as itself and one of all, or also to what another role is told. */
-export interface Hearing {
-  readonly verb: Verb;
-  /** The role that the message is addressed to; the role itself if absent. */
-  readonly toldTo?: RoleName;
-  /** Set: only one instance of this queue group hears each message addressed to all. */
-  readonly queue?: boolean;
-}
-
 /** A public subject of a role, such as `propose`: its requests come as events with a `token`. */
 export interface Door {
   /** Tokens after the cluster's name. */
@@ -196,7 +181,7 @@ export interface Door {
     incoming: Incoming,
     limits: Limits,
     body: unknown,
-  ) => { readonly event: { readonly type: string } } | { readonly refused: DoorAnswer };
+  ) => { readonly event: { readonly type: string } } | { readonly refused: Refusal };
 }
 
 /** How an observer reads what a learner holds. */
@@ -205,18 +190,74 @@ export interface Learned {
   readonly entries: (snapshot: RoleSnapshot) => readonly ChosenEntry[];
   /** The digest of what a single-decree key holds; null as long as it is not known. */
   readonly key: (snapshot: RoleSnapshot, key: string) => string | null;
+  /** What an effect publishes on the feed; null for another effect. */
+  readonly published: (effect: Effect) => readonly FeedEntry[] | null;
 }
 
-/** A role as the registry lists it. */
+/** How a role runs several machines in one process, each under a key of its messages. */
+export interface Instances {
+  /** The key that a message is for; undefined for a message without one, which is dropped. */
+  readonly keyOf: (message: Message) => string | undefined;
+  /** Says whether a message begins a machine under a new key; others are dropped there. */
+  readonly begins: (message: Message) => boolean;
+  /** Machines that may run at once; beyond that, what would begin one is refused as overloaded. */
+  readonly countMax: (limits: Limits) => number;
+}
+
+/** What the services of a role may use: the role they serve, and the ports of its process. */
+export interface ServiceTools {
+  readonly id: string;
+  readonly cluster: Cluster;
+  readonly space: Space;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** The role's own store; null for a role without one. */
+  readonly store: Store | null;
+  /** Sends a message as the role. */
+  readonly send: (to: Address, message: Message) => void;
+  /**
+   * Returns what takes the answers to the request of now, as events of the role. An answer that
+   * comes after the role's memory was read from disk again is dropped and counted.
+   */
+  readonly answers: () => (event: { readonly type: string }) => void;
+  /** Says whether a role runs in this process. */
+  readonly isHere: (role: RoleName, id: string) => boolean;
+  readonly count: (reason: string, by?: number) => void;
+  /** Notes that a message of so many bytes is over the server's limit; `what` says what it is. */
+  readonly noteOverLimit: (what: string, bytes: number) => void;
+}
+
+/** Services of one running role: what it alone needs, beside the effects that every role has. */
+export interface Services {
+  /** Each carries out the effects of kind `service` with its name. */
+  readonly byName: Readonly<Record<string, (request: never) => void>>;
+  /** Called when the role stops. */
+  readonly close?: () => void;
+}
+
+/** A role as the registry lists it: all that the kernel needs to know of it. */
 export interface RoleDefinition {
   readonly name: RoleName;
   readonly machine: AnyStateMachine;
   /** Has a formatted store that must be open before it starts. */
   readonly stateful: boolean;
-  readonly hears: readonly Hearing[];
-  /** Several instances in one process, told apart by this key of a message; absent for one. */
-  readonly instanceOf?: (message: Message) => string | undefined;
+  /** Absent: one machine. */
+  readonly instances?: Instances;
+  /** Public subjects; their requests come as events. */
   readonly doors?: readonly Door[];
+  /**
+   * Refuses a message before it is delivered, for the limits of this moment.
+   *
+   * @param limits the cluster's, cut to what the server takes now
+   */
+  readonly refuses?: (message: Message, limits: Limits, payloadBytesMax: number) => Refusal | null;
+  readonly services?: (tools: ServiceTools) => Services;
+  /** Set: the process answers pings for this role as long as it runs. */
+  readonly answersPings?: boolean;
+  /** Set: it watches for a second living process under its name, which endangers what is chosen. */
+  readonly watchesForDuplicate?: boolean;
+  /** Set: its process belongs to the cluster, and remembers what it receives of each store. */
+  readonly remembersStores?: boolean;
   /** Set: it receives `host.slow`. */
   readonly heedsSlowness?: boolean;
   /** Present for a role that learns what is chosen. */

@@ -2,8 +2,9 @@
  * The runner of one role: drains its inbox, steps its machines, commits what they want kept, and
  * lets their messages out after that.
  */
-import type { Sender } from "../paxos/messages.js";
+import type { Message, Sender } from "../paxos/messages.js";
 import type { StoreRecord } from "../paxos/record.js";
+import { awaitsAnswer } from "../paxos/verbs.js";
 import { OVERLOADED } from "./answer.js";
 import type { Effect } from "./effect.js";
 import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
@@ -12,7 +13,7 @@ import type { Observer } from "./observer.js";
 import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
 import { StoreRefused } from "./refusal.js";
-import type { RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
+import type { Instances, RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
 import { isOutOfPlace } from "./role.js";
 import type { Stepper } from "./step.js";
 import type { Store, StoreBatch } from "./store.js";
@@ -89,7 +90,7 @@ export class Runner {
 
   /** Starts the role's one machine; a role with instances starts them when they are asked for. */
   start(): void {
-    if (this.definition.instanceOf === undefined) this.#startInstance("", null);
+    if (this.definition.instances === undefined) this.#startInstance("", null);
   }
 
   /** Takes a message in. @returns false if there was no room */
@@ -171,18 +172,19 @@ export class Runner {
       } else this.#tellInstances(one.event, nowMs, effects);
       return;
     }
-    const { instanceOf } = this.definition;
-    if (instanceOf === undefined) {
+    const { instances } = this.definition;
+    if (instances === undefined) {
       this.#step(this.#instances.get(""), one, effects);
       return;
     }
     for (const received of one.received) {
-      const key = instanceOf(received.message);
+      const { message } = received;
+      const key = instances.keyOf(message);
       if (key === undefined) continue;
       const event = { type: one.type, received: [received], nowMs };
-      const instance = this.#instanceFor(key, one.type, effects);
-      if (instance === undefined && received.message.type === "decide") {
-        effects.push({ kind: "reply", token: received.message.reply, answer: OVERLOADED });
+      const instance = this.#instanceFor(key, message, instances, effects);
+      if (instance === undefined && awaitsAnswer(message)) {
+        effects.push({ kind: "reply", token: message.reply, answer: OVERLOADED });
       } else this.#step(instance, event, effects);
     }
   }
@@ -201,11 +203,16 @@ export class Runner {
     this.#step(instance, { ...armed.event, nowMs }, effects);
   }
 
-  /** Returns the instance of a key; only a wish of a client begins a new one. */
-  #instanceFor(key: string, type: string, effects: Effect[]): Instance | undefined {
+  /** Returns the instance of a key, which some messages begin. */
+  #instanceFor(
+    key: string,
+    message: Message,
+    { begins, countMax }: Instances,
+    effects: Effect[],
+  ): Instance | undefined {
     const known = this.#instances.get(key);
-    if (known !== undefined || type !== "decide") return known;
-    if (this.#instances.size >= this.#options.cluster.limits.decideOpenMax) {
+    if (known !== undefined || !begins(message)) return known;
+    if (this.#instances.size >= countMax(this.#options.cluster.limits)) {
       this.#options.count("overloaded");
       return undefined;
     }
@@ -220,7 +227,7 @@ export class Runner {
       cluster,
       // An instance that is dropped and begun again knows no round it used: only a nonce of its own
       // keeps its ballots apart from those of the earlier one.
-      nonce: this.definition.instanceOf === undefined ? nonce : random.hex(8),
+      nonce: this.definition.instances === undefined ? nonce : random.hex(8),
       seed: Math.floor(random.next() * 2 ** 32),
       nowMs: clock.nowMs(),
       records: this.#records,
@@ -307,14 +314,8 @@ export class Runner {
   #settle(effects: readonly Effect[]): void {
     if (this.#halted !== null) return;
     const records = effects.flatMap((effect) => (effect.kind === "persist" ? effect.records : []));
-    let trimBelow: number | undefined;
-    const rest: Effect[] = [];
-    for (const effect of effects) {
-      if (effect.kind === "persist") continue;
-      if (effect.kind === "trim") trimBelow = effect.below;
-      else rest.push(effect);
-    }
-    if (records.length === 0 && trimBelow === undefined) {
+    const rest = effects.filter(({ kind }) => kind !== "persist");
+    if (records.length === 0) {
       this.#outbox.add(rest);
       return;
     }
@@ -324,7 +325,7 @@ export class Runner {
     }
     const write = this.#outbox.beginWrite();
     this.#outbox.add(rest);
-    const batch = { records, trimBelow };
+    const batch = { records };
     try {
       this.store.commit(batch, (error) => this.#committed(write, batch, error));
     } catch (error) {
@@ -374,14 +375,12 @@ export class Runner {
 
   #release(effect: Effect): void {
     if (this.#halted !== null) return;
-    const { observer, logger, count, carryOut } = this.#options;
+    const { observer, count, carryOut } = this.#options;
     try {
       observer?.leaves(this, effect);
       if (effect.kind === "count") count(effect.reason, effect.by);
       else if (effect.kind === "halt") this.halt(effect.why);
-      else if (effect.kind === "log") {
-        logger[effect.level]({ role: this.definition.name, id: this.id }, effect.message);
-      } else carryOut(this, effect);
+      else carryOut(this, effect);
     } catch (error) {
       this.#threw(error, effect.kind, undefined);
     }

@@ -41,9 +41,9 @@ export class LearnerTrace implements RoleTrace {
   }
 
   leaves(effect: Effect): void {
-    if (effect.kind !== "publish") return;
-    const first = effect.entries[0]?.position;
-    if (first !== undefined) this.#file.write("feed", { first, count: effect.entries.length });
+    const entries = this.#learned.published(effect) ?? [];
+    const first = entries[0]?.position;
+    if (first !== undefined) this.#file.write("feed", { first, count: entries.length });
   }
 
   #lookAt(key: string, keyDigest: string | null): void {

@@ -3,6 +3,7 @@
  * cannot speak under the name of the later one.
  */
 import type { Hello, Objection, Sender } from "../paxos/messages.js";
+import { objectionOf } from "../paxos/verbs.js";
 
 interface Seen {
   readonly incarnation: number;
@@ -46,8 +47,7 @@ export class Witness {
       sender.incarnation < seen.incarnation ||
       (next !== undefined && next.writeNumber < seen.writeNumber);
     if (!tooOld) return null;
-    const { incarnation, writeNumber } = seen;
-    return { type: "objection", reason: "older_copy", incarnation, writeNumber };
+    return objectionOf("older_copy", seen);
   }
 }
 

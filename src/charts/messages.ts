@@ -6,6 +6,7 @@
  * when the pages are written, never when a program runs.
  */
 import { roles } from "../../actors/index.js";
+import { hearingsOf } from "../paxos/verbs.js";
 import { markdownTable } from "./table.js";
 
 /** A message as the source explains it. */
@@ -18,7 +19,6 @@ export interface MessageDoc {
 }
 
 /** Verbs that the host of every process hears, whatever roles it runs. */
-const HEARD_BY_HOSTS: ReadonlySet<string> = new Set(["hello"]);
 
 const COMMENT = /\/\*\*(?<doc>(?:(?!\*\/)[\s\S])*)\*\//.source;
 const MESSAGE = /export interface \w+ \{\n {2}readonly type: "(?<verb>.+)";/.source;
@@ -51,17 +51,17 @@ export function messageTables(docs: readonly MessageDoc[]): string {
   return tables.join("\n\n");
 }
 
-/** Who hears a verb: `toldTo` means overheard, `queue` that one of many takes it. */
+/** Who hears a verb, itself or as one of many, or overhears it. */
 function hearers(verb: string): string {
-  const heard = Object.values(roles).flatMap(({ name, hears }) =>
-    hears
+  const heard = Object.values(roles).flatMap(({ name }) =>
+    hearingsOf(name)
       .filter((hearing) => hearing.verb === verb)
-      .map(({ toldTo, queue }) => {
-        if (toldTo !== undefined && toldTo !== name) return `${name} (told to ${toldTo})`;
-        return queue === true ? `one ${name}` : name;
+      .map(({ to, isOverheard, queue }) => {
+        if (isOverheard) return `${name} (told to ${to})`;
+        return queue ? `one ${name}` : name;
       }),
   );
-  return [...(HEARD_BY_HOSTS.has(verb) ? ["every process"] : []), ...heard].join(", ");
+  return heard.length === 0 ? "every process" : heard.join(", ");
 }
 
 function firstParagraph(comment: string): string {

@@ -1,5 +1,4 @@
 /** The client: what `connect` returns, over whatever transport it is given. */
-import { session } from "../../actors/session/role.js";
 import { Host } from "../actor/host.js";
 import { LamportClock } from "../actor/lamport.js";
 import type { Clock, Codec, Logger, Random, Transport, TransportStatus } from "../actor/ports.js";
@@ -80,10 +79,8 @@ export class Client implements Synod {
     this.#recorder = new Recorder(ports.histories);
     this.#host = new Host({
       ...ports,
-      registry: [session],
       lamport: this.#lamport,
       onHalt: (_role, id, why) => this.#session.halted(id, why),
-      onSettle: (settlements) => this.#session.settled(settlements),
     });
     const count = (reason: string) => this.#host.count(reason);
     this.#asker = new Asker({ transport, clock, count });

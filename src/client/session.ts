@@ -4,7 +4,8 @@
  * Submissions of one turn go to the chart as one event, so that they share messages.
  */
 
-import { session } from "../../actors/session/role.js";
+import { sessionRole } from "../../actors/session/role.js";
+import { sessionServices } from "../../actors/session/services.js";
 import type { Settlement } from "../actor/effect.js";
 import type { Host } from "../actor/host.js";
 import type { Clock, Random, Transport } from "../actor/ports.js";
@@ -95,7 +96,7 @@ export class Session {
   }
 
   /** Takes in what the chart settled. */
-  settled(settlements: readonly Settlement[]): void {
+  #settled(settlements: readonly Settlement[]): void {
     for (const settlement of settlements) {
       const waiting = this.#waiting.get(settlement.token);
       if (waiting === undefined) continue;
@@ -119,6 +120,8 @@ export class Session {
   /** Notes that the chart stopped; it has settled everything unless it threw. */
   halted(id: string, why: string): void {
     if (this.#runner?.id !== id) return;
+    // The next call begins a new session: nothing asks about this one any more.
+    this.#ports.host.remove(this.#runner);
     this.#runner = null;
     const untold = new Set(this.#untold.map(({ token }) => token));
     for (const waiting of [...this.#waiting.values()]) {
@@ -258,7 +261,8 @@ export class Session {
   #running(): Runner {
     if (this.#runner !== null) return this.#runner;
     const { host, random, transport } = this.#ports;
-    this.#runner = host.add(session, random.hex(16), null);
+    const services = sessionServices((settlements) => this.#settled(settlements));
+    this.#runner = host.add({ ...sessionRole, services }, random.hex(16), null);
     if (!transport.connected) this.#runner.tell({ type: "connection.down" });
     return this.#runner;
   }

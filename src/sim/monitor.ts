@@ -2,11 +2,9 @@
  * The monitor: looks on at every process, enters what it sees into the ledger, and counts what
  * happened. It knows messages and records, and nothing of how roles come to them.
  */
-
 import type { Effect } from "../actor/effect.js";
 import type { Observer } from "../actor/observer.js";
-import type { InboundOf, RoleEvent } from "../actor/role.js";
-import { stateName } from "../actor/role.js";
+import { type InboundOf, type RoleEvent, stateName } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Step } from "../actor/step.js";
 import type { StoreBatch } from "../actor/store.js";
@@ -195,19 +193,20 @@ export class Monitor {
 
   #leaves(runner: Runner, effect: Effect, by: string): void {
     if (effect.kind === "send" || effect.kind === "broadcast") {
-      const { name, instanceOf } = runner.definition;
+      const { name, instances } = runner.definition;
       if (name === "acceptor") this.#acceptorSays(runner.id, effect.message);
       else if (name === "proposer") this.#proposerSays(effect.message, by);
       else if (name === "synod-proposer") this.#synodProposerSays(effect.message, by);
       else if (name === "learner") this.#learnerSays(effect.message, by);
-      if (instanceOf === undefined && effect.message.type === "nack") this.#coverage.count("nacks");
-    } else if (effect.kind === "publish") {
-      this.#coverage.count("entries fed", effect.entries.length);
-      const watched = this.#watched.get(runner);
-      if (watched === undefined) return;
-      const { position, fromSlot } = watched;
-      watched.position = this.feed.published(effect.entries, position, fromSlot ?? 0, by);
+      if (instances === undefined && effect.message.type === "nack") this.#coverage.count("nacks");
+      return;
     }
+    const entries = runner.definition.learned?.published(effect) ?? null;
+    const watched = this.#watched.get(runner);
+    if (entries === null || watched === undefined) return;
+    this.#coverage.count("entries fed", entries.length);
+    const { position, fromSlot } = watched;
+    watched.position = this.feed.published(entries, position, fromSlot ?? 0, by);
   }
 
   #acceptorSays(id: string, message: Message): void {

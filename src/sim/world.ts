@@ -5,6 +5,7 @@
  * What survives a crash is a {@link MemoryFile}; a {@link SimProcess} is one life of a node.
  */
 import { roles as realRoles } from "../../actors/index.js";
+import { sessionServices } from "../../actors/session/services.js";
 import type { Effect, Settlement } from "../actor/effect.js";
 import { Host } from "../actor/host.js";
 import type { Observer } from "../actor/observer.js";
@@ -273,13 +274,11 @@ export class World {
       random: { next: () => random.next(), hex },
       logger: quiet,
       structured,
-      registry: Object.values(this.roles),
       observer: joinObservers([
         ...(observe === undefined ? [] : [observe(node)]),
         ...this.watchers.map((watcher) => watcher.observe(node)),
       ]),
       createOutbox,
-      onSettle: (settlements) => onSettle?.(settlements),
       onHalt: (role, id, why, cause) => {
         if (why === KILLED) return;
         for (const watcher of this.watchers) watcher.halted(node, { role, id, why, cause });
@@ -288,7 +287,11 @@ export class World {
     });
     node.host = host;
     for (const { member, store } of opened) {
-      host.add(this.roles[member[0]], member[1], store);
+      const [role, id] = member;
+      const definition = this.roles[role];
+      const isAsked = role === "session" && onSettle !== undefined;
+      const services = isAsked ? sessionServices(onSettle) : definition.services;
+      host.add(services === undefined ? definition : { ...definition, services }, id, store);
     }
   }
 }

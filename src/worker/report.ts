@@ -2,8 +2,7 @@
  * Reports: what one process says of its roles when it is asked for `status` or `why`.
  */
 
-import type { Bound, RoleStatus, Wait } from "../actor/role.js";
-import { stateName } from "../actor/role.js";
+import { type Bound, type RoleStatus, stateName, type Wait } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
 import type { Denial } from "../actor/server-errors.js";
 import type { HealthReading } from "../paxos/health.js";
@@ -102,7 +101,7 @@ export function reportRole(
   const statuses = snapshots.map((snapshot) => definition.status(snapshot));
   const meta = store?.meta;
   const opening = meta?.openings.at(-1)?.writeNumber ?? 0;
-  const one: RoleStatus = (definition.instanceOf === undefined ? statuses[0] : undefined) ?? {};
+  const one: RoleStatus = (definition.instances === undefined ? statuses[0] : undefined) ?? {};
   return {
     role: definition.name,
     id: runner.id,
@@ -133,7 +132,7 @@ function boundsOf(runner: Runner): readonly Bound[] {
   const { definition, store, halted } = runner;
   if (halted !== null) return [];
   const [snapshot] = runner.snapshots().values();
-  const isOne = definition.instanceOf === undefined && snapshot !== undefined;
+  const isOne = definition.instances === undefined && snapshot !== undefined;
   const own = isOne ? (definition.status(snapshot).bounds ?? []) : [];
   if (store === null) return own;
   const { usedBytes: used, bytesMax: limit } = store.room();
@@ -177,7 +176,7 @@ export function reportCorpse(
 /** The state, or for a role with an instance a key how many keys it works on. */
 function stateOf(runner: Runner): string {
   const snapshots = [...runner.snapshots().values()];
-  if (runner.definition.instanceOf === undefined) {
+  if (runner.definition.instances === undefined) {
     const first = snapshots[0];
     return first === undefined ? "starting" : stateName(first);
   }

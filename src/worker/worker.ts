@@ -2,7 +2,6 @@
  * A worker: roles of one cluster, run in this process with their stores, clock and connection.
  */
 
-import { roles as registry } from "../../actors/index.js";
 import { HealthWatch } from "../actor/health.js";
 import { Host } from "../actor/host.js";
 import { LamportClock } from "../actor/lamport.js";
@@ -245,7 +244,6 @@ class RunningWorker implements Worker {
       random: ports.random,
       logger,
       structured,
-      registry: Object.values(registry),
       onHalt: (role, id, why, cause) => this.#halted(role, id, why, cause),
     });
     const { space, nonce, runners } = this.#host;

@@ -10,7 +10,11 @@ import { obedientRole, RunnerBench } from "./running.js";
 
 const keyed = obedientRole({
   name: "synod-proposer",
-  instanceOf: (message) => ("key" in message ? message.key : undefined),
+  instances: {
+    keyOf: (message) => ("key" in message ? message.key : undefined),
+    begins: ({ type }) => type === "decide",
+    countMax: ({ decideOpenMax }) => decideOpenMax,
+  },
 });
 
 /** Delivers messages in one drain. */

@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { acceptorMachine } from "../../actors/acceptor/machine.js";
+import { readVotes } from "../../actors/acceptor/services.js";
 import { count, type Effect, send } from "../../src/actor/effect.js";
 import type { RoleInput } from "../../src/actor/role.js";
 import type { Accept, Prepare } from "../../src/paxos/messages.js";
@@ -227,10 +228,12 @@ describe("repair", () => {
 
   it("reads the votes that are asked for and not trimmed, in parts that fit the wire", () => {
     const bench = serving([{ kind: "marks", chosenWatermark: 6, trimmed: 4, highestVoted: 5 }]);
-    const read = { kind: "readVotes", to: { role: "learner", id: "l1" }, below: 9, trimmed: 4 };
-    expect(bench.take(repair(2, 9, 100))).toEqual([{ ...read, from: 4, bytesMax: 100 }]);
+    const wanted = { to: { role: "learner", id: "l1" }, below: 9, trimmed: 4 } as const;
+    expect(bench.take(repair(2, 9, 100))).toEqual([
+      readVotes({ ...wanted, from: 4, bytesMax: 100 }),
+    ]);
     expect(bench.take(repair(5, 9, 2 ** 40))).toEqual([
-      { ...read, from: 5, bytesMax: limits.partBytesMax },
+      readVotes({ ...wanted, from: 5, bytesMax: limits.partBytesMax }),
     ]);
   });
 });

@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { electorMachine } from "../../actors/elector/machine.js";
+import { ping } from "../../actors/elector/services.js";
 import { roles } from "../../actors/index.js";
 import { broadcast, type Effect } from "../../src/actor/effect.js";
 import type { RoleInput } from "../../src/actor/role.js";
@@ -32,7 +33,7 @@ const noPause = timerCancelled("confirmPause", "elector.suspecting");
 const noTime = timerCancelled("suspicionTime", "elector.confirming");
 const noHint = timerCancelled("hintPause", "elector.presiding");
 const nextHint = timerSet("hintPause", "elector.presiding", 4 * beaconMs);
-const pings = (proposer: string): Effect => ({ kind: "ping", proposer, timeoutMs: suspectMs });
+const pings = (proposer: string): Effect => ping(proposer, suspectMs);
 const names = (candidate: string, suspects: Ballot | null): Effect =>
   broadcast("proposer", { type: "hint", candidate, suspects });
 

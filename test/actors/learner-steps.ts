@@ -3,6 +3,7 @@
  * `v<n>`.
  */
 import { learnerMachine } from "../../actors/learner/machine.js";
+import { publish } from "../../actors/learner/services.js";
 import { broadcast, type Effect, send } from "../../src/actor/effect.js";
 import type { RoleInput } from "../../src/actor/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
@@ -174,10 +175,7 @@ export const feedEntry = (slot: number, at = at1, syncedBy: readonly string[] = 
   syncedBy,
 });
 
-export const publishes = (...told: ReturnType<typeof feedEntry>[]): Effect => ({
-  kind: "publish",
-  entries: told,
-});
+export const publishes = (...told: ReturnType<typeof feedEntry>[]): Effect => publish(told);
 
 export const asksFor = (
   asked: "acceptor" | "learner" | "proposer",

@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { LearnerContext } from "../../actors/learner/context.js";
+import { publishedBy } from "../../actors/learner/services.js";
 import { type Effect, send } from "../../src/actor/effect.js";
 import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
 import type { Outcome } from "../../src/paxos/messages.js";
@@ -144,7 +145,7 @@ describe("gateways that follow", () => {
 
 describe("those who listen to the feed", () => {
   const published = (effects: readonly Effect[]) =>
-    effects.flatMap((effect) => (effect.kind === "publish" ? effect.entries : []));
+    effects.flatMap((effect) => publishedBy(effect) ?? []);
 
   it("do not hear the log again from one that starts late: only what may be under way", () => {
     const bench = learner();

@@ -16,7 +16,7 @@ import { chartMermaid, mermaidId } from "../../src/charts/mermaid.js";
 import { messageTables, readMessageDocs } from "../../src/charts/messages.js";
 import { stateTable, transitionTable } from "../../src/charts/table.js";
 import { chartModule } from "../../src/charts/xstate.js";
-import { SENDERS } from "../../src/paxos/verbs.js";
+import { VERBS } from "../../src/paxos/verbs.js";
 import { root } from "../house/sources.js";
 
 const BYTES_MAX = 20_000;
@@ -224,7 +224,7 @@ describe("the messages", () => {
 
   it("are those of the code, each with the comment that the compiler finds", () => {
     expect(docs.map(({ verb, doc }) => [verb, doc])).toEqual(documentedMessages());
-    expect(docs.map(({ verb }) => verb).sort()).toEqual(Object.keys(SENDERS).sort());
+    expect(docs.map(({ verb }) => verb).sort()).toEqual(Object.keys(VERBS).sort());
   });
 
   it("stand under the headings of the code, with who hears them", () => {

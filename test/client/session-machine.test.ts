@@ -6,7 +6,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { sessionMachine } from "../../actors/session/machine.js";
-import { session } from "../../actors/session/role.js";
+import { sessionRole } from "../../actors/session/role.js";
 import { send } from "../../src/actor/effect.js";
 import { CLIENT_BOUNDS } from "../../src/paxos/client.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
@@ -275,7 +275,7 @@ describe("refusals of the gateway", () => {
     bench.take({ ...event, payloadBytesMax: 65_536 });
     const tooLarge = tooLargeBy(2, 46_080, false);
     expect(said(bench)).toEqual([
-      { kind: "settle", settlements: [tooLarge] },
+      settle(tooLarge),
       { kind: "checkPayload" },
       send("gateway", "g1", requests(1, [1, 3])),
     ]);
@@ -373,7 +373,7 @@ describe("closed", () => {
 });
 
 describe("what it shows", () => {
-  const waits = (bench: Bench) => session.waits(bench.snapshot, START_MS + 500);
+  const waits = (bench: Bench) => sessionRole.waits(bench.snapshot, START_MS + 500);
 
   it("is what it waits for, from whom, since when", () => {
     expect(waits(starting())[0]).toMatchObject({ for: "a gateway to open the session", need: 1 });
@@ -389,6 +389,6 @@ describe("what it shows", () => {
     bench.take(at("connection.down"));
     expect(waits(bench)[0]?.reason).toContain("no connection");
     expect(waits(serving())).toEqual([]);
-    expect(session.status(bench.snapshot)).toEqual({ nacks: 1 });
+    expect(sessionRole.status(bench.snapshot)).toEqual({ nacks: 1 });
   });
 });

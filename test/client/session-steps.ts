@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import type { SessionContext } from "../../actors/session/context.js";
 import { sessionMachine } from "../../actors/session/machine.js";
+import { resolve } from "../../actors/session/services.js";
 import { broadcast, type Effect, type Settlement, send } from "../../src/actor/effect.js";
 import type { Submission } from "../../src/paxos/client.js";
 import type { ClientRequests, Refused, Results } from "../../src/paxos/messages.js";
@@ -90,7 +91,7 @@ export function expired(last: number | null): Refused {
   return { ...refused("session_expired"), last };
 }
 
-export const settle = (...settlements: Settlement[]): Effect => ({ kind: "settle", settlements });
+export const settle = (...settlements: Settlement[]): Effect => resolve(settlements);
 export const done = (token: number, number = token): Settlement => ({
   kind: "done",
   token,

@@ -53,7 +53,7 @@ export class Beside {
 
   /** Everything that was sent before the world begins is under way, and received by some. */
   #receiveGone(): void {
-    const { letters, host } = this.#model.common;
+    const { host, letters } = this.#model.common;
     const sender = this.#sent.length;
     this.#sent.push(new Map());
     for (const { from, to, message, receivers } of this.#model.world.gone) {
@@ -75,7 +75,7 @@ export class Beside {
 
   /** Everything that may happen now, deliveries that change nothing too. */
   options(): Option[] {
-    const { host, letters } = this.#model.common;
+    const { letters } = this.#model.common;
     const found: Option[] = [];
     for (const [mover, { role, id }] of this.#identities.entries()) {
       for (const { choice } of this.#kind(mover).own(this.#locals[mover] as number)) {
@@ -84,7 +84,7 @@ export class Beside {
       if (this.#kind(mover).isBusy(this.#locals[mover] as number)) continue;
       for (const [sender, sent] of this.#sent.entries()) {
         for (const letter of sent.keys()) {
-          if (hears(host.roles, role, id, letters.get(letter))) {
+          if (hears(role, id, letters.get(letter))) {
             found.push({ mover, letter, sender });
           }
         }

@@ -15,6 +15,7 @@ import {
   statesOf,
 } from "../../src/charts/ir.js";
 import { chartConfig } from "../../src/charts/json.js";
+import { hearingsOf } from "../../src/paxos/verbs.js";
 
 /** More states than this, and a chart does not fit a screen. */
 const STATES_MAX = 12;
@@ -286,8 +287,8 @@ it("the registry lists every role under its own name", () => {
 });
 
 describe("what a role receives", () => {
-  const unnamed = (role: RoleDefinition) =>
-    role.hears.map(({ verb }) => verb).filter((verb) => isOutOfPlace(role, verb));
+  const unnamed = (role: RoleDefinition, receives = hearingsOf(role.name)) =>
+    receives.map(({ verb }) => verb).filter((verb) => isOutOfPlace(role, verb));
 
   it.each(Object.values(roles).map((role) => [role.name, role] as const))(
     "is named by the chart of the %s: it is never counted as unheard",
@@ -295,8 +296,7 @@ describe("what a role receives", () => {
   );
 
   it("caught: a verb that the chart does not name", () => {
-    const hears = [...roles.acceptor.hears, { verb: "hint" } as const];
-    expect(unnamed({ ...roles.acceptor, hears })).toEqual(["hint"]);
+    expect(unnamed(roles.acceptor, hearingsOf("proposer"))).toContain("hint");
   });
 });
 

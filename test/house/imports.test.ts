@@ -28,6 +28,10 @@ const bad: readonly (readonly [string, string])[] = [
   ["actors/acceptor/machine.ts", 'import { enqueueActions } from "xstate";'],
   ["actors/acceptor/machine.ts", 'import { createActor as assign } from "xstate";'],
   ["actors/acceptor/machine.ts", 'import * as xstate from "xstate";'],
+  [
+    "actors/learner/services.ts",
+    'import { NatsTransport } from "../../src/adapters/nats/transport.js";',
+  ],
   ["actors/index.ts", 'import { start } from "../src/worker/main.js";'],
   ["src/adapters/nats/transport.ts", 'import { Store } from "../lmdb/store.js";'],
   ["src/adapters/nats/transport.ts", 'import { pack } from "msgpackr";'],

@@ -45,6 +45,8 @@ export const table: readonly Row[] = [
   { files: "src/actor/role", may: ["src/paxos/", "src/actor/", "xstate"] },
   { files: "src/actor/", may: ["src/paxos/", "src/actor/"] },
 
+  // Services use the ports of the process.
+  { files: "actors/*/services", may: ["actors/{1}/", "src/paxos/", "src/actor/"] },
   {
     files: "actors/*/",
     may: ["actors/{1}/", "src/paxos/", "src/actor/effect", "src/actor/role", "xstate"],
@@ -118,14 +120,23 @@ export const table: readonly Row[] = [
     only: chartWords,
   },
   // Where roles run is one thing, in a worker and in the simulator.
-  { files: "src/sim/", may: ["src/sim/", ...deterministic, "src/worker/placement"] },
+  {
+    files: "src/sim/",
+    may: [
+      "src/sim/",
+      ...deterministic,
+      "src/worker/placement",
+      "actors/acceptor/services",
+      "actors/session/services",
+    ],
+  },
   { files: "src/lab/", may: ["src/lab/", ...deterministic] },
 
   // The one file of src/charts that touches a disk: `npm run charts`.
   { files: "src/charts/write", may: ["src/charts/", "actors/index", "node:"] },
   {
     files: "src/charts/",
-    may: ["src/charts/", "actors/index", "xstate"],
+    may: ["src/charts/", "actors/index", "src/paxos/verbs", "xstate"],
     only: { xstate: [] },
   },
 

@@ -4,6 +4,7 @@
  * and its clean twin.
  */
 import { describe, expect, it } from "vitest";
+import { kernelWords } from "./kernel-words.js";
 import * as rules from "./rules.js";
 import { type Finding, readTree, report, type SourceText, topLevel } from "./sources.js";
 
@@ -172,6 +173,23 @@ const cases: readonly Case[] = [
       ["test/cluster/up.test.ts", `"${["C:", "data"].join("\\")}"`],
     ],
     good: [["README.md", `\`<data>${inMachine("root")}\`, ./work/x, https://a.org/home/x`]],
+  },
+  {
+    name: "no role and no verb is named in the kernel",
+    rule: kernelWords,
+    bad: [
+      ["src/actor/host.ts", 'if (definition.name === "learner") openFeed();'],
+      ["src/actor/inbox.ts", 'const newWork = new Set(["propose"]);'],
+      ["src/actor/runner.ts", 'switch (message.type) { case "decide": begin(); }'],
+      ["src/actor/intake.ts", "const from = { role: `acceptor` };"],
+    ],
+    good: [
+      ["src/actor/answer.ts", 'const answer = { kind: "refused" }; if (a.kind === "refused") b();'],
+      ["src/actor/answer.ts", 'switch (answer.kind) { case "refused": tell(); }'],
+      ["src/actor/effect.ts", 'interface Refused { readonly kind: "refused" }'],
+      ["src/actor/trace-learner.ts", 'file.write("accept", {});'],
+      ["src/sim/monitor.ts", 'if (name === "learner") watch();'],
+    ],
   },
   {
     name: "a doc comment on every export of rules and kernel",

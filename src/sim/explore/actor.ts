@@ -7,6 +7,7 @@
  */
 
 import type { Effect } from "../../actor/effect.js";
+import { mayOvertake } from "../../actor/outbox.js";
 import type { RoleInput, RoleSnapshot } from "../../actor/role.js";
 import { createStepper, type Stepper } from "../../actor/step.js";
 import type { RoleName } from "../../paxos/messages.js";
@@ -16,7 +17,6 @@ import {
   type RawRecord,
   type StoreRecord,
 } from "../../paxos/record.js";
-import { STATELESS_VERBS } from "../../paxos/verbs.js";
 import type { Broken, Roles } from "../broken/broken.js";
 import { assertedUnless } from "../broken/unasserted.js";
 import { fork } from "./copy.js";
@@ -200,7 +200,7 @@ export class Host {
       storeId: null,
       openings: [],
       diskFull,
-      instance: this.roles[identity.role].instanceOf === undefined ? "" : (key ?? ""),
+      instance: this.roles[identity.role].instances === undefined ? "" : (key ?? ""),
     };
   }
 
@@ -245,12 +245,6 @@ export class Host {
     const actor = { ...before, snapshot, writes, alarms };
     return { actor, sent, records, heard: step.heard, stopped };
   }
-}
-
-/** The rule of `src/actor/outbox.ts`. */
-function mayOvertake(effect: Effect): boolean {
-  if (effect.kind !== "send" && effect.kind !== "broadcast") return false;
-  return STATELESS_VERBS.has(effect.message.type);
 }
 
 /** Reads all that a disk holds. */

@@ -1,8 +1,7 @@
 /** Letters: messages under way, each kept once and named by its number. */
 import type { Address, Effect } from "../../actor/effect.js";
-import type { RoleDefinition } from "../../actor/role.js";
 import type { Message, RoleName } from "../../paxos/messages.js";
-import type { Roles } from "../broken/broken.js";
+import { hears as receives } from "../../paxos/verbs.js";
 import { liveMessage } from "./live.js";
 import { textOf } from "./text.js";
 
@@ -70,14 +69,9 @@ export class Letters {
   }
 }
 
-/** Says whether an instance of a role hears a letter, by the subjects that the role listens to. */
-export function hears(roles: Roles, role: RoleName, id: string | null, letter: Letter): boolean {
-  const definition: RoleDefinition = roles[role];
+/** Says whether an instance of a role hears a letter, by the table of verbs. */
+export function hears(role: RoleName, id: string | null, letter: Letter): boolean {
   const { to, message } = letter;
-  return definition.hears.some(
-    ({ verb, toldTo }) =>
-      verb === message.type &&
-      (toldTo ?? role) === to.role &&
-      (to.id === null || id === null || to.id === id),
-  );
+  if (!receives(role, message.type, to.role)) return false;
+  return role !== to.role || to.id === null || id === null || to.id === id;
 }

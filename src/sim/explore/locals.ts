@@ -286,14 +286,14 @@ export class Locals {
   }
 
   #letters({ sent: effects, actor }: Pick<Moved, "sent" | "actor">): number[] {
-    const { letters, host, world } = this.#common;
+    const { letters, world } = this.#common;
     const sent: number[] = [];
     for (const effect of effects) {
       const letter = letters.intern(effect, this.#address(), actor.start);
       if (letter === undefined) continue;
       const { message } = letters.get(letter);
       if (world.lost.includes(message.type)) continue;
-      if (isHeard(host, world, letters.get(letter))) sent.push(letter);
+      if (isHeard(world, letters.get(letter))) sent.push(letter);
     }
     return sent;
   }
@@ -359,10 +359,10 @@ function sameName(before: Actor, after: Actor): boolean {
  * Whether anybody in this world hears a letter; one to nobody need not be kept. One to a proposer
  * that is gone is kept: it shows a vote that may be replaced on the disk later.
  */
-function isHeard(host: Host, { singles, gone }: World, letter: Letter): boolean {
-  if (hears(host.roles, "acceptor", null, letter)) return true;
+function isHeard({ singles, gone }: World, letter: Letter): boolean {
+  if (hears("acceptor", null, letter)) return true;
   if (gone.some(({ from }) => from.id === letter.to.id)) return true;
-  return singles.some(({ role, id }) => hears(host.roles, role, id, letter));
+  return singles.some(({ role, id }) => hears(role, id, letter));
 }
 
 /** Whether an acceptor has answered more prepares in one life than the world wants to know of. */

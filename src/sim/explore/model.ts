@@ -208,10 +208,10 @@ export class Model {
     const known = this.#heard.get(place);
     if (known !== undefined) return known;
     const { role, id }: Address = (this.locals[who] as Locals).identity;
-    const { letters, host } = this.common;
+    const { letters } = this.common;
     const heard = this.sets
       .items(set)
-      .filter((letter) => hears(host.roles, role, who === 0 ? null : id, letters.get(letter)));
+      .filter((letter) => hears(role, who === 0 ? null : id, letters.get(letter)));
     this.#heard.set(place, heard);
     return heard;
   }

@@ -1,4 +1,6 @@
 /** The mail: who says what to whom, and which copies arrive. */
+
+import { votesWantedBy } from "../../../actors/acceptor/services.js";
 import type { Effect } from "../../actor/effect.js";
 import type { Codec } from "../../actor/ports.js";
 import type { Inbound, RoleEvent } from "../../actor/role.js";
@@ -7,6 +9,7 @@ import { parseSubject, type Route } from "../../actor/subject.js";
 import type { Delivery } from "../../adapters/memory/bus.js";
 import { createCodec } from "../../adapters/msgpackr/codec.js";
 import type { Message, RoleName, Verb } from "../../paxos/messages.js";
+import { hearingsOf } from "../../paxos/verbs.js";
 import type { SimProcess, World } from "../world.js";
 import type { Cast } from "./cast.js";
 import { type Happening, happening } from "./happening.js";
@@ -119,8 +122,11 @@ export class Mail {
       const phrase = this.#phrases.message(effect.message);
       const { type } = effect.message;
       this.#open(node.name, runner.id, who, role, type, phrase, local(role, id));
-    } else if (effect.kind === "readVotes") {
-      const { role, id } = effect.to;
+      return;
+    }
+    const wanted = votesWantedBy(effect);
+    if (wanted !== null) {
+      const { role, id } = wanted.to;
       const phrase: Phrase = { text: "votes: read from its disk", about: null };
       this.#open(node.name, runner.id, who, role, "votes", phrase, local(role, id));
       if (this.#leaving !== null) this.#leaving.isUnread = true;
@@ -220,7 +226,7 @@ export class Mail {
   #overhearers(node: SimProcess, { toRole, verb }: Route): string[] {
     return node.members
       .filter(([role]) =>
-        this.#world.roles[role].hears.some((one) => one.verb === verb && one.toldTo === toRole),
+        hearingsOf(role).some((one) => one.isOverheard && one.verb === verb && one.to === toRole),
       )
       .map(([role, id]) => this.#cast.name(node, role, id));
   }

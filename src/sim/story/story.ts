@@ -152,8 +152,8 @@ export class Story implements Watcher, CallRecorder {
       leaves: (runner, effect) => {
         if (node.gate.isDead) return;
         const who = this.#cast.name(node, runner.definition.name, runner.id);
-        if (effect.kind === "publish") {
-          const { entries } = effect;
+        const entries = runner.definition.learned?.published(effect) ?? null;
+        if (entries !== null) {
           const fed = entries.map(({ position, body }) => {
             return `position ${position} ⟨${new TextDecoder().decode(body)}⟩`;
           });

@@ -151,6 +151,9 @@ export class FailingDisk {
 /** Reads how the worker ended. @throws Error if it is no way to end */
 function effectOf({ code, signal, stderr }: Ended, what: string): Effect {
   if (code === EXIT.refused && /could not be (?:synced|written)/.test(stderr)) return "halted";
+  // A write that found no room while the store was opened: nothing was served, and another start
+  // may find room.
+  if (code === EXIT.noRoom && what.endsWith("ENOSPC")) return "halted";
   // A page write that fails damages LMDB's heap (src/adapters/lmdb/README.md).
   if (signal === "SIGABRT" || signal === "SIGSEGV") return "died";
   throw new Error(`after ${what} it ended with ${code ?? signal}: ${stderr.slice(-400)}`);

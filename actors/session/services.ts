@@ -1,0 +1,17 @@
+/** What only a session needs: to tell its caller what became of what was submitted. */
+import type { Effect, Settlement } from "../../src/actor/effect.js";
+import type { Services } from "../../src/actor/role.js";
+
+const RESOLVE = "resolve";
+
+/** Tells the caller what became of its requests. */
+export const resolve = (settlements: readonly Settlement[]): Effect => ({
+  kind: "service",
+  name: RESOLVE,
+  request: settlements,
+});
+
+/** Returns the services of a session whose caller is `onSettled`. */
+export function sessionServices(onSettled: (settlements: readonly Settlement[]) => void) {
+  return (): Services => ({ byName: { [RESOLVE]: onSettled } });
+}
