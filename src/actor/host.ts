@@ -13,6 +13,7 @@ import { Doors } from "./doors.js";
 import type { Address, Effect } from "./effect.js";
 import { Intake } from "./intake.js";
 import type { LamportClock } from "./lamport.js";
+import { RunLoop } from "./loop.js";
 import { Mistakes } from "./mistakes.js";
 import type { Observer } from "./observer.js";
 import type { Outbox } from "./outbox.js";
@@ -73,6 +74,7 @@ export class Host {
   readonly mistakes = new Mistakes();
   readonly #options: HostOptions;
   readonly #stepper = createStepper();
+  readonly #loop: RunLoop;
   readonly #intake: Intake;
   readonly #doors: Doors;
   readonly #subscriptions: Subscriptions;
@@ -83,6 +85,7 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options;
+    this.#loop = new RunLoop(options.clock);
     this.space = { prefix: options.prefix, cluster: options.cluster.name };
     this.nonce = options.random.hex(8);
     const count = (reason: string, by?: number) => this.count(reason, by);
@@ -117,6 +120,7 @@ export class Host {
       stepper: this.#stepper,
       nonce: this.nonce,
       carryOut: (from, effect) => this.#carryOut(from, effect),
+      wake: (one) => this.#loop.wake(one),
       count: (reason, by) => this.count(reason, by),
       payloadBytesMax: () => this.#options.transport.payloadBytesMax,
       onHalt: (halted, why, cause) => {

@@ -18,6 +18,11 @@ export interface Clock {
   setTimer(delayMs: number, fire: () => void): () => void;
   /** Calls `run` once, after what has already arrived this turn was delivered. */
   soon(run: () => void): void;
+  /**
+   * Calls `run` once, after what this turn published was handed to the system, and before anything
+   * else is delivered.
+   */
+  endOfTurn(run: () => void): void;
 }
 
 /** Reads how this process stands. */

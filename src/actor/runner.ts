@@ -1,7 +1,4 @@
-/**
- * The runner of one role: drains its inbox, steps its machines, commits what they want kept, and
- * lets their messages out after that.
- */
+/** The runner of one role: steps its machines, commits what they want kept, then lets messages out. */
 import type { Message, Sender } from "../paxos/messages.js";
 import type { StoreRecord } from "../paxos/record.js";
 import { awaitsAnswer } from "../paxos/verbs.js";
@@ -35,6 +32,8 @@ export interface RunnerOptions {
   readonly createOutbox?: ((release: (effect: Effect) => void) => Outbox) | undefined;
   /** Carries out what is not the runner's own business: messages, feeds, replies, pings. */
   readonly carryOut: (runner: Runner, effect: Effect) => void;
+  /** Asks for a turn: something waits to be taken in or committed. */
+  readonly wake: (runner: Runner) => void;
   readonly count: (reason: string, by?: number) => void;
   /** The largest message that the server takes at the moment; every step is told it. */
   readonly payloadBytesMax: () => number;
@@ -54,7 +53,8 @@ export class Runner {
   #generation = 0;
   /** How often the role's memory was thrown away and read again from its store. */
   #life = 0;
-  #scheduled = false;
+  /** What the drains of this turn want kept, and its number in the outbox; null: nothing. */
+  #gathered: { readonly write: number; readonly records: StoreRecord[] } | null = null;
   #halted: string | null = null;
   #records: readonly StoreRecord[];
 
@@ -100,7 +100,7 @@ export class Runner {
       this.#options.count("inbox_full");
       return false;
     }
-    this.#schedule();
+    this.#options.wake(this);
     return true;
   }
 
@@ -108,7 +108,7 @@ export class Runner {
   tell(event: { readonly type: string }, bytes = 0): void {
     if (this.#halted !== null) return;
     this.inbox.push({ kind: "event", event }, bytes);
-    this.#schedule();
+    this.#options.wake(this);
   }
 
   /**
@@ -120,7 +120,7 @@ export class Runner {
     return (event) => {
       if (this.#halted !== null) return;
       this.inbox.push({ kind: "event", event, life });
-      this.#schedule();
+      this.#options.wake(this);
     };
   }
 
@@ -143,24 +143,29 @@ export class Runner {
     return this.inbox.size + this.#outbox.size + this.#outbox.writesInFlight;
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#options.clock.soon(() => {
-      this.#scheduled = false;
-      this.#drain();
-    });
-  }
-
-  #drain(): void {
-    if (this.#halted !== null) return;
+  /** Steps the machines for all that waits, and lets out what need not wait for a write. */
+  drain(): void {
+    if (this.#halted !== null || this.inbox.size === 0) return;
     const nowMs = this.#options.clock.nowMs();
     const effects: Effect[] = [];
     for (const one of joinBatches(this.inbox.take(), nowMs)) {
       if (this.#halted !== null) return;
       this.#route(one, nowMs, effects);
     }
-    this.#settle(effects);
+    this.#gather(effects);
+  }
+
+  /** Starts the write of what the drains of this turn gathered: one transaction, synced once. */
+  commit(): void {
+    if (this.#halted !== null || this.#gathered === null) return;
+    const { write, records } = this.#gathered;
+    this.#gathered = null;
+    const batch = { records };
+    try {
+      this.store?.commit(batch, (error) => this.#committed(write, batch, error));
+    } catch (error) {
+      this.#threw(error, "commit", undefined);
+    }
   }
 
   /** Finds the machine that an event is for. */
@@ -256,7 +261,7 @@ export class Runner {
       this.#collect(instance, step.effects, made);
       this.#records = [];
       this.store?.forgetRecords();
-      if (effects === undefined) this.#settle(made);
+      if (effects === undefined) this.#gather(made);
       return instance;
     } catch (error) {
       this.#threw(error, "start", undefined);
@@ -305,32 +310,25 @@ export class Runner {
     const { id } = effect;
     const cancel = this.#options.clock.setTimer(effect.delayMs, () => {
       this.inbox.push({ kind: "timer", instance: instance.key, id, generation });
-      this.#schedule();
+      this.#options.wake(this);
     });
     instance.timers.set(effect.id, { generation, cancel, event: effect.event });
   }
 
-  /** Commits what a drain wants kept, in one transaction, and queues the rest behind it. */
-  #settle(effects: readonly Effect[]): void {
+  /** Gathers what a drain wants kept for the turn's write, and queues the rest behind it. */
+  #gather(effects: readonly Effect[]): void {
     if (this.#halted !== null) return;
     const records = effects.flatMap((effect) => (effect.kind === "persist" ? effect.records : []));
-    const rest = effects.filter(({ kind }) => kind !== "persist");
-    if (records.length === 0) {
-      this.#outbox.add(rest);
-      return;
+    if (records.length > 0) {
+      if (this.store === null) {
+        this.halt(`role ${this.definition.name} wants records kept but has no store`, "threw");
+        return;
+      }
+      this.#gathered ??= { write: this.#outbox.beginWrite(), records: [] };
+      for (const record of records) this.#gathered.records.push(record);
+      this.#options.wake(this);
     }
-    if (this.store === null) {
-      this.halt(`role ${this.definition.name} wants records kept but has no store`, "threw");
-      return;
-    }
-    const write = this.#outbox.beginWrite();
-    this.#outbox.add(rest);
-    const batch = { records };
-    try {
-      this.store.commit(batch, (error) => this.#committed(write, batch, error));
-    } catch (error) {
-      this.#threw(error, "commit", undefined);
-    }
+    this.#outbox.add(effects.filter(({ kind }) => kind !== "persist"));
   }
 
   #committed(write: number, batch: StoreBatch, error: DiskError | null): void {
@@ -345,6 +343,7 @@ export class Runner {
       this.#outbox.written(write);
       return;
     }
+    this.#gathered = null;
     this.#outbox.discard();
     this.#options.observer?.refused(this, error);
     this.#options.logger.error({ role: this.definition.name, id: this.id, error }, error.message);

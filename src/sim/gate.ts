@@ -74,6 +74,10 @@ export class DriftingClock implements Clock {
     this.#clock.soon(() => this.#gate.enter(run));
   }
 
+  endOfTurn(run: () => void): void {
+    this.#clock.endOfTurn(() => this.#gate.enter(run));
+  }
+
   /** Jumps ahead, as after a suspended machine wakes. */
   jump(ms: number): void {
     this.#aheadMs += ms;

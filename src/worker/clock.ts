@@ -16,6 +16,8 @@ export function createClock(): Clock {
     setTimer,
     // After the sockets that are readable now were read.
     soon: (run) => void setImmediate(run),
+    // The NATS client sends what it was given in a microtask that it queued before.
+    endOfTurn: (run) => queueMicrotask(run),
   };
 }
 

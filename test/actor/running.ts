@@ -4,6 +4,7 @@
  */
 import { type AnyEventObject, type AnyMachineSnapshot, setup } from "xstate";
 import { type Effect, effects } from "../../src/actor/effect.js";
+import { RunLoop } from "../../src/actor/loop.js";
 import type { Clock } from "../../src/actor/ports.js";
 import type { RoleDefinition, RoleInput } from "../../src/actor/role.js";
 import { Runner } from "../../src/actor/runner.js";
@@ -91,6 +92,10 @@ class HandClock implements Clock {
     this.#soon.push(run);
   }
 
+  endOfTurn(run: () => void): void {
+    run();
+  }
+
   /** Runs what waits for its turn. */
   turn(): void {
     while (this.#soon.length > 0) for (const run of this.#soon.splice(0)) run();
@@ -150,7 +155,9 @@ export class RunnerBench {
     this.disk = slowStore(held);
     const { records } = this.disk.store;
     this.found = [records, ...records].map((one) => new WeakRef<object>(one));
+    const loop = new RunLoop(this.clock);
     this.runner = new Runner({
+      wake: (runner) => loop.wake(runner),
       definition,
       id: "a1",
       cluster: testCluster(limits),

@@ -91,6 +91,11 @@ class ManualClock implements VirtualClock {
     this.#soon.push(run);
   }
 
+  /** The bus in memory takes a message at once. */
+  endOfTurn(run: () => void): void {
+    run();
+  }
+
   runOneSoon(): boolean {
     const run = this.#soon[this.#soonDone];
     if (run === undefined) {
