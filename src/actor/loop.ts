@@ -1,5 +1,6 @@
 /**
- * The run loop of one process: steps its roles in turns, and starts their writes at the end of each.
+ * The run loop of one process: steps its roles in turns, and starts their writes at the end of each
+ * turn.
  *
  * A turn takes what the bus, timers and disks brought, and goes on until the roles of this process
  * have nothing more to say to each other: a command passes the process in one turn, not in one a

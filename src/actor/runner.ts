@@ -1,4 +1,4 @@
-/** The runner of one role: steps its machines, commits what they want kept, then lets messages out. */
+/** The runner of one role: steps its machines, commits what they want kept, then sends messages. */
 import type { Message, Sender } from "../paxos/messages.js";
 import type { StoreRecord } from "../paxos/record.js";
 import { awaitsAnswer } from "../paxos/verbs.js";
