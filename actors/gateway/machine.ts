@@ -16,7 +16,6 @@ import {
 import { isLower, sameBallot } from "../../src/paxos/ballot.js";
 import {
   attachSession,
-  forgetIdle,
   holdEnd,
   holdRequests,
   openOwnSession,
@@ -25,6 +24,7 @@ import {
 } from "../../src/paxos/gateway.js";
 import { type DoorProposal, holdProposal, proposalsOf } from "../../src/paxos/gateway-door.js";
 import type { TooLarge } from "../../src/paxos/gateway-gaps.js";
+import { forgetIdle } from "../../src/paxos/gateway-gaps.js";
 import {
   isOverdue,
   sendAllAgain,

@@ -1,11 +1,13 @@
 /**
- * What a gateway lets go of: commands that are settled, and those that are given up because they
- * are too large to be sent. A number that is given up leaves a gap, and the session table lets a
- * request pass it only if that request says that nobody waits for what is missing.
+ * What a gateway lets go of: commands that are settled, sessions that are over or idle, and
+ * commands that are given up because they are too large to be sent. A number that is given up
+ * leaves a gap, and the session table lets a request pass it only if that request says that nobody
+ * waits for what is missing.
  */
 import { passGaps } from "./client.js";
 import { type Command, decodeCommand, encodeCommand } from "./command.js";
 import type { ClientSession, GatewayState, Pending } from "./gateway.js";
+import type { Limits } from "./limits.js";
 
 /** Drops a command that is settled or given up. */
 export function forget(state: GatewayState, session: ClientSession, pending: Pending): void {
@@ -16,6 +18,23 @@ export function forget(state: GatewayState, session: ClientSession, pending: Pen
     state.underWayBytes = Math.max(0, state.underWayBytes - pending.blob.length);
   }
   pending.sentMs ??= 0; // if it still stands in `toSend`, it is passed over
+}
+
+/** Drops a session that expired or ended, with all that is held of it. */
+export function forgetSession(state: GatewayState, id: string, session: ClientSession): void {
+  for (const pending of [...session.pending.values()]) forget(state, session, pending);
+  state.sessions.delete(id);
+}
+
+/** Forgets the sessions known longest that await nothing, beyond what the log's table holds. */
+export function forgetIdle(state: GatewayState, limits: Limits): void {
+  let surplus = state.sessions.size - limits.sessionsMax;
+  for (const [id, session] of state.sessions) {
+    if (surplus <= 0) return;
+    if (id === state.ownSession || session.pending.size > 0) continue;
+    state.sessions.delete(id);
+    surplus--;
+  }
 }
 
 /** Puts those sent commands of a session that `isMeant` picks back to be sent, in order. */

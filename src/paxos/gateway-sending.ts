@@ -8,7 +8,7 @@ import { Fifo } from "./fifo.js";
 import type { ClientSession, GatewayState, Pending } from "./gateway.js";
 import { giveUpTooLarge, type TooLarge, takeBack } from "./gateway-gaps.js";
 import type { Limits } from "./limits.js";
-import type { Outcome, Propose } from "./messages.js";
+import type { Propose } from "./messages.js";
 import { commandFits } from "./payload.js";
 
 /** Least and most wait before what has no outcome is sent again, in `retryDelayMs`. */
@@ -147,38 +147,33 @@ function sessionIsOverdue(
   return nowMs - Math.max(oldest.sentMs, heardMs) >= Math.min(mostMs, usualMs * patience);
 }
 
+/** Notes that a copy of a command came too early to take effect. */
+export function noteEarly(session: ClientSession, number: number): void {
+  const early = session.pending.get(number);
+  if (early === undefined) return;
+  early.wasEarly = true;
+  early.firstSentMs = null; // this copy has its outcome: the time of the next one counts
+  if (early.sentMs !== null) session.passed = { number, sentMs: early.sentMs };
+}
+
 /**
- * Takes an `early` outcome in: the number awaited is to be sent again, and what came too early.
+ * Lists what is to be sent again of a session that had early outcomes, in order: the number
+ * awaited, at most once in `retryDelayMs`, and behind it what came too early.
  *
- * Why not the rest: it is on its way, and makes an outcome. Where messages overtake each other
- * there is gap after gap, and copies of copies would pile up.
- *
- * @returns what is to be sent again
+ * @param expected the number awaited, as the last early outcome says
  */
-export function noteEarly(
+export function askedAgain(
+  state: GatewayState,
   session: ClientSession,
-  { number, expected }: Extract<Outcome, { readonly kind: "early" }>,
+  expected: number,
   limits: Limits,
   nowMs: number,
 ): readonly Pending[] {
-  const early = session.pending.get(number);
-  const earlySentMs = early?.sentMs ?? nowMs;
-  if (early !== undefined) {
-    early.wasEarly = true;
-    early.firstSentMs = null; // this copy has its outcome: the time of the next one counts
-    if (early.sentMs !== null) session.passed = { number, sentMs: early.sentMs };
-  }
   const { resent } = session;
-  if (
-    resent === null ||
-    resent.expected !== expected ||
-    nowMs - resent.atMs >= limits.retryDelayMs
-  ) {
-    session.resent = { expected, atMs: nowMs };
-    return missedFrom(session, expected, limits, nowMs);
-  }
-  // Otherwise it follows once the number awaited has taken effect, or is sent once more.
-  return early !== undefined && earlySentMs < resent.atMs ? [early] : [];
+  const isKnown = resent?.expected === expected && nowMs - resent.atMs < limits.retryDelayMs;
+  if (isKnown) return missedFrom(state, session, expected, limits, nowMs, resent.atMs);
+  session.resent = { expected, atMs: nowMs };
+  return missedFrom(state, session, expected, limits, nowMs);
 }
 
 /**
@@ -186,26 +181,37 @@ export function noteEarly(
  * or was lost, up to the first that may be on its way. Of what is behind that, one goes again: it
  * tells whether that one came; the others would only be early again.
  *
- * What was sent before something that has an outcome, and has none itself, was lost or overtaken:
- * it counts as lost `retryDelayMs` after it was sent. Otherwise a burst that was lost at once would
- * be filled one number a round trip, each with copies of all that waits behind it.
+ * Why not the rest: in a long queue whose order was lost, what came too early would stand in front
+ * of lower numbers again, and each round through the queue would bring one command further.
+ *
+ * What was sent since the number awaited went again stands in order behind it, and holds up
+ * nothing. What was sent before something that has an outcome, and has none itself, was lost or
+ * overtaken: it counts as lost after the time that an outcome usually takes, `retryDelayMs` at
+ * least. Otherwise a burst that was lost at once would be filled one number a round trip, each with
+ * copies of all that waits behind it.
  */
 export function missedFrom(
-  { pending, passed }: ClientSession,
+  state: GatewayState,
+  { pending, passed, resent }: ClientSession,
   from: number,
   { retryDelayMs }: Limits,
   nowMs: number,
+  sentBeforeMs = Number.POSITIVE_INFINITY,
 ): readonly Pending[] {
+  const lostMs = state.outcomeLatency.waitMs(retryDelayMs, OVERDUE_DELAYS_MAX * retryDelayMs);
   const missed: Pending[] = [];
   let mayBeComing = false;
   for (const one of pending.values()) {
     if (one.number < from || one.sentMs === null) continue; // null: stands in `toSend` already
     const isPassed = passed !== null && one.number < passed.number && one.sentMs <= passed.sentMs;
-    const isLost = isPassed && nowMs - one.sentMs >= retryDelayMs;
-    const isDue = one.number === from || one.wasEarly || isLost;
+    const isLost = isPassed && nowMs - one.sentMs >= lostMs;
+    const isOld = one.sentMs < sentBeforeMs;
+    const isDue = isOld && (one.number === from || one.wasEarly || isLost);
     if (isDue) missed.push(one);
     if (isDue && mayBeComing) break;
-    mayBeComing ||= !isDue;
+    const isInOrder = resent !== null && one.sentMs >= resent.atMs && !one.wasEarly;
+    if (isInOrder && mayBeComing) break; // it tells already
+    mayBeComing ||= !isDue && !isInOrder;
   }
   return missed;
 }

@@ -8,9 +8,17 @@
 import { decodeCommand, encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
 import { Fifo } from "./fifo.js";
-import { closeGap, forget, leaveOut, noteAnswered, reencode, takeBack } from "./gateway-gaps.js";
+import {
+  closeGap,
+  forget,
+  forgetSession,
+  leaveOut,
+  noteAnswered,
+  reencode,
+  takeBack,
+} from "./gateway-gaps.js";
 import { type Done, KnownResults } from "./gateway-results.js";
-import { missedFrom, noteEarly } from "./gateway-sending.js";
+import { askedAgain, missedFrom, noteEarly } from "./gateway-sending.js";
 import { LatencyEstimate } from "./latency.js";
 import type { Limits } from "./limits.js";
 import type { ClientRequests, EndSession, Outcome } from "./messages.js";
@@ -184,17 +192,6 @@ export function attachSession(state: GatewayState, client: string, session: stri
   serve(state, client, session);
 }
 
-/** Forgets the sessions known longest that await nothing, beyond what the log's table holds. */
-export function forgetIdle(state: GatewayState, limits: Limits): void {
-  let surplus = state.sessions.size - limits.sessionsMax;
-  for (const [id, session] of state.sessions) {
-    if (surplus <= 0) return;
-    if (id === state.ownSession || session.pending.size > 0) continue;
-    state.sessions.delete(id);
-    surplus--;
-  }
-}
-
 /** What became of requests that a client sent. */
 export interface Held {
   /** The first number that was refused for lack of room, or null. */
@@ -318,33 +315,29 @@ export function settle(
   const lost: string[] = [];
   const clients = new Map<string, string>();
   const again = new Map<ClientSession, Set<Pending>>();
-  const sendAgain = (session: ClientSession, pendings: readonly Pending[]) => {
-    const meant = again.get(session) ?? new Set();
-    for (const pending of pendings) meant.add(pending);
-    again.set(session, meant);
-  };
+  /** Sessions with early outcomes, and the number that the last of them awaits. */
+  const early = new Map<ClientSession, number>();
   for (const outcome of outcomes) {
     const session = state.sessions.get(outcome.session);
     if (session === undefined) continue;
     if (session.client !== null) clients.set(outcome.session, session.client);
     if (outcome.kind === "early") {
-      sendAgain(session, noteEarly(session, outcome, limits, nowMs));
+      noteEarly(session, outcome.number);
+      early.set(session, outcome.expected);
       continue;
     }
     if (outcome.kind === "expired") {
       const { last } = outcome;
-      for (const pending of [...session.pending.values()]) {
+      for (const pending of session.pending.values()) {
         if (last !== null && pending.number > last) undone.push(pending);
         else lost.push(...pending.tokens);
-        forget(state, session, pending);
       }
-      state.sessions.delete(outcome.session);
+      forgetSession(state, outcome.session, session);
       expired.push({ session: outcome.session, client: session.client, last });
       continue;
     }
     if (outcome.kind === "ended") {
-      for (const pending of [...session.pending.values()]) forget(state, session, pending);
-      state.sessions.delete(outcome.session);
+      forgetSession(state, outcome.session, session);
       continue;
     }
     const pending = session.pending.get(outcome.kind === "opened" ? 0 : outcome.number);
@@ -352,7 +345,7 @@ export function settle(
     if (pending.firstSentMs !== null) state.outcomeLatency.add(nowMs - pending.firstSentMs);
     forget(state, session, pending);
     if (session.pending.get(pending.number + 1)?.wasEarly === true) {
-      sendAgain(session, missedFrom(session, pending.number + 1, limits, nowMs));
+      sendToo(again, session, missedFrom(state, session, pending.number + 1, limits, nowMs));
     }
     session.heardMs = nowMs;
     session.patience = 1;
@@ -371,8 +364,20 @@ export function settle(
       else told.push(outcome);
     }
   }
+  for (const [session, expected] of early) {
+    sendToo(again, session, askedAgain(state, session, expected, limits, nowMs));
+  }
   for (const [session, meant] of again) takeBack(state, session, (one) => meant.has(one));
   return { results, clients, opened, expired, undone, receipts, lost };
+}
+
+/** Adds to what goes again of a session. */
+function sendToo(
+  again: Map<ClientSession, Set<Pending>>,
+  session: ClientSession,
+  pendings: readonly Pending[],
+): void {
+  again.set(session, new Set([...(again.get(session) ?? []), ...pendings]));
 }
 
 /** Says how many outcomes are awaited, and since when the one awaited longest. */

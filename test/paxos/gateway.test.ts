@@ -6,8 +6,9 @@
  */
 import { describe, expect, it } from "vitest";
 import { decodeCommand, encodeCommand } from "../../src/paxos/command.js";
-import { attachSession, clientOf, forgetIdle } from "../../src/paxos/gateway.js";
+import { attachSession, clientOf } from "../../src/paxos/gateway.js";
 import { proposalsOf } from "../../src/paxos/gateway-door.js";
+import { forgetIdle } from "../../src/paxos/gateway-gaps.js";
 import type { Outcome, Propose } from "../../src/paxos/messages.js";
 import { GatewayBench, opened, sessionId } from "../support/gateway-world.js";
 
