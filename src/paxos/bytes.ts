@@ -3,6 +3,45 @@
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/**
+ * Texts up to this length are written and read here if they are ASCII: ids and names, of which a
+ * busy process reads some hundred thousand a second. The encoders cost a microsecond a call.
+ */
+const ASCII_MAX = 64;
+
+/** Writes a text of ASCII alone. @returns false if it is not; then what it wrote is garbage */
+function putAscii(bytes: Uint8Array, at: number, value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit > 127) return false;
+    bytes[at + i] = unit;
+  }
+  return true;
+}
+
+/** Reads a text of ASCII alone; null if it is not. */
+function ascii(bytes: Uint8Array, from: number, to: number): string | null {
+  let out = "";
+  for (let i = from; i < to; i++) {
+    const unit = bytes[i] as number;
+    if (unit > 127) return null;
+    out += String.fromCharCode(unit);
+  }
+  return out;
+}
+
+function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+function u32At(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
+}
+
 /** Returns the value of a hexadecimal digit, or −1. */
 function nibble(text: string, at: number): number {
   const unit = text.charCodeAt(at);
@@ -14,12 +53,15 @@ function nibble(text: string, at: number): number {
 /** Appends fields to a growing buffer; little endian throughout. */
 export class ByteWriter {
   #bytes: Uint8Array;
-  #view: DataView;
   #length = 0;
 
   constructor(capacityBytes = 64) {
     this.#bytes = new Uint8Array(capacityBytes);
-    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
   }
 
   #reserve(count: number): number {
@@ -29,7 +71,6 @@ export class ByteWriter {
       const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes);
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
     }
     this.#length = needed;
     return at;
@@ -37,13 +78,13 @@ export class ByteWriter {
 
   u8(value: number): this {
     const at = this.#reserve(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
     return this;
   }
 
   u32(value: number): this {
     const at = this.#reserve(4);
-    this.#view.setUint32(at, value, true);
+    putU32(this.#bytes, at, value);
     return this;
   }
 
@@ -53,13 +94,20 @@ export class ByteWriter {
       throw new RangeError(`${value} is not an integer from 0 to 2^53 − 1`);
     }
     const at = this.#reserve(8);
-    this.#view.setUint32(at, value >>> 0, true);
-    this.#view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+    putU32(this.#bytes, at, value >>> 0);
+    putU32(this.#bytes, at + 4, Math.floor(value / 2 ** 32));
     return this;
   }
 
   /** Writes a text of at most 255 bytes of UTF-8, with its length. */
   text(value: string): this {
+    const at = this.#length;
+    if (value.length <= ASCII_MAX) {
+      this.#reserve(1 + value.length);
+      this.#bytes[at] = value.length;
+      if (putAscii(this.#bytes, at + 1, value)) return this;
+      this.#length = at;
+    }
     const bytes = utf8.encode(value);
     if (bytes.length > 255) throw new RangeError(`a text of ${bytes.length} bytes, 255 at most`);
     return this.u8(bytes.length).raw(bytes);
@@ -95,9 +143,14 @@ export class ByteWriter {
     return this;
   }
 
+  /** Returns what was written from a byte on; it must not be written over. */
+  since(at: number): Uint8Array {
+    return this.#bytes.subarray(at, this.#length);
+  }
+
   /** Returns what was written; the writer must not be used afterwards. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return this.since(0);
   }
 }
 
@@ -113,41 +166,55 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 /** Reads fields in the order they were written; blobs are views, never copies. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
+  #at: number;
+  readonly #end: number;
 
-  constructor(bytes: Uint8Array) {
+  /** Reads bytes, or the part of them from ≤ at < to. */
+  constructor(bytes: Uint8Array, from = 0, to = bytes.length) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = from;
+    this.#end = to;
+  }
+
+  /** Where the next field begins. */
+  get at(): number {
+    return this.#at;
   }
 
   #take(count: number): number {
     const at = this.#at;
-    if (count > this.#bytes.length - at) {
-      throw new MalformedBytes(`${count} bytes wanted at ${at}, ${this.#bytes.length - at} left`);
+    if (count > this.#end - at) {
+      throw new MalformedBytes(`${count} bytes wanted at ${at}, ${this.#end - at} left`);
     }
     this.#at = at + count;
     return at;
   }
 
+  /** Passes over bytes. */
+  skip(count: number): void {
+    this.#take(count);
+  }
+
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#bytes[this.#take(1)] as number;
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return u32At(this.#bytes, this.#take(4));
   }
 
   u53(): number {
     const at = this.#take(8);
-    const high = this.#view.getUint32(at + 4, true);
+    const high = u32At(this.#bytes, at + 4);
     if (high >= 2 ** 21) throw new MalformedBytes("an integer above 2^53 − 1");
-    return high * 2 ** 32 + this.#view.getUint32(at, true);
+    return high * 2 ** 32 + u32At(this.#bytes, at);
   }
 
   text(): string {
     const length = this.u8();
     const at = this.#take(length);
+    const short = length <= ASCII_MAX ? ascii(this.#bytes, at, at + length) : null;
+    if (short !== null) return short;
     try {
       return fromUtf8.decode(this.#bytes.subarray(at, at + length));
     } catch {
@@ -169,11 +236,11 @@ export class ByteReader {
   }
 
   rest(): Uint8Array {
-    const at = this.#take(this.#bytes.length - this.#at);
-    return this.#bytes.subarray(at);
+    const at = this.#take(this.#end - this.#at);
+    return this.#bytes.subarray(at, this.#end);
   }
 
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 }

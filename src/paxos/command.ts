@@ -2,7 +2,6 @@
  * Commands: what clients ask the log to hold, each with the identity that makes it happen once.
  */
 import { ByteReader, ByteWriter, MalformedBytes } from "./bytes.js";
-import { digest } from "./digest.js";
 
 /** How a client's bytes are to be read again. */
 export const BODY_TYPES = ["bytes", "string", "json", "msgpack"] as const;
@@ -100,49 +99,105 @@ export function encodeCommand(command: Command): Uint8Array {
  * @throws MalformedBytes if the blob is no command of a kind that this version knows
  */
 export function decodeCommand(blob: Uint8Array): Command {
-  const reader = new ByteReader(blob);
-  const kind = reader.u8();
-  if (kind === KIND.open) {
-    const session = reader.hex(16);
-    const gateway = reader.text();
-    if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
-    return { kind: "open", session, gateway };
-  }
-  if (kind === KIND.end) return decodeEnd(reader);
-  if (kind !== KIND.request && kind !== KIND.requestOfAnyOpening) {
-    throw new MalformedBytes(`a command of unknown kind ${kind}`);
-  }
-  const openedIn = kind === KIND.request ? reader.u53() : null;
-  const session = reader.hex(16);
-  const number = reader.u53();
-  const answeredBelow = reader.u53();
-  const gateway = reader.text();
-  const id = reader.text();
-  const type = BODY_TYPES[reader.u8()];
-  if (type === undefined) throw new MalformedBytes("a body of unknown type");
-  if (number < 1) throw new MalformedBytes("request numbers begin at 1");
-  const body = reader.rest();
-  return {
-    kind: "request",
-    session,
-    openedIn,
-    number,
-    answeredBelow,
-    gateway,
-    id,
-    type,
-    body,
-  };
+  return new CommandReader(blob).read(0, blob.length);
 }
 
-function decodeEnd(reader: ByteReader): End {
-  const openedIn = reader.u53();
-  const session = reader.hex(16);
-  const number = reader.u53();
-  const gateway = reader.text();
-  if (number < 1) throw new MalformedBytes("request numbers begin at 1");
-  if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
-  return { kind: "end", session, openedIn, number, gateway };
+/**
+ * Reads the commands of a value. Those of one session stand together, so it reads the bytes of a
+ * session or gateway once and gives the same text to all of them.
+ */
+export class CommandReader {
+  readonly #bytes: Uint8Array;
+  #session = { at: 0, text: "" };
+  #gateway = { at: 0, text: "" };
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /**
+   * Reads the command that takes the bytes from ≤ at < to.
+   *
+   * @throws MalformedBytes if they are no command of a kind that this version knows
+   */
+  read(from: number, to: number): Command {
+    const reader = new ByteReader(this.#bytes, from, to);
+    const kind = reader.u8();
+    if (kind === KIND.open) {
+      const session = this.#sessionOf(reader);
+      const gateway = this.#gatewayOf(reader);
+      if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
+      return { kind: "open", session, gateway };
+    }
+    if (kind === KIND.end) return this.#end(reader);
+    if (kind !== KIND.request && kind !== KIND.requestOfAnyOpening) {
+      throw new MalformedBytes(`a command of unknown kind ${kind}`);
+    }
+    const openedIn = kind === KIND.request ? reader.u53() : null;
+    const session = this.#sessionOf(reader);
+    const number = reader.u53();
+    const answeredBelow = reader.u53();
+    const gateway = this.#gatewayOf(reader);
+    const id = reader.text();
+    const type = BODY_TYPES[reader.u8()];
+    if (type === undefined) throw new MalformedBytes("a body of unknown type");
+    if (number < 1) throw new MalformedBytes("request numbers begin at 1");
+    const body = reader.rest();
+    return {
+      kind: "request",
+      session,
+      openedIn,
+      number,
+      answeredBelow,
+      gateway,
+      id,
+      type,
+      body,
+    };
+  }
+
+  #end(reader: ByteReader): End {
+    const openedIn = reader.u53();
+    const session = this.#sessionOf(reader);
+    const number = reader.u53();
+    const gateway = this.#gatewayOf(reader);
+    if (number < 1) throw new MalformedBytes("request numbers begin at 1");
+    if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the command`);
+    return { kind: "end", session, openedIn, number, gateway };
+  }
+
+  #sessionOf(reader: ByteReader): string {
+    const { at } = reader;
+    const known = this.#session;
+    if (known.text !== "" && reader.left >= 16 && this.#same(known.at, at, 16)) {
+      reader.skip(16);
+      return known.text;
+    }
+    const text = reader.hex(16);
+    this.#session = { at, text };
+    return text;
+  }
+
+  #gatewayOf(reader: ByteReader): string {
+    const { at } = reader;
+    const known = this.#gateway;
+    const bytes = 1 + known.text.length;
+    if (known.text !== "" && reader.left >= bytes && this.#same(known.at, at, bytes)) {
+      reader.skip(bytes);
+      return known.text;
+    }
+    const text = reader.text();
+    // What is not ASCII has more bytes than the text has units.
+    if (reader.at - at === 1 + text.length) this.#gateway = { at, text };
+    return text;
+  }
+
+  #same(one: number, other: number, count: number): boolean {
+    for (let i = 0; i < count; i++) {
+      if (this.#bytes[one + i] !== this.#bytes[other + i]) return false;
+    }
+    return true;
+  }
 }
 
 /** Bytes of a request before `answeredBelow`, behind which the gateway's name stands. */
@@ -153,21 +208,33 @@ const REQUEST_HEAD_BYTES = { [KIND.request]: 33, [KIND.requestOfAnyOpening]: 25 
  * of one command have one name; the same request through another gateway has another, since that
  * gateway must have its outcome too.
  *
+ * The name is a hash of 53 bits. Should two commands share one, the later counts as a copy of the
+ * other until that one is chosen; its gateway sends it again.
+ *
  * Cost: O(1); the body is not read. Bytes that are no command are named by all of them.
  */
-export function commandName(blob: Uint8Array): string {
+export function commandName(blob: Uint8Array): number {
   const head =
     blob[0] === KIND.request || blob[0] === KIND.requestOfAnyOpening
       ? REQUEST_HEAD_BYTES[blob[0]]
       : undefined;
   const gatewayAt = (head ?? 0) + 8;
   const end = gatewayAt + 1 + (blob[gatewayAt] ?? 0);
-  if (head === undefined || end > blob.length) return digest(blob);
-  return latin1(blob.subarray(0, head)) + latin1(blob.subarray(gatewayAt + 1, end));
+  if (head === undefined || end > blob.length) return nameOf(blob, blob.length, blob.length, 0);
+  return nameOf(blob, head, gatewayAt, end);
 }
 
-function latin1(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+/** Hashes the bytes below `head` and those from ≤ at < end: FNV-1a, two lanes of 32 bits. */
+function nameOf(bytes: Uint8Array, head: number, from: number, end: number): number {
+  let low = 0x811c9dc5;
+  let high = 0x9e3779b9;
+  for (let at = 0; at < end || at < head; at++) {
+    if (at === head) at = from;
+    const byte = bytes[at] as number;
+    low = Math.imul(low ^ byte, 0x01000193);
+    high = Math.imul(high ^ byte, 0x85ebca6b);
+  }
+  return (high >>> 11) * 2 ** 32 + (low >>> 0);
 }
 
 /** Writes a single-decree value: the type of the client's bytes, then the bytes. */

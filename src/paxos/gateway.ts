@@ -144,8 +144,18 @@ export function add(
   session: ClientSession,
   command: Omit<Pending, "sentMs" | "firstSentMs" | "wasSent" | "wasEarly" | "dueMs">,
 ): Pending {
-  const unsent = { sentMs: null, firstSentMs: null, wasSent: false, wasEarly: false, dueMs: null };
-  const pending: Pending = { ...command, ...unsent };
+  const pending: Pending = {
+    session: command.session,
+    number: command.number,
+    blob: command.blob,
+    tokens: command.tokens,
+    id: command.id,
+    sentMs: null,
+    wasSent: false,
+    firstSentMs: null,
+    wasEarly: false,
+    dueMs: null,
+  };
   session.pending.set(pending.number, pending);
   session.highest = Math.max(session.highest, pending.number);
   state.heldBytes += pending.blob.length;

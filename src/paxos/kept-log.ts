@@ -13,7 +13,7 @@ import { type Ballot, formatBallot } from "./ballot.js";
 import { decodeCommand } from "./command.js";
 import type { LogEntry } from "./log.js";
 import type { ChosenEntry } from "./messages.js";
-import { commandAt } from "./value.js";
+import { commandFrom } from "./value.js";
 
 /** Who chose a value; most values of a segment share a few of these. */
 interface Evidence {
@@ -154,7 +154,7 @@ export class KeptLog {
     const n = position - segment.firstPosition;
     const inSegment = segment.slotOfPosition(n);
     const slot = segment.firstSlot + inSegment;
-    const command = decodeCommand(commandAt(segment.values, segment.positions[n] as number));
+    const command = decodeCommand(commandFrom(segment.values, segment.positions[n] as number));
     invariant(command.kind === "request", `a request stands at position ${position}`);
     const { type, body } = command;
     return { position, slot, ...segment.evidenceOf(inSegment), type, body };

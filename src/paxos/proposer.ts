@@ -24,7 +24,7 @@ export interface OpenSlot {
   readonly digest: string;
   readonly voters: Set<string>;
   /** The names of its commands. */
-  readonly names: readonly string[];
+  readonly names: readonly number[];
   readonly openedMs: number;
   /** When it was sent last, and how often. */
   sentMs: number;
@@ -54,10 +54,10 @@ export class ProposerState {
   open = new Map<number, OpenSlot>();
   /** Slots below are adopted from an earlier ballot; they come first. */
   adoptedBelow = 0;
-  queue = new Fifo<Uint8Array>();
+  queue = new Fifo<{ readonly command: Uint8Array; readonly name: number }>();
   queueBytes = 0;
   /** Names of the commands that wait in {@link queue} or stand in an open slot. */
-  underWay = new Set<string>();
+  underWay = new Set<number>();
   /** From the first `accept` of a slot until its quorum has voted. */
   votesLatency = new LatencyEstimate();
   /** Newly opened slots that are still to be sent: firstUnsent ≤ slot < nextSlot. */
@@ -178,18 +178,18 @@ export function adopt(state: ProposerState, nowMs: number): void {
   state.assemblies.clear();
 }
 
-/** Opens a slot for a value; its `accept` is still to be taken. */
+/** Opens a slot for a value; its `accept` is still to be taken. `names`: of its commands. */
 export function openSlot(
   state: ProposerState,
   slot: number,
   value: Uint8Array,
   nowMs: number,
+  names: readonly number[] = commandsOf(value).map(commandName),
 ): void {
   const isOpenOrKept = slot >= state.chosenWatermark || state.kept.get(slot) === value;
   invariant(isOpenOrKept, "nothing but a value that it saw chosen is proposed in a chosen slot");
   invariant(!state.open.has(slot), "one value is proposed in a slot of a ballot");
   const voters = new Set<string>();
-  const names = commandsOf(value).map(commandName);
   for (const name of names) state.underWay.add(name);
   const sent = { openedMs: nowMs, sentMs: nowMs, sends: 0 };
   state.open.set(slot, { value, digest: digest(value), voters, names, ...sent, chosen: false });

@@ -27,7 +27,8 @@ export function enqueue(
   limits: Limits,
 ): Enqueued {
   let copies = 0;
-  for (const [index, command] of commands.entries()) {
+  for (let index = 0; index < commands.length; index++) {
+    const command = commands[index] as Uint8Array;
     const name = commandName(command);
     if (state.underWay.has(name)) {
       copies++;
@@ -37,7 +38,7 @@ export function enqueue(
       return { refused: commands.length - index, copies };
     }
     state.underWay.add(name);
-    state.queue.push(command);
+    state.queue.push({ command, name });
     state.queueBytes += command.length;
   }
   return { refused: 0, copies };
@@ -60,7 +61,7 @@ export function fillWindow(state: ProposerState, limits: Limits, nowMs: number):
     const taken = takeBatch(state, limits);
     tooLarge += taken.tooLarge;
     if (taken.batch.length === 0) continue; // all that was left was too large
-    openSlot(state, state.nextSlot, encodeBatch(taken.batch), nowMs);
+    openSlot(state, state.nextSlot, encodeBatch(taken.batch), nowMs, taken.names);
     state.nextSlot++;
     const windowEnd = state.chosenWatermark + limits.windowMax;
     invariant(state.nextSlot <= windowEnd, "a leader proposes at most a window ahead");
@@ -71,26 +72,29 @@ export function fillWindow(state: ProposerState, limits: Limits, nowMs: number):
 function takeBatch(
   state: ProposerState,
   limits: Limits,
-): { readonly batch: readonly Uint8Array[]; readonly tooLarge: number } {
+): { readonly batch: Uint8Array[]; readonly names: number[]; readonly tooLarge: number } {
   const batch: Uint8Array[] = [];
+  const names: number[] = [];
   let bytes = 5;
   let tooLarge = 0;
   while (batch.length < limits.batchCommandsMax) {
-    const command = state.queue.first;
-    if (command === undefined) break;
+    const { first } = state.queue;
+    if (first === undefined) break;
+    const { command, name } = first;
     const fits = commandFits(command, limits);
     if (fits && batch.length > 0 && bytes + command.length + 4 > limits.batchBytesMax) break;
     state.queue.shift();
     state.queueBytes -= command.length;
     if (!fits) {
-      state.underWay.delete(commandName(command));
+      state.underWay.delete(name);
       tooLarge++;
       continue;
     }
     batch.push(command);
+    names.push(name);
     bytes += command.length + 4;
   }
-  return { batch, tooLarge };
+  return { batch, names, tooLarge };
 }
 
 function openCount(state: ProposerState): number {

@@ -59,6 +59,8 @@ export class SessionTable {
   /** In order of arrival. */
   #ids = new Map<string, Receipt>();
   readonly #limits: Limits;
+  /** The last of {@link #sessions}; "": not known. Commands of one session stand together. */
+  #usedLast = "";
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -104,7 +106,7 @@ export class SessionTable {
     const [oldest] = this.#sessions;
     if (oldest === undefined) return;
     const [id, { openedIn, last }] = oldest;
-    this.#sessions.delete(id);
+    this.#drop(id);
     const opening = openingOf(id, openedIn);
     this.#evicted.delete(opening);
     this.#evicted.set(opening, last);
@@ -127,11 +129,18 @@ export class SessionTable {
     const session = this.#sessions.get(id);
     if (session === undefined || session.openedIn !== openedIn) return this.#expired(id, openedIn);
     if (number > session.last + 1) return { kind: "early", expected: session.last + 1 };
-    this.#sessions.delete(id);
+    this.#drop(id);
     return { kind: "ended" };
   }
 
+  #drop(id: string): void {
+    this.#sessions.delete(id);
+    this.#usedLast = "";
+  }
+
   #use(id: string, session: Session): void {
+    if (id === this.#usedLast) return;
+    this.#usedLast = id;
     this.#sessions.delete(id);
     this.#sessions.set(id, session);
   }

@@ -35,29 +35,46 @@ export function encodeBatch(commands: readonly Uint8Array[]): Uint8Array {
  * @throws MalformedBytes if the bytes are no value of a kind that this version knows
  */
 export function openValue(bytes: Uint8Array): SlotValue {
+  if (isNoop(bytes)) return { kind: "noop" };
+  const commands = placesOf(bytes).map(({ from, to }) => bytes.subarray(from, to));
+  return { kind: "batch", commands };
+}
+
+/** Where a command stands in a value: the bytes from ≤ at < to, behind 4 of their count. */
+export interface CommandPlace {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Finds the commands of a value, in order: none in a no-op.
+ *
+ * @throws MalformedBytes if the bytes are no value of a kind that this version knows
+ */
+export function placesOf(bytes: Uint8Array): readonly CommandPlace[] {
   const reader = new ByteReader(bytes);
   const kind = reader.u8();
   if (kind === VALUE_KIND.noop) {
     if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after a no-op`);
-    return { kind: "noop" };
+    return [];
   }
   if (kind !== VALUE_KIND.batch) throw new MalformedBytes(`a value of unknown kind ${kind}`);
   const count = reader.u32();
   if (count > reader.left / 4) throw new MalformedBytes(`a batch of ${count} commands is cut off`);
-  const commands: Uint8Array[] = [];
-  for (let i = 0; i < count; i++) commands.push(reader.blob());
+  const places: CommandPlace[] = [];
+  for (let i = 0; i < count; i++) {
+    const length = reader.u32();
+    const from = reader.at;
+    reader.skip(length);
+    places.push({ from, to: reader.at });
+  }
   if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the last command`);
-  return { kind: "batch", commands };
+  return places;
 }
 
-/** Says where in a batch a command of {@link openValue} begins, for {@link commandAt}. */
-export function placeOf(value: Uint8Array, command: Uint8Array): number {
-  return command.byteOffset - value.byteOffset - 4;
-}
-
-/** Reads the command that begins at a byte of a batch, or of several batches in one buffer. */
-export function commandAt(bytes: Uint8Array, at: number): Uint8Array {
-  return new ByteReader(bytes.subarray(at)).blob();
+/** Reads the command whose bytes begin there, in a batch or in several batches in one buffer. */
+export function commandFrom(bytes: Uint8Array, from: number): Uint8Array {
+  return new ByteReader(bytes, from - 4).blob();
 }
 
 /** Takes the commands out of a value, none from a no-op or from bytes that are no value. */
