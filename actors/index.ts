@@ -76,6 +76,7 @@ const proposer: RoleDefinition = {
   answersPings: true,
   remembersStores: true,
   heedsSlowness: true,
+  heedsNeighbours: true,
   status: (snapshot) => proposerStatus(stateName(snapshot), snapshot.context),
   waits: (snapshot, nowMs) => proposerWaits(stateName(snapshot), snapshot.context, nowMs),
 };

@@ -22,6 +22,8 @@ export interface GatewayContext {
     readonly payloadBytesMax: number | null;
     /** Every slot below is chosen, as its last beacon said. */
     readonly chosenWatermark: number;
+    /** A gateway of its process. */
+    readonly gateway: string | null;
   } | null;
   /** The learner that tells outcomes. */
   readonly learner: FollowedLearner | null;

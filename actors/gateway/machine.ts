@@ -65,6 +65,9 @@ function limitsNow({ cluster, leader }: GatewayContext, event: GatewayEvent): Li
   return limitsUnder(cluster.limits, Math.min(payloadBytesMaxOf(event), leaderBytesMax));
 }
 
+/** Where sessions are served best. */
+const leaderGateway = ({ leader }: GatewayContext) => leader?.gateway ?? null;
+
 /** Holds a public request. @returns the refusal if there is no room */
 function hold({ data, id, cluster }: GatewayContext, proposal: DoorProposal): Effect[] {
   if (holdProposal(data, proposal, id, cluster.limits)) return [];
@@ -135,11 +138,11 @@ export const gatewayMachine = setup({
       assertEvent(event, "beacon");
       const received = event.received[event.received.length - 1];
       if (received === undefined) return {};
-      const { ballot, creditBytes, payloadBytesMax, chosenWatermark } = received.message;
+      const { ballot, creditBytes, payloadBytesMax, chosenWatermark, gateway } = received.message;
       context.data.creditBytes = creditBytes;
       const { id } = received.from;
-      const leader = { id, ballot, heardMs: event.nowMs, payloadBytesMax, chosenWatermark };
-      return { leader };
+      const { nowMs: heardMs } = event;
+      return { leader: { id, ballot, heardMs, payloadBytesMax, chosenWatermark, gateway } };
     }),
     sendAgain: assign(({ context }) => {
       sendAllAgain(context.data);
@@ -193,7 +196,7 @@ export const gatewayMachine = setup({
       const { data, cluster, id, nonce } = context;
       const outcomes = event.received.flatMap(({ message }) => message.outcomes);
       const settled = settle(data, outcomes, cluster.limits, event.nowMs);
-      const told = tellSettled(settled);
+      const told = tellSettled(settled, leaderGateway(context));
       for (const { session, client, last } of settled.expired) {
         if (session === data.ownSession) openOwnSession(data, id, nonce);
         else if (client !== null) {
@@ -215,7 +218,7 @@ export const gatewayMachine = setup({
         const held = holdRequests(data, from.id, message, id, limits);
         const canRoute = context.leader !== null && context.learner !== null;
         if (held.results.length > 0 || (held.isUnderWay && canRoute)) {
-          answers.push(...tellResults(from.id, session, held.results));
+          answers.push(...tellResults(from.id, session, held.results, leaderGateway(context)));
         }
         for (const number of held.tooLarge) {
           answers.push(sendTooLarge(from.id, session, number, limits.valueBytesMax, false));
@@ -248,8 +251,8 @@ export const gatewayMachine = setup({
         if (message.fresh) openSession(data, from.id, session, id);
         else {
           attachSession(data, from.id, session);
-          const opened = { type: "session-opened" as const, session, openedIn: null };
-          answers.push(send("session", from.id, opened));
+          const named = { session, openedIn: null, leaderGateway: leaderGateway(context) };
+          answers.push(send("session", from.id, { type: "session-opened", ...named }));
         }
       }
       forgetIdle(data, context.cluster.limits);

@@ -21,6 +21,7 @@ export function tellResults(
   client: string,
   session: string,
   results: readonly Extract<Outcome, { kind: "done" }>[],
+  leaderGateway: string | null,
 ): Effect[] {
   const told: Effect[] = [];
   for (let at = 0; at === 0 || at < results.length; at += RESULTS_MAX) {
@@ -33,23 +34,24 @@ export function tellResults(
         ballot,
         syncedBy,
       }));
-    told.push(send("session", client, { type: "results", session, results: part }));
+    told.push(send("session", client, { type: "results", session, results: part, leaderGateway }));
   }
   return told;
 }
 
 /** Turns what is settled into answers to clients and to those who came through the door. */
-export function tellSettled(settled: Settled): Effect[] {
+export function tellSettled(settled: Settled, leaderGateway: string | null): Effect[] {
   const told: Effect[] = [];
   for (const { session, openedIn } of settled.opened) {
     const client = settled.clients.get(session);
     if (client === undefined) continue;
-    told.push(send("session", client, { type: "session-opened", session, openedIn }));
+    const opened = { session, openedIn, leaderGateway };
+    told.push(send("session", client, { type: "session-opened", ...opened }));
   }
   for (const [session, results] of settled.results) {
     const client = settled.clients.get(session);
     if (client === undefined) continue;
-    told.push(...tellResults(client, session, results));
+    told.push(...tellResults(client, session, results, leaderGateway));
   }
   for (const { token, outcome } of settled.receipts) {
     const { position, slot, ballot, syncedBy } = outcome;

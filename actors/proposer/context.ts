@@ -1,5 +1,5 @@
 /** What a proposer of the log knows, and what it shows. */
-import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import type { Neighbour, RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { type Cluster, configAt, standingIn } from "../../src/paxos/cluster.js";
 import type { LastHeard, Message } from "../../src/paxos/messages.js";
@@ -44,7 +44,14 @@ export interface ProposerContext {
   readonly haltReason: string | null;
   /** When it stepped aside last because its process was slow; null: never. */
   readonly steppedAsideMs: number | null;
+  /** A gateway of its process, for its beacon. */
+  readonly gateway: string | null;
   readonly sinceMs: number;
+}
+
+/** The gateway to name: the first of this process. */
+export function gatewayAmong(neighbours: readonly Neighbour[]): string | null {
+  return neighbours.find(({ role }) => role === "gateway")?.id ?? null;
 }
 
 /** Builds the context from what the store held: the highest round used. */
@@ -76,6 +83,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     nacks: 0,
     haltReason: null,
     steppedAsideMs: null,
+    gateway: gatewayAmong(input.neighbours),
     sinceMs: input.nowMs,
   };
 }

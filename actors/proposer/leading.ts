@@ -35,6 +35,7 @@ export function beacon({ context, event }: Args): Effect[] {
     chosenWatermark: data.chosenWatermark,
     creditBytes: Math.max(0, cluster.limits.queueBytesMax - data.queueBytes),
     payloadBytesMax: Number.isFinite(payloadBytesMax) ? payloadBytesMax : null,
+    gateway: context.gateway,
   };
   const told = broadcast("learner", message);
   // All gateways go by this limit: nobody else would find out that it was raised.

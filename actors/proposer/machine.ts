@@ -33,7 +33,7 @@ import {
 } from "../../src/paxos/proposer.js";
 import { enqueue, fillWindow } from "../../src/paxos/queue.js";
 import { goBack, jumpEndsBallot, noteJumpRefusal, noteRound } from "../../src/paxos/round-jump.js";
-import { type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
+import { gatewayAmong, type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 import type { ProposerEvent } from "./events.js";
 import { answersWith, ask, follow, isCurrent, isOutrankedBy, stepAside } from "./following.js";
 import { announcements, beacon, clusterNow, toAudience } from "./leading.js";
@@ -191,6 +191,10 @@ export const proposerMachine = setup({
       return {};
     }),
     stepAside: assign(({ context, event }) => stepAside(context, nowOf(event, 0))),
+    noteNeighbours: assign(({ event }) => {
+      assertEvent(event, "neighbours");
+      return { gateway: gatewayAmong(event.neighbours) };
+    }),
     noteDiskFailure: assign(({ event }) => {
       assertEvent(event, "disk.failed");
       return { haltReason: event.reason };
@@ -253,6 +257,7 @@ export const proposerMachine = setup({
     "ask-basis": { actions: "sendBasis" },
     repair: {},
     "host.slow": {},
+    neighbours: { actions: "noteNeighbours" },
     beacon: [
       {
         guard: "otherLeaderIsHigher",

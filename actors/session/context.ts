@@ -13,6 +13,10 @@ export interface SessionContext {
   readonly data: ClientState;
   /** The gateway that serves it; null until one has. */
   readonly gateway: string | null;
+  /** The gateway in the leader's process, as the one that serves it said last. */
+  readonly leaderGateway: string | null;
+  /** The gateway that fell silent or stopped last: the session keeps away from it until then. */
+  readonly left: { readonly gateway: string; readonly untilMs: number } | null;
   /** What the last rule wants sent, and told. */
   readonly outgoing: readonly ClientRequests[];
   readonly settlements: readonly Settlement[];
@@ -41,6 +45,8 @@ export function sessionContext(input: RoleInput): SessionContext {
     limits: input.cluster.limits,
     data: new ClientState(input.id),
     gateway: null,
+    leaderGateway: null,
+    left: null,
     outgoing: [],
     settlements: [],
     tooLarge: [],

@@ -28,6 +28,7 @@ import {
 import type { Refused, Results, SessionOpened } from "../../src/paxos/messages.js";
 import { limitsUnder } from "../../src/paxos/payload.js";
 import { type SessionContext, sessionContext } from "./context.js";
+import { leave, nextGateway } from "./moving.js";
 import { resolve } from "./services.js";
 import { endAll, failTooLarge, refuseAll } from "./settling.js";
 
@@ -141,21 +142,26 @@ export const sessionMachine = setup({
       const nowMs = nowOf(args);
       const { from, message } = args.event.received[0] as (typeof args.event.received)[0];
       const gateway = from.id;
+      const { leaderGateway } = message;
       // Another slot is a later opening, and who did not name one at first may have asked in any.
       if (args.context.gateway === null) args.context.data.openedIn = message.openedIn;
       rewind(args.context.data, 1);
-      return { gateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
+      return { gateway, leaderGateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
     }),
     beginWait: assign((args) => ({ heardMs: nowOf(args), progressMs: nowOf(args), attempts: 0 })),
     numberRequests: assign((args) => {
       const { context, event } = args;
       const limits = limitsUnder(context.limits, payloadBytesMaxOf(event));
-      const { messages, tooLarge } = takeRequests(context.data, limits, nowOf(args));
+      const nowMs = nowOf(args);
+      const { gateway, mayBegin } = nextGateway(context, nowMs);
+      const { messages, tooLarge } = takeRequests(context.data, limits, nowMs, mayBegin);
       const tooLargeNow = tooLarge.map(({ token, mayHaveHappened }) => {
         return failTooLarge(token, mayHaveHappened, limits.valueBytesMax);
       });
-      return { outgoing: messages, tooLarge: tooLargeNow };
+      const heardMs = gateway === context.gateway ? context.heardMs : nowMs;
+      return { gateway, heardMs, outgoing: messages, tooLarge: tooLargeNow };
     }),
+    leaveGateway: assign((args) => ({ left: leave(args.context, nowOf(args)) })),
     rewindAll: assign(({ context }) => {
       rewind(context.data, 1);
       return {};
@@ -164,16 +170,19 @@ export const sessionMachine = setup({
       const { context, event } = args;
       assertEvent(event, "results");
       const settlements: Settlement[] = [];
-      let { heardMs } = context;
+      let { heardMs, leaderGateway } = context;
       for (const { from, message } of event.received) {
-        if (from.id === context.gateway) heardMs = event.nowMs;
+        if (from.id === context.gateway) {
+          heardMs = event.nowMs;
+          leaderGateway = message.leaderGateway;
+        }
         if (message.session !== context.session) continue;
         for (const completed of complete(context.data, message, event.nowMs)) {
           settlements.push({ kind: "done", ...completed });
         }
       }
-      if (settlements.length === 0) return { settlements, heardMs };
-      return { settlements, heardMs, progressMs: event.nowMs, attempts: 0 };
+      if (settlements.length === 0) return { settlements, heardMs, leaderGateway };
+      return { settlements, heardMs, leaderGateway, progressMs: event.nowMs, attempts: 0 };
     }),
     noteRefusal: assign((args) => {
       assertEvent(args.event, "refused");
@@ -264,7 +273,8 @@ export const sessionMachine = setup({
     },
     open: {
       description:
-        "One gateway serves it. Left when it falls silent or stops, or the session is unknown.",
+        "One gateway serves it: that of the leader's process, once nothing is open. Left when it " +
+        "falls silent or stops, or the session is unknown.",
       initial: "awaiting",
       on: {
         refused: [
@@ -330,7 +340,7 @@ export const sessionMachine = setup({
       description:
         "The gateway is silent or stops: asks any gateway to take the session over, again after " +
         "a silence. Left when one does, or the old one is heard again.",
-      entry: ["drawDelay", "askToReattach"],
+      entry: ["leaveGateway", "drawDelay", "askToReattach"],
       on: {
         "session-opened": {
           guard: "sessionIsOurs",

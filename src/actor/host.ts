@@ -28,7 +28,7 @@ import type {
   Transport,
   TransportStatus,
 } from "./ports.js";
-import type { RoleDefinition, Services, ServiceTools } from "./role.js";
+import type { Neighbour, RoleDefinition, Services, ServiceTools } from "./role.js";
 import { Runner } from "./runner.js";
 import { type Denial, ServerErrors } from "./server-errors.js";
 import { createStepper } from "./step.js";
@@ -123,6 +123,7 @@ export class Host {
       wake: (one) => this.#loop.wake(one),
       count: (reason, by) => this.count(reason, by),
       payloadBytesMax: () => this.#options.transport.payloadBytesMax,
+      neighbours: (one) => this.#neighboursOf(one),
       onHalt: (halted, why, cause) => {
         this.#detach(halted);
         this.#options.onHalt(halted.definition.name, halted.id, why, cause);
@@ -135,7 +136,23 @@ export class Host {
     const services = definition.services?.(this.#toolsOf(runner));
     if (services !== undefined) this.#services.set(runner, services);
     runner.start();
+    this.#tellNeighbours(runner);
     return runner;
+  }
+
+  #neighboursOf(runner: Runner): readonly Neighbour[] {
+    return this.#running()
+      .filter((other) => other !== runner)
+      .map(({ definition, id }) => ({ role: definition.name, id }));
+  }
+
+  /** Says that a role has come or gone, to the others that heed it. */
+  #tellNeighbours(changed: Runner): void {
+    for (const runner of this.runners) {
+      if (runner === changed || runner.definition.heedsNeighbours !== true) continue;
+      const event = { type: "neighbours", neighbours: this.#neighboursOf(runner) };
+      runner.tell(event);
+    }
   }
 
   /** Ends a role and forgets it: what comes for its name finds nobody here. */
@@ -206,6 +223,7 @@ export class Host {
     this.#doors.shut(runner);
     this.#services.get(runner)?.close?.();
     this.#services.delete(runner);
+    this.#tellNeighbours(runner);
   }
 
   // --- inbound --------------------------------------------------------------------------------

@@ -27,6 +27,12 @@ function nameOfState(value: unknown): string {
     .join("+");
 }
 
+/** A role that runs in the same process. */
+export interface Neighbour {
+  readonly role: RoleName;
+  readonly id: string;
+}
+
 /** What a role instance starts from. */
 export interface RoleInput {
   readonly id: string;
@@ -51,6 +57,8 @@ export interface RoleInput {
   readonly diskFull: string | null;
   /** The instance: a single-decree key; "" for roles with one instance. */
   readonly instance: string;
+  /** Who else runs in this process now; `neighbours` says when that changes. */
+  readonly neighbours: readonly Neighbour[];
 }
 
 /** A message as a machine sees it. */
@@ -78,6 +86,11 @@ export type HostEvent =
   | { readonly type: "disk.room"; readonly nowMs: number }
   | { readonly type: "disk.failed"; readonly reason: string; readonly nowMs: number }
   | { readonly type: "stop"; readonly nowMs: number }
+  | {
+      readonly type: "neighbours";
+      readonly neighbours: readonly Neighbour[];
+      readonly nowMs: number;
+    }
   /** The process does not keep up; again and again while it does not. */
   | { readonly type: "host.slow"; readonly nowMs: number };
 
@@ -260,6 +273,8 @@ export interface RoleDefinition {
   readonly remembersStores?: boolean;
   /** Set: it receives `host.slow`. */
   readonly heedsSlowness?: boolean;
+  /** Set: it receives `neighbours`. */
+  readonly heedsNeighbours?: boolean;
   /** Present for a role that learns what is chosen. */
   readonly learned?: Learned;
   readonly status: (snapshot: RoleSnapshot) => RoleStatus;

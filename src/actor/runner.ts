@@ -37,6 +37,8 @@ export interface RunnerOptions {
   readonly count: (reason: string, by?: number) => void;
   /** The largest message that the server takes at the moment; every step is told it. */
   readonly payloadBytesMax: () => number;
+  /** Who else runs in this process. */
+  readonly neighbours: (runner: Runner) => RoleInput["neighbours"];
   /** Called once when the role stops for good. */
   readonly onHalt: (runner: Runner, why: string, cause: "halt" | "threw") => void;
 }
@@ -106,9 +108,7 @@ export class Runner {
 
   /** Takes an event of the host in; `bytes` for what a door brought. */
   tell(event: { readonly type: string }, bytes = 0): void {
-    if (this.#halted !== null) return;
-    this.inbox.push({ kind: "event", event }, bytes);
-    this.#options.wake(this);
+    this.#push({ kind: "event", event }, bytes);
   }
 
   /**
@@ -117,11 +117,13 @@ export class Runner {
    */
   answers(): (event: { readonly type: string }) => void {
     const life = this.#life;
-    return (event) => {
-      if (this.#halted !== null) return;
-      this.inbox.push({ kind: "event", event, life });
-      this.#options.wake(this);
-    };
+    return (event) => this.#push({ kind: "event", event, life });
+  }
+
+  #push(waiting: Exclude<Waiting, { readonly kind: "message" }>, bytes = 0): void {
+    if (this.#halted !== null) return;
+    this.inbox.push(waiting, bytes);
+    this.#options.wake(this);
   }
 
   /** The states of the machines, by instance. */
@@ -158,9 +160,8 @@ export class Runner {
   /** Starts the write of what the drains of this turn gathered: one transaction, synced once. */
   commit(): void {
     if (this.#halted !== null || this.#gathered === null) return;
-    const { write, records } = this.#gathered;
+    const { write, ...batch } = this.#gathered;
     this.#gathered = null;
-    const batch = { records };
     try {
       this.store?.commit(batch, (error) => this.#committed(write, batch, error));
     } catch (error) {
@@ -242,6 +243,7 @@ export class Runner {
       openings: meta?.openings ?? [],
       diskFull,
       instance: key,
+      neighbours: this.#options.neighbours(this),
     };
   }
 
@@ -308,9 +310,9 @@ export class Runner {
     instance.timers.get(effect.id)?.cancel();
     const generation = ++this.#generation;
     const { id } = effect;
+    const { key } = instance;
     const cancel = this.#options.clock.setTimer(effect.delayMs, () => {
-      this.inbox.push({ kind: "timer", instance: instance.key, id, generation });
-      this.#options.wake(this);
+      this.#push({ kind: "timer", instance: key, id, generation });
     });
     instance.timers.set(effect.id, { generation, cancel, event: effect.event });
   }

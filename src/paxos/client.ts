@@ -195,8 +195,14 @@ export interface Taken {
  * request whose result was evicted would never be answered.
  *
  * @param limits those of this moment: a value that passed when it was submitted may pass no more
+ * @param mayBegin whether new ones may be sent
  */
-export function takeRequests(state: ClientState, limits: Limits, nowMs: number): Taken {
+export function takeRequests(
+  state: ClientState,
+  limits: Limits,
+  nowMs: number,
+  mayBegin = true,
+): Taken {
   const tooLarge = giveUpTooLarge(state, limits);
   // All that follows a given-up number is sent now, and says so.
   passGaps(state.givenUp, answeredBelow(state));
@@ -208,7 +214,7 @@ export function takeRequests(state: ClientState, limits: Limits, nowMs: number):
   }
   const { windowRequestsMax, windowBytesMax } = CLIENT_BOUNDS;
   const span = Math.min(windowRequestsMax, Math.ceil(limits.sessionResultsMax / 2));
-  for (const submission of state.waiting.values()) {
+  for (const submission of mayBegin ? state.waiting.values() : []) {
     const bytes = state.openBytes + submission.body.length;
     if (state.nextNumber - batches.answeredBelow >= span) break;
     if (state.open.size > 0 && bytes > windowBytesMax) break;

@@ -259,6 +259,8 @@ export interface Beacon {
    * A gateway refuses what the leader could not pass on.
    */
   readonly payloadBytesMax: number | null;
+  /** A gateway in the leader's process: requests through it save a hop. Null: there is none. */
+  readonly gateway: string | null;
 }
 
 /**
@@ -417,6 +419,8 @@ export interface SessionOpened {
   readonly session: string;
   /** The slot in which it was opened; null: elsewhere, the session knows. */
   readonly openedIn: number | null;
+  /** As of {@link Results}. */
+  readonly leaderGateway: string | null;
 }
 
 /** Requests of one session, in order of number. session → its gateway; again after a silence. */
@@ -450,6 +454,8 @@ export interface Results {
   readonly type: "results";
   readonly session: string;
   readonly results: readonly ({ readonly number: number } & Receipt)[];
+  /** The gateway in the leader's process, as far as this one knows: the session may move there. */
+  readonly leaderGateway: string | null;
 }
 
 /**

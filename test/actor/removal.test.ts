@@ -31,6 +31,10 @@ function bench() {
       stepped: ({ id }, _, event) => {
         if (event !== null && "received" in event)
           received.push(`${node.name} ${id} ${event.type}`);
+        if (event !== null && "neighbours" in event) {
+          const beside = event.neighbours.map(({ role, id: its }) => `${role} ${its}`);
+          received.push(`${id} beside ${beside.join(", ")}`);
+        }
       },
       ...{ committed: ignore, refused: ignore, leaves: ignore },
     }),
@@ -130,5 +134,19 @@ describe("roles of one process that share a queue group", () => {
     add(one, { name: "session" }, "c1").tell({ type: "do", ...{ effects } });
     world.clock.advance(5);
     expect(received).toEqual(["one g1 open-session"]);
+  });
+});
+
+describe("a role that heeds its neighbours", () => {
+  it("receives who runs beside it whenever that changes", () => {
+    const { world, received, start, add } = bench();
+    const host = start("p");
+    add(host, { name: "learner" }, "l1");
+    add(host, { name: "proposer", heedsNeighbours: true }, "p1");
+    const gateway = add(host, { name: "gateway" }, "g1");
+    world.clock.advance(1);
+    gateway.halt("ends");
+    world.clock.advance(1);
+    expect(received).toEqual(["p1 beside learner l1, gateway g1", "p1 beside learner l1"]);
   });
 });

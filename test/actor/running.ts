@@ -158,6 +158,7 @@ export class RunnerBench {
     const loop = new RunLoop(this.clock);
     this.runner = new Runner({
       wake: (runner) => loop.wake(runner),
+      neighbours: () => [],
       definition,
       id: "a1",
       cluster: testCluster(limits),

@@ -178,6 +178,7 @@ describe("the leader's signs of life", () => {
       chosenWatermark,
       creditBytes: 1,
       payloadBytesMax: null,
+      gateway: null,
     }) as const;
   const ask = heard({ type: "ask-leader", question: 4 }, p2, START_MS + 500);
   const lastHeard = (promised: number | null, agoMs: number | null) => [

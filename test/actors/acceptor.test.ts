@@ -268,7 +268,13 @@ describe("accept (PMS §2.2, phase 2b)", () => {
 
   it.each([1, 67, Number.MAX_SAFE_INTEGER])("keeps no watermark %d that a message names", (at) => {
     const bench = serving([promiseRecord(1), voteRecord(1, 0, "x")]);
-    const named = { nextSlot: at, chosenWatermark: at, creditBytes: 1, payloadBytesMax: null };
+    const named = {
+      nextSlot: at,
+      chosenWatermark: at,
+      creditBytes: 1,
+      payloadBytesMax: null,
+      gateway: null,
+    };
     bench.take(heard({ type: "beacon" as const, ballot: ballot(1), ...named }, p1));
     const [kept] = bench.take(heard(accept(1, 1, ["y"], at), p1));
     expect(kept).toEqual(persist(voteRecord(1, 1, "y")));

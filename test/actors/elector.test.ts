@@ -46,6 +46,7 @@ const beacon = (round: number, from = "p1", nowMs = START_MS) =>
       chosenWatermark: 0,
       creditBytes: 1,
       payloadBytesMax: null,
+      gateway: null,
     },
     sender("proposer", from),
     nowMs,

@@ -40,9 +40,15 @@ const results = (...numbers: number[]): Effect =>
       ballot: ballot(1),
       syncedBy: ["a1", "a2"],
     })),
+    leaderGateway: null,
   });
 const isOpenIn = (openedIn: number | null) =>
-  send("session", "c1", { type: "session-opened", session: SESSION, openedIn });
+  send("session", "c1", {
+    type: "session-opened",
+    session: SESSION,
+    openedIn,
+    leaderGateway: null,
+  });
 const isOpen = isOpenIn(3);
 const receipt = (token: string, number: number): Effect => ({
   kind: "reply",

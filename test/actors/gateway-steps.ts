@@ -48,6 +48,7 @@ export const beacon = (
       chosenWatermark,
       creditBytes,
       payloadBytesMax: null,
+      gateway: null,
     },
     sender("proposer", from),
     nowMs,

@@ -114,9 +114,36 @@ describe("holding", () => {
   });
 });
 
+describe("where the leader's gateway is", () => {
+  it("stands in what it says to clients, as the leader's beacon said last", () => {
+    const told = (bench: Bench) =>
+      bench.effects.flatMap((effect) =>
+        effect.kind === "send" && "leaderGateway" in effect.message
+          ? [effect.message.leaderGateway]
+          : [],
+      );
+    const bench = serving();
+    bench.take(request([1]));
+    bench.take(outcomes([done(SESSION, 1)]));
+    expect(told(bench)).toEqual([null]);
+    const event = beacon(1, "p1");
+    const { from, message } = event.received[0] as (typeof event.received)[0];
+    bench.take({ ...event, received: [{ from, message: { ...message, gateway: "g7" } }] });
+    bench.take(request([1]));
+    expect(told(bench)).toEqual(["g7"]);
+    bench.take(open(false));
+    expect(told(bench)).toEqual(["g7"]);
+  });
+});
+
 describe("routing", () => {
   it("passes requests on as they come, and keeps their order", () => {
-    const noResults = send("session", "c1", { type: "results", session: SESSION, results: [] });
+    const noResults = send("session", "c1", {
+      type: "results",
+      session: SESSION,
+      results: [],
+      leaderGateway: null,
+    });
     const bench = serving();
     expect(bench.take(request([1, 2]))).toEqual([proposes("p1", clients(1), clients(2))]);
     // A client that asks again is answered, also where there is no result: the gateway lives.

@@ -109,6 +109,7 @@ export const beacon = (chosenWatermark: number, nextSlot = chosenWatermark) =>
       chosenWatermark,
       creditBytes: 1,
       payloadBytesMax: null,
+      gateway: null,
     },
     p1,
   );

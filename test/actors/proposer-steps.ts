@@ -57,6 +57,7 @@ export const beaconOf = (round: number, rest: Partial<Beacon> = {}, nowMs = STAR
       chosenWatermark: 0,
       creditBytes: 1,
       payloadBytesMax: null,
+      gateway: null,
       ...rest,
     },
     p2,
@@ -138,6 +139,7 @@ export const beacons = (round: number, nextSlot = 0, chosenWatermark = 0, queued
     chosenWatermark,
     creditBytes: limits.queueBytesMax - queued,
     payloadBytesMax: null,
+    gateway: null,
   });
 
 export const chosenRange = (round: number, from: number, to: number, syncedBy: string[]) => ({

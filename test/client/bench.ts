@@ -194,7 +194,7 @@ export class FakeGateway {
   #open(client: string, { session, fresh }: OpenSession): void {
     this.opened++;
     const openedIn = fresh ? this.#log.table.open(session, this.opened) : null;
-    this.say(client, { type: "session-opened", session, openedIn });
+    this.say(client, { type: "session-opened", session, openedIn, leaderGateway: null });
   }
 
   #serve(client: string, message: ClientRequests): void {
@@ -238,7 +238,7 @@ export class FakeGateway {
       }
     }
     if (told.length > 0 && !this.isMute)
-      this.say(client, { type: "results", session, results: told });
+      this.say(client, { type: "results", session, results: told, leaderGateway: null });
   }
 
   /** Says something to a client. */

@@ -24,11 +24,11 @@ export const g2 = sender("gateway", "g2");
 /** The slot in which the session is opened here. */
 export const OPENED_IN = 7;
 
-export const opened = (session = SESSION, openedIn: number | null = OPENED_IN) => ({
-  type: "session-opened" as const,
-  session,
-  openedIn,
-});
+export const opened = (
+  session = SESSION,
+  openedIn: number | null = OPENED_IN,
+  leaderGateway: string | null = null,
+) => ({ type: "session-opened" as const, session, openedIn, leaderGateway });
 export const openFresh = broadcast("gateway", {
   type: "open-session",
   session: SESSION,
@@ -70,7 +70,11 @@ export function requests(
   };
 }
 
-export function results(numbers: readonly number[], session = SESSION): Results {
+export function results(
+  numbers: readonly number[],
+  session = SESSION,
+  leaderGateway: string | null = null,
+): Results {
   const one = (number: number) => ({
     number,
     position: number,
@@ -78,7 +82,7 @@ export function results(numbers: readonly number[], session = SESSION): Results 
     ballot: ballot(1),
     syncedBy: ["a1"],
   });
-  return { type: "results", session, results: numbers.map(one) };
+  return { type: "results", session, results: numbers.map(one), leaderGateway };
 }
 
 export function refused(code: Refused["code"], fromNumber = 1, retryAfterMs = 100): Refused {

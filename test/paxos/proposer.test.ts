@@ -25,7 +25,7 @@ const texts = new TextDecoder();
 
 /** Commands that wait for a slot, as text. */
 function waiting(state: ProposerState): string[] {
-  return state.queue.toArray().map((command) => texts.decode(command));
+  return state.queue.toArray().map(({ command }) => texts.decode(command));
 }
 
 /** Commands of the open slots, as text. */

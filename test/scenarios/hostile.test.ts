@@ -196,7 +196,13 @@ describe("a watermark that is too high by a bit (PMS §2.1: nothing is learned e
       expect(acknowledged(world, ["one", "two"], 500)).toEqual(["one", "two"]);
       const { id, ballot } = leaderOf(world);
       const from = sender("proposer", id, world.cluster);
-      const beacon = { type: "beacon", ballot, creditBytes: 1, payloadBytesMax: null } as const;
+      const beacon = {
+        type: "beacon",
+        ballot,
+        creditBytes: 1,
+        payloadBytesMax: null,
+        gateway: null,
+      } as const;
       forge(world, from, "learner", { ...beacon, nextSlot: chosenWatermark, chosenWatermark });
       world.wait(200);
       expect(acknowledged(world, ["three"], 500)).toEqual(["three"]);
@@ -239,7 +245,13 @@ describe("a round that is far too high", () => {
     const world = new World(32);
     outlive(world, (from) => {
       const ballot = { round, owner: `${from.id}.${"e".repeat(16)}` };
-      const told = { nextSlot: 0, chosenWatermark: 0, creditBytes: 1, payloadBytesMax: null };
+      const told = {
+        nextSlot: 0,
+        chosenWatermark: 0,
+        creditBytes: 1,
+        payloadBytesMax: null,
+        gateway: null,
+      };
       forge(world, from, "learner", { type: "beacon", ballot, ...told });
     });
   });

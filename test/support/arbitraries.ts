@@ -220,6 +220,7 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     chosenWatermark: slot,
     creditBytes: slot,
     payloadBytesMax: fc.option(slot),
+    gateway: orNull(id),
   }),
   basis,
   "ask-basis": record({ ballot }),
@@ -251,7 +252,7 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
   }),
   "end-session": record({ session, answeredBelow: number, number, openedIn: slot }),
   "open-session": record({ session, fresh: fc.boolean() }),
-  "session-opened": record({ session, openedIn: orNull(slot) }),
+  "session-opened": record({ session, openedIn: orNull(slot), leaderGateway: orNull(id) }),
   request: fc
     .tuple(session, requests, orNull(slot))
     .map(([opened, sent, openedIn]) => ({ session: opened, ...sent, openedIn })),
@@ -260,6 +261,7 @@ const fields: { readonly [V in Verb]: Arbitrary<Fields<V>> } = {
     results: fc.array(record({ number, position: number, slot, ballot, syncedBy: ids }), {
       maxLength: 3,
     }),
+    leaderGateway: orNull(id),
   }),
   refused: record({
     session,

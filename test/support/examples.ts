@@ -73,6 +73,7 @@ function logExamples() {
       chosenWatermark: 300,
       creditBytes: 65_536,
       payloadBytesMax: 1_048_576,
+      gateway: "g1",
     },
     basis: {
       type: "basis",
@@ -151,7 +152,7 @@ function clientExamples() {
       ],
     },
     "open-session": { type: "open-session", session: ours, fresh: true },
-    "session-opened": { type: "session-opened", session: ours, openedIn: 299 },
+    "session-opened": { type: "session-opened", session: ours, openedIn: 299, leaderGateway: "g1" },
     request: {
       type: "request",
       session: ours,
@@ -169,7 +170,7 @@ function clientExamples() {
       number: 8,
       openedIn: 299,
     },
-    results: { type: "results", session: ours, results: [done] },
+    results: { type: "results", session: ours, results: [done], leaderGateway: "g1" },
     refused: {
       type: "refused",
       session: ours,

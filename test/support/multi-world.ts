@@ -171,7 +171,14 @@ export class MultiWorld implements Surroundings {
     this.#send(id, proposer.takeLateAccepts(one.state, this.cluster, this.#nowMs));
     const { ballot, nextSlot, chosenWatermark } = one.state;
     if (ballot === null) return;
-    const said = { ballot, nextSlot, chosenWatermark, creditBytes: 0, payloadBytesMax: null };
+    const said = {
+      ballot,
+      nextSlot,
+      chosenWatermark,
+      creditBytes: 0,
+      payloadBytesMax: null,
+      gateway: null,
+    };
     for (const to of [...this.learners.keys(), ...this.proposers.keys()]) {
       if (to !== id) this.post(to, id, { type: "beacon", ...said });
     }

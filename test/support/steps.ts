@@ -59,6 +59,7 @@ export function roleInput(rest: Partial<RoleInput> = {}): RoleInput {
     openings: [],
     diskFull: null,
     instance: "",
+    neighbours: [],
     ...rest,
   };
 }

@@ -76,6 +76,7 @@ export const clientSchemas = {
     type: Type.Literal("session-opened"),
     session,
     openedIn: orNull(slot),
+    leaderGateway: orNull(id),
   }),
   request: Type.Object({
     type: Type.Literal("request"),
@@ -97,6 +98,7 @@ export const clientSchemas = {
     results: list(
       Type.Object({ number: ordinal, position: ordinal, slot, ballot, syncedBy: voters }),
     ),
+    leaderGateway: orNull(id),
   }),
   refused: Type.Object({
     type: Type.Literal("refused"),

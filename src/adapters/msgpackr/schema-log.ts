@@ -73,6 +73,7 @@ export const logSchemas = {
     chosenWatermark: slot,
     creditBytes: whole(0),
     payloadBytesMax: orNull(whole(0)),
+    gateway: orNull(id),
   }),
   basis: Type.Object({
     type: Type.Literal("basis"),

@@ -200,6 +200,7 @@ export class Host {
       storeId: null,
       openings: [],
       diskFull,
+      neighbours: [],
       instance: this.roles[identity.role].instances === undefined ? "" : (key ?? ""),
     };
   }
