@@ -11,7 +11,9 @@ export interface ElectorContext {
   readonly leader: { readonly id: string; readonly ballot: Ballot } | null;
   /** When the leader was heard last; when the watch began, if never. Own lag is taken off. */
   readonly heardMs: number;
+  /** When the present wait for the next ping began, and how long it is. */
   readonly tickMs: number;
+  readonly waitMs: number;
   readonly confirmMs: number;
   /** When the suspicion began. */
   readonly suspectedMs: number;
@@ -29,6 +31,7 @@ export function electorContext(input: RoleInput): ElectorContext {
     leader: null,
     heardMs: input.nowMs,
     tickMs: input.nowMs,
+    waitMs: input.cluster.limits.beaconMs,
     confirmMs: input.cluster.limits.confirmMs,
     suspectedMs: input.nowMs,
     attempts: 0,

@@ -10,6 +10,7 @@ import { broadcast, effects, NOTHING } from "../../src/actor/effect.js";
 import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
 import { draw } from "../../src/paxos/backoff.js";
 import { isLower } from "../../src/paxos/ballot.js";
+import type { Limits } from "../../src/paxos/limits.js";
 import type { Beacon } from "../../src/paxos/messages.js";
 import { candidateOf, type ElectorContext, electorContext } from "./context.js";
 import { type NoPong, ping } from "./services.js";
@@ -21,8 +22,15 @@ const nowOf = (event: ElectorEvent, otherwise: number) =>
   "nowMs" in event && event.nowMs !== undefined ? event.nowMs : otherwise;
 
 /** How late a tick comes: this process's own lag, which says nothing of the leader. */
-const lagOf = ({ tickMs, cluster }: ElectorContext, nowMs: number) =>
-  Math.max(0, nowMs - tickMs - cluster.limits.beaconMs);
+const lagOf = ({ tickMs, waitMs }: ElectorContext, nowMs: number) =>
+  Math.max(0, nowMs - tickMs - waitMs);
+
+/**
+ * How long the elector waits after a beacon before it pings. No proposer prepares before the
+ * acceptors have missed the leader for `silenceMs`, so an earlier ping makes no election earlier.
+ */
+const quietMs = ({ beaconMs, silenceMs, suspectMs }: Limits) =>
+  Math.max(beaconMs, Math.min(silenceMs, suspectMs));
 
 export const electorMachine = setup({
   types: {
@@ -70,7 +78,11 @@ export const electorMachine = setup({
       const nowMs = nowOf(event, context.tickMs);
       return { tickMs: nowMs, heardMs: Math.min(nowMs, context.heardMs + lagOf(context, nowMs)) };
     }),
-    beginWatch: assign(({ context, event }) => ({ tickMs: nowOf(event, context.tickMs) })),
+    beginWatch: assign(({ context, event }) => {
+      const { limits } = context.cluster;
+      const waitMs = event.type === "beacon" ? quietMs(limits) : limits.beaconMs;
+      return { tickMs: nowOf(event, context.tickMs), waitMs };
+    }),
     forgiveOutage: assign(({ context, event }) => {
       const nowMs = nowOf(event, context.heardMs);
       return { heardMs: nowMs, tickMs: nowMs };
@@ -108,7 +120,7 @@ export const electorMachine = setup({
     ]),
   },
   delays: {
-    pingInterval: ({ context }) => context.cluster.limits.beaconMs,
+    nextPing: ({ context }) => context.waitMs,
     confirmPause: ({ context }) => context.confirmMs,
     suspicionTime: ({ context }) => context.cluster.limits.suspectMs,
     hintPause: ({ context }) => 4 * context.cluster.limits.beaconMs,
@@ -126,13 +138,17 @@ export const electorMachine = setup({
   states: {
     watching: {
       description:
-        "Pings the leader on a clock, never waiting for the last ping. Left when the server " +
-        "knows of " +
-        "no such process, or the leader was silent for long.",
+        "Pings a leader that sends no beacons, on a clock, never waiting for the last ping. Left " +
+        "when the server knows of no such process, or the leader was silent for long.",
       meta: { paper: "PMS §2.4" },
       entry: "beginWatch",
       on: {
-        beacon: { guard: "beaconIsCurrent", actions: "noteLeader" },
+        beacon: {
+          guard: "beaconIsCurrent",
+          target: "watching",
+          reenter: true,
+          actions: "noteLeader",
+        },
         "no-pong": {
           guard: "leaderHasNoProcess",
           target: "suspecting",
@@ -141,7 +157,7 @@ export const electorMachine = setup({
         pong: {},
       },
       after: {
-        pingInterval: [
+        nextPing: [
           { guard: "leaderIsSilent", target: "presiding", actions: "countElection" },
           { target: "watching", reenter: true, actions: ["noteTick", "pingLeader"] },
         ],

@@ -53,6 +53,11 @@ type GatewayEvent =
   | HostEvent;
 type Args = { context: GatewayContext; event: GatewayEvent };
 
+/**
+ * Intervals between two `follow` messages while nothing is awaited. A learner tells outcomes to a
+ * gateway for 20 intervals after each; a learner that was silent for 10 is forgotten here.
+ */
+const REST_INTERVALS = 4;
 /** Intervals after which it asks every learner how far it is, while its own process has none. */
 const LOOK_INTERVALS = 20;
 
@@ -286,7 +291,10 @@ export const gatewayMachine = setup({
     }),
   },
   delays: {
-    followInterval: ({ context }) => context.cluster.limits.beaconMs,
+    followInterval: ({ context: { leader, learner, data, cluster } }) => {
+      const rests = leader !== null && learner !== null && data.heldBytes === 0;
+      return (rests ? REST_INTERVALS : 1) * cluster.limits.beaconMs;
+    },
   },
 }).createMachine({
   id: "gateway",
@@ -299,7 +307,10 @@ export const gatewayMachine = setup({
         guard: "leaderIsNew",
         actions: ["noteLeader", "sendAgain", "takeProposals", "sendProposals"],
       },
-      { guard: "beaconIsCurrent", actions: "noteLeader" },
+      {
+        guard: "beaconIsCurrent",
+        actions: ["noteLeader", "sendOverdue", "takeProposals", "sendProposals"],
+      },
     ],
     outcomes: { actions: ["noteLearner", "settle", "sendAnswers", "sendProposals"] },
     request: { actions: ["holdRequests", "sendAnswers", "sendProposals"] },

@@ -39,6 +39,8 @@ export interface ProposerContext {
   readonly copies: number;
   /** Promises that the last step dropped: their votes did not show their watermark. */
   readonly unfounded: number;
+  /** Beacons in a row that it sent as leader with nothing under way. */
+  readonly restBeacons: number;
   readonly elections: number;
   readonly nacks: number;
   readonly haltReason: string | null;
@@ -79,6 +81,7 @@ export function proposerContext(input: RoleInput): ProposerContext {
     tooLarge: 0,
     copies: 0,
     unfounded: 0,
+    restBeacons: 0,
     elections: 0,
     nacks: 0,
     haltReason: null,

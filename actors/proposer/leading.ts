@@ -7,6 +7,12 @@ import { limitsUnder } from "../../src/paxos/payload.js";
 import { takeAnnouncements } from "../../src/paxos/proposer.js";
 import type { ProposerContext } from "./context.js";
 
+/**
+ * Beacons with nothing under way after which a leader is at rest. Each of them brings a message
+ * that was lost; later ones are signs of life.
+ */
+const REST_AFTER = 10;
+
 interface Args {
   readonly context: ProposerContext;
   readonly event: { readonly type: string };
@@ -21,6 +27,22 @@ export function announcements(context: ProposerContext): readonly Message[] {
 /** Every message has one audience. */
 export function toAudience(message: Message): Effect {
   return broadcast(message.type === "chosen" ? "learner" : "acceptor", message);
+}
+
+/** Says whether nothing was proposed for so long that fewer beacons do. */
+export function isAtRest({ restBeacons }: ProposerContext): boolean {
+  return restBeacons >= REST_AFTER;
+}
+
+/**
+ * How long a leader waits before the next beacon. At rest twice as long: each beacon wakes every
+ * process. Not so long that acceptors, or electors, take it for silent before the next one comes.
+ */
+export function pauseMs(context: ProposerContext): number {
+  const { beaconMs, silenceMs, suspectMs } = context.cluster.limits;
+  if (!isAtRest(context)) return beaconMs;
+  const heardMs = Math.floor((2 * Math.min(silenceMs, suspectMs)) / 3);
+  return Math.max(beaconMs, Math.min(2 * beaconMs, heardMs));
 }
 
 /** The leader's beacon. */

@@ -36,7 +36,7 @@ import { goBack, jumpEndsBallot, noteJumpRefusal, noteRound } from "../../src/pa
 import { gatewayAmong, type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 import type { ProposerEvent } from "./events.js";
 import { answersWith, ask, follow, isCurrent, isOutrankedBy, stepAside } from "./following.js";
-import { announcements, beacon, clusterNow, toAudience } from "./leading.js";
+import { announcements, beacon, clusterNow, isAtRest, pauseMs, toAudience } from "./leading.js";
 
 type Args = { context: ProposerContext; event: ProposerEvent };
 
@@ -82,6 +82,7 @@ export const proposerMachine = setup({
       const ballot = event.received[0]?.message.ballot;
       return ballot !== undefined && isOutrankedBy(context, ballot);
     },
+    leaderIsAtRest: ({ context }) => isAtRest(context),
     windowIsFull: ({ context }) => windowIsFull(context.data, context.cluster.limits),
     windowHasRoom: ({ context }) => !windowIsFull(context.data, context.cluster.limits),
     mayStepAside: ({ context: { steppedAsideMs, cluster }, event }) =>
@@ -107,7 +108,8 @@ export const proposerMachine = setup({
     }),
     beginBallot: assign(({ context, event }) => {
       beginBallot(context.data, context.owner);
-      return { elections: context.elections + 1, sinceMs: nowOf(event, context.sinceMs) };
+      const sinceMs = nowOf(event, context.sinceMs);
+      return { elections: context.elections + 1, restBeacons: 0, sinceMs };
     }),
     recordPromise: assign(({ context, event }) => {
       assertEvent(event, "promise");
@@ -156,6 +158,9 @@ export const proposerMachine = setup({
       const fresh = takeAccepts(data, cluster, nowMs);
       return { outgoing: [...fresh, ...takeLateAccepts(data, cluster, nowMs)], tooLarge };
     }),
+    noteRest: assign(({ context: { data, restBeacons } }) => ({
+      restBeacons: data.open.size === 0 && data.queue.length === 0 ? restBeacons + 1 : 0,
+    })),
     proposeAgain: assign(({ context, event }) => {
       assertEvent(event, "repair");
       const { data, cluster } = context;
@@ -242,6 +247,7 @@ export const proposerMachine = setup({
   delays: {
     retryDelay: ({ context }) => context.cluster.limits.retryDelayMs,
     beaconTime: ({ context }) => context.cluster.limits.beaconMs,
+    beaconPause: ({ context }) => pauseMs(context),
     backoff: ({ context }) => context.backoffMs,
   },
 }).createMachine({
@@ -339,21 +345,29 @@ export const proposerMachine = setup({
     leading: {
       description:
         "The distinguished proposer: phase 2 only; one beacon each interval, however often the " +
-        "window fills. Left by a higher ballot, when no phase-2 quorum answers any more, or when " +
-        "its process does not keep up.",
+        "window fills, and fewer while nothing is proposed. Left by a higher ballot, when no " +
+        "phase-2 quorum answers any more, or when its process does not keep up.",
       meta: { paper: "PMS §3" },
       tags: ["hasLeadership", "canPropose"],
       initial: "open",
-      entry: "sendBeacon",
+      entry: ["noteRest", "sendBeacon"],
       on: {
-        propose: { actions: ["queueCommands", "sendOutgoing", "countUnqueued"] },
+        propose: [
+          {
+            guard: "leaderIsAtRest",
+            target: "leading",
+            reenter: true,
+            actions: ["queueCommands", "sendOutgoing", "countUnqueued"],
+          },
+          { actions: ["queueCommands", "sendOutgoing", "countUnqueued"] },
+        ],
         accepted: { actions: ["countVotesAndFill", "sendOutgoing"] },
         repair: { actions: ["proposeAgain", "sendOutgoing"] },
         nack: { guard: "refusalEndsBallot", target: "preempted", actions: "noteRefusal" },
         "host.slow": { guard: "mayStepAside", target: "standby", actions: "stepAside" },
       },
       after: {
-        beaconTime: [
+        beaconPause: [
           { guard: "quorumIsLost", target: "standby", actions: "stepDown" },
           { target: "leading", reenter: true, actions: ["takeLate", "sendOutgoing"] },
         ],

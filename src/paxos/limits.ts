@@ -56,7 +56,7 @@ export interface Limits {
   /** Least and most a preempted proposer waits before the next ballot. */
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
-  /** The leader's beacon when idle, and the elector's ping. */
+  /** Between two beacons of the leader, and two pings of an elector that misses them. */
   readonly beaconMs: number;
   /** How long acceptors must not have heard the leader before a standby prepares. */
   readonly silenceMs: number;

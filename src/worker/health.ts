@@ -3,8 +3,11 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import type { HealthMeter } from "../actor/ports.js";
 
-/** Milliseconds between two samples of the event loop. */
-const resolutionMs = 20;
+/**
+ * Milliseconds between two samples of the event loop, which wake the process: the lag is read short
+ * by as much at most, and a process counts as slow from a lag of five beacon intervals on.
+ */
+const resolutionMs = 100;
 
 /** Makes the meter of this process. */
 export function createHealthMeter(): HealthMeter & { close(): void } {

@@ -24,11 +24,13 @@ import {
 } from "../support/steps.js";
 
 const { limits } = testCluster();
-const { beaconMs, suspectMs } = limits;
+const { beaconMs, suspectMs, silenceMs } = limits;
 const CONFIRM_MS = Math.round(limits.confirmMs * (1 + draw(1).value));
 
-const noTick = timerCancelled("pingInterval", "elector.watching");
-const tick = timerSet("pingInterval", "elector.watching", beaconMs);
+const noTick = timerCancelled("nextPing", "elector.watching");
+const tick = timerSet("nextPing", "elector.watching", beaconMs);
+/** After a beacon. */
+const quiet = timerSet("nextPing", "elector.watching", silenceMs);
 const noPause = timerCancelled("confirmPause", "elector.suspecting");
 const noTime = timerCancelled("suspicionTime", "elector.confirming");
 const noHint = timerCancelled("hintPause", "elector.presiding");
@@ -64,7 +66,7 @@ const alarm = (delay: string, state: string, nowMs: number) => ({
   type: `xstate.after.${delay}.elector.${state}`,
   nowMs,
 });
-const tickAt = (nowMs: number) => alarm("pingInterval", "watching", nowMs);
+const tickAt = (nowMs: number) => alarm("nextPing", "watching", nowMs);
 
 const fresh = (rest: Partial<RoleInput> = {}) => new Bench(electorMachine, roleInput(rest));
 
@@ -95,9 +97,17 @@ function presiding(): Bench {
   return bench;
 }
 
-/** Lets ticks come on time, until and without one at a time. @returns when the last one came */
+/**
+ * Lets ticks come on time, until and without one at a time: the first after a beacon, each
+ * `beaconMs` after the last. @returns when the last one came
+ */
 function tickUntil(bench: Bench, fromMs: number, untilMs: number): number {
   let nowMs = fromMs;
+  const { waitMs } = bench.snapshot.context;
+  if (waitMs > beaconMs) {
+    nowMs += waitMs;
+    bench.take(tickAt(nowMs));
+  }
   for (; nowMs + beaconMs < untilMs; nowMs += beaconMs) bench.take(tickAt(nowMs + beaconMs));
   return nowMs;
 }
@@ -109,18 +119,37 @@ describe("watching", () => {
     expect(bench.take(tickAt(START_MS + beaconMs))).toEqual([noTick, tick]);
   });
 
-  it("pings the leader at each tick, whether or not the last ping was answered", () => {
-    const bench = watching();
+  it("pings no leader whose beacons come", () => {
+    const bench = fresh();
     for (const nth of [1, 2, 3]) {
-      expect(bench.take(tickAt(START_MS + nth * beaconMs))).toEqual([noTick, pings("p1"), tick]);
+      expect(bench.take(beacon(3, "p1", START_MS + nth * beaconMs))).toEqual([noTick, quiet]);
+    }
+  });
+
+  it("pings a silent leader at each tick, whether or not the last ping was answered", () => {
+    const bench = watching();
+    for (const nth of [0, 1, 2]) {
+      const nowMs = START_MS + silenceMs + nth * beaconMs;
+      expect(bench.take(tickAt(nowMs))).toEqual([noTick, pings("p1"), tick]);
       expect(bench.state).toBe("watching");
     }
     expect([bench.take(pong), bench.heard, bench.state]).toEqual([[], true, "watching"]);
   });
 
+  it("pings as soon as acceptors may let another prepare, and before it suspects a hang", () => {
+    const waits = (change: Partial<typeof limits>) => {
+      const bench = fresh({ cluster: testCluster(change) });
+      bench.take(beacon(3));
+      return bench.snapshot.context.waitMs;
+    };
+    expect(waits({ silenceMs: 400 })).toBe(400);
+    expect(waits({ silenceMs: 1 })).toBe(beaconMs);
+    expect(waits({ silenceMs: suspectMs + 1 })).toBe(suspectMs);
+  });
+
   it("follows the highest ballot: a beacon of a replaced leader is stale", () => {
     const bench = watching();
-    expect(bench.take(beacon(4, "p2"))).toEqual([]);
+    expect(bench.take(beacon(4, "p2"))).toEqual([noTick, quiet]);
     expect(roles.elector?.status(bench.snapshot)).toMatchObject({ leader: "p2" });
     expect([bench.take(beacon(3)), bench.heard]).toEqual([[], false]);
     expect(roles.elector?.status(bench.snapshot)).toMatchObject({ leader: "p2" });
@@ -158,13 +187,13 @@ describe("a silent leader", () => {
     const bench = watching();
     const last = tickUntil(bench, START_MS, START_MS + suspectMs + 1);
     bench.take(beacon(3, "p1", last));
-    expect(bench.take(tickAt(last + beaconMs))).toEqual([noTick, pings("p1"), tick]);
+    expect(bench.take(tickAt(last + silenceMs))).toEqual([noTick, pings("p1"), tick]);
   });
 
   it("is forgiven what this process itself came late", () => {
     const bench = watching();
-    bench.take(tickAt(START_MS + beaconMs + 700));
-    const last = tickUntil(bench, START_MS + beaconMs + 700, START_MS + 700 + suspectMs + 1);
+    bench.take(tickAt(START_MS + silenceMs + 700));
+    const last = tickUntil(bench, START_MS + silenceMs + 700, START_MS + 700 + suspectMs + 1);
     expect([bench.state, last]).toEqual(["watching", START_MS + 700 + suspectMs]);
     bench.take(tickAt(last + beaconMs));
     expect(bench.state).toBe("presiding");
@@ -190,7 +219,7 @@ describe("a cold start", () => {
     const bench = fresh();
     const last = tickUntil(bench, START_MS, START_MS + 3 * beaconMs + 1);
     bench.take(beacon(1, "p2", last));
-    expect(bench.take(tickAt(last + beaconMs))).toEqual([noTick, pings("p2"), tick]);
+    expect(bench.take(tickAt(last + silenceMs))).toEqual([noTick, pings("p2"), tick]);
   });
 });
 
@@ -244,15 +273,15 @@ describe("suspecting and confirming: two pings find nobody", () => {
   });
 
   it.each([
-    ["a pong", pong],
-    ["a beacon", beacon(3)],
-    ["a new leader's beacon", beacon(4, "p2")],
-  ])("ends by %s in between", (_, event) => {
+    ["a pong", pong, tick],
+    ["a beacon", beacon(3), quiet],
+    ["a new leader's beacon", beacon(4, "p2"), quiet],
+  ])("ends by %s in between", (_, event, next) => {
     for (const [bench, before] of [
       [suspecting(), noPause],
       [confirming(), noTime],
     ] as const) {
-      expect(bench.take(event)).toEqual([before, tick]);
+      expect(bench.take(event)).toEqual([before, next]);
       expect(bench.state).toBe("watching");
     }
   });
@@ -288,7 +317,7 @@ describe("presiding", () => {
       expect(bench.fire("hintPause")).toEqual([noHint, names(candidate, ballot(3)), nextHint]);
       expect(bench.state).toBe("presiding");
     }
-    expect(bench.take(beacon(4, "p2"))).toEqual([noHint, tick]);
+    expect(bench.take(beacon(4, "p2"))).toEqual([noHint, quiet]);
     expect(bench.state).toBe("watching");
   });
 

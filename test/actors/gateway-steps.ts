@@ -161,7 +161,8 @@ export const asksWho: Effect = broadcast("learner", { type: "follow", learner: n
 export const follows = (learner: string): Effect =>
   send("learner", learner, { type: "follow", learner });
 
-export const set = (inState: string) => timerSet("followInterval", `gateway.${inState}`, beaconMs);
+export const set = (inState: string, intervals = 1) =>
+  timerSet("followInterval", `gateway.${inState}`, intervals * beaconMs);
 export const cancelled = (inState: string) =>
   timerCancelled("followInterval", `gateway.${inState}`);
 

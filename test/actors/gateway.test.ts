@@ -159,13 +159,24 @@ describe("routing", () => {
     expect(bench.take(outcomes([opened(SESSION)]))).toContainEqual(proposes("p1", clients(1)));
   });
 
-  it("follows its learner at each interval", () => {
+  it("follows its learner at each interval while it awaits an outcome, else at every 4th", () => {
     const bench = routing();
-    expect(bench.take(tick("routing", START_MS + beaconMs))).toEqual([
-      cancelled("routing"),
-      follows("l1"),
-      set("routing"),
-    ]);
+    const next = () => bench.take(tick("routing", START_MS + beaconMs));
+    expect(next()).toEqual([cancelled("routing"), follows("l1"), set("routing", 4)]);
+    bench.take(door("t1"));
+    expect(next()).toEqual([cancelled("routing"), follows("l1"), set("routing")]);
+  });
+
+  it("sends again with the leader's beacon what is overdue, and what that makes room for", () => {
+    const bench = routing();
+    bench.take(beacon(1, "p1", START_MS, own(1).length));
+    expect(bench.take(door("t1"))).toEqual([proposes("p1", own(1))]);
+    expect(bench.take(door("t2"))).toEqual([]);
+    expect(bench.take(beacon(1))).toEqual([proposes("p1", own(2))]);
+    expect(bench.take(beacon(1, "p1", START_MS + OVERDUE_MS - 1))).toEqual([]);
+    const both = [proposes("p1", own(1), own(2))];
+    expect(bench.take(beacon(1, "p1", START_MS + OVERDUE_MS))).toEqual(both);
+    expect(bench.take(beacon(1, "p1", START_MS + OVERDUE_MS))).toEqual([]);
   });
 
   it("sends no more than the leader has room for; an outcome makes room", () => {
@@ -339,11 +350,11 @@ describe("its learner", () => {
         cancelled("routing"),
         asksWho,
         follows("here"),
-        set("routing"),
+        set("routing", 4),
       ]);
       bench.take(at("l2", far));
       const next = bench.take(tick("routing", atMs));
-      expect(next).toEqual([cancelled("routing"), follows("l2"), set("routing")]);
+      expect(next).toEqual([cancelled("routing"), follows("l2"), set("routing", 4)]);
     });
 
     it("so it asks now and then, until one of its own process is it", () => {

@@ -8,7 +8,7 @@ import { type Bench, testCluster } from "../support/steps.js";
 import { cancelled, leading, propose } from "./proposer-steps.js";
 
 const dataOf = (bench: Bench) => (bench.snapshot.context as ProposerContext).data;
-const noTick = cancelled("beaconTime", "leading");
+const noTick = cancelled("beaconPause", "leading");
 
 describe("the leader of a process that does not keep up", () => {
   const slow = (nowMs: number) => ({ type: "host.slow", nowMs });

@@ -21,8 +21,8 @@ import {
 
 const ours = ballot(1);
 const dataOf = (bench: Bench) => (bench.snapshot.context as ProposerContext).data;
-const noTick = cancelled("beaconTime", "leading");
-const tick = set("beaconTime", "leading");
+const noTick = cancelled("beaconPause", "leading");
+const tick = set("beaconPause", "leading");
 const x = batch("x");
 
 describe("the end of leadership", () => {

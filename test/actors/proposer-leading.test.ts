@@ -48,8 +48,8 @@ import {
 const ours = ballot(1);
 const dataOf = (bench: Bench) => (bench.snapshot.context as ProposerContext).data;
 const noRetry = cancelled("retryDelay", "preparing");
-const noTick = cancelled("beaconTime", "leading");
-const tick = set("beaconTime", "leading");
+const noTick = cancelled("beaconPause", "leading");
+const tick = set("beaconPause", "leading");
 const x = batch("x");
 const y = batch("y");
 describe("the end of phase 1 (PMS §3)", () => {
@@ -355,7 +355,7 @@ describe("leading.full (PMS §3: α commands ahead)", () => {
       expect(bench.state).toBe("leading.full");
     }
     expect([...told].sort()).toEqual(["accept", "chosen"]);
-    expect(bench.timers).toEqual(["xstate.after.beaconTime.proposer.leading"]);
+    expect(bench.timers).toEqual(["xstate.after.beaconPause.proposer.leading"]);
     expect(fireAt(bench, "leading", LATE_MS)).toContainEqual(beacons(1, 11, 9));
   });
 

@@ -173,7 +173,11 @@ export const tellsBasis = (...of: Parameters<typeof basis>): Effect =>
 export const askBasis = (round: number, learner = "l1") =>
   heard({ type: "ask-basis", ballot: ballot(round) }, sender("learner", learner));
 
-const MS: Record<string, number> = { beaconTime: limits.beaconMs, retryDelay: limits.retryDelayMs };
+const MS: Record<string, number> = {
+  beaconTime: limits.beaconMs,
+  beaconPause: limits.beaconMs,
+  retryDelay: limits.retryDelayMs,
+};
 
 export const set = (delay: string, state: string, delayMs = MS[delay] ?? 0): Effect =>
   timerSet(delay, `proposer.${state}`, delayMs);
@@ -187,7 +191,8 @@ export const LOST_MS = START_MS + 2 * limits.suspectMs;
 
 /** Fires the leader's clock at a time. */
 export function fireAt(bench: Bench, state: string, nowMs: number): readonly Effect[] {
-  return bench.take({ type: `xstate.after.beaconTime.proposer.${state}`, nowMs });
+  const delay = state === "leading" ? "beaconPause" : "beaconTime";
+  return bench.take({ type: `xstate.after.${delay}.proposer.${state}`, nowMs });
 }
 
 // --- how it comes there -----------------------------------------------------------------------

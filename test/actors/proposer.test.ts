@@ -256,7 +256,7 @@ describe("preempted", () => {
 
   it.each([
     ["preparing", cancelled("retryDelay", "preparing"), preparing],
-    ["leading.open", cancelled("beaconTime", "leading"), leading],
+    ["leading.open", cancelled("beaconPause", "leading"), leading],
   ])("comes from %s, by a nack with a higher ballot", (state, noTimer, make) => {
     const bench = make();
     expect(bench.state).toBe(state);
@@ -368,7 +368,7 @@ describe("a failed disk", () => {
     ["standby", fresh, []],
     ["asking", asking, [noQuestion]],
     ["preparing", preparing, [noRetry]],
-    ["leading.open", leading, [cancelled("beaconTime", "leading")]],
+    ["leading.open", leading, [cancelled("beaconPause", "leading")]],
   ])("halts it while %s", (state, make, before) => {
     const bench = make();
     expect(bench.state).toBe(state);

@@ -42,7 +42,7 @@ describe("a shrunk plan", () => {
 
   it("has little left in it", () => {
     expect(shrunk.plan.faults.length).toBeLessThanOrEqual(2);
-    expect(shrunk.plan.requests.length).toBeLessThanOrEqual(3);
+    expect(shrunk.plan.requests.length).toBeLessThanOrEqual(4);
     expect(shrunk.plan.setup).toMatchObject({ placement: "separated", limits: {} });
     expect(shrunk.plan.setup.acceptors).toBeLessThanOrEqual(3);
     expect(shrunk.plan.calmMs).toBeLessThanOrEqual(plan.calmMs);

@@ -69,6 +69,6 @@ export const unlistedVoteCounted: Broken = {
     plan: keyScene({ syncMs: 20 }),
     onReady: startStranger,
     seedsMax: 10,
-    catches: ["learnedIsChosen", "P2b", "P2c"],
+    catches: ["learnedIsChosen", "phase2a", "P2b", "P2c"],
   },
 };
