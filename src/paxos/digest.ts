@@ -23,14 +23,13 @@ function mix(h: number): number {
   return x ^ (x >>> 16);
 }
 
-function word(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)
-  );
-}
+/**
+ * Bytes are copied here and read as words by one view: two to three times as fast as four single
+ * bytes a word, and a view of its own for each input would cost more than a short one takes.
+ */
+const COPY_BYTES = 16 * 512;
+const copy = new Uint8Array(COPY_BYTES);
+const words = new DataView(copy.buffer);
 
 /** Reads up to 4 bytes of the tail, as far as it reaches. */
 function tailWord(bytes: Uint8Array, at: number): number {
@@ -52,15 +51,19 @@ export function hash128(bytes: Uint8Array, seed = 0): [number, number, number, n
   let h3 = seed | 0;
   let h4 = seed | 0;
   const blocksEnd = bytes.length - (bytes.length % 16);
-  for (let i = 0; i < blocksEnd; i += 16) {
-    h1 ^= Math.imul(rotl(Math.imul(word(bytes, i), C1), 15), C2);
-    h1 = (Math.imul((rotl(h1, 19) + h2) | 0, 5) + 0x561ccd1b) | 0;
-    h2 ^= Math.imul(rotl(Math.imul(word(bytes, i + 4), C2), 16), C3);
-    h2 = (Math.imul((rotl(h2, 17) + h3) | 0, 5) + 0x0bcaa747) | 0;
-    h3 ^= Math.imul(rotl(Math.imul(word(bytes, i + 8), C3), 17), C4);
-    h3 = (Math.imul((rotl(h3, 15) + h4) | 0, 5) + 0x96cd1c35) | 0;
-    h4 ^= Math.imul(rotl(Math.imul(word(bytes, i + 12), C4), 18), C1);
-    h4 = (Math.imul((rotl(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0;
+  for (let from = 0; from < blocksEnd; from += COPY_BYTES) {
+    copy.set(bytes.length <= COPY_BYTES ? bytes : bytes.subarray(from, from + COPY_BYTES));
+    const end = Math.min(blocksEnd - from, COPY_BYTES);
+    for (let i = 0; i < end; i += 16) {
+      h1 ^= Math.imul(rotl(Math.imul(words.getInt32(i, true), C1), 15), C2);
+      h1 = (Math.imul((rotl(h1, 19) + h2) | 0, 5) + 0x561ccd1b) | 0;
+      h2 ^= Math.imul(rotl(Math.imul(words.getInt32(i + 4, true), C2), 16), C3);
+      h2 = (Math.imul((rotl(h2, 17) + h3) | 0, 5) + 0x0bcaa747) | 0;
+      h3 ^= Math.imul(rotl(Math.imul(words.getInt32(i + 8, true), C3), 17), C4);
+      h3 = (Math.imul((rotl(h3, 15) + h4) | 0, 5) + 0x96cd1c35) | 0;
+      h4 ^= Math.imul(rotl(Math.imul(words.getInt32(i + 12, true), C4), 18), C1);
+      h4 = (Math.imul((rotl(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0;
+    }
   }
   const rest = bytes.length - blocksEnd;
   const at = blocksEnd;

@@ -26,6 +26,17 @@ describe("the digest", () => {
     );
   });
 
+  it.each([
+    [8191, "9ae8d017b9a314de70e729e85299c1bc"],
+    [8192, "63878554a23c17d928f420195c87283d"],
+    [8193, "c31d858f9dad739e26d6fc10e18af16d"],
+    [8208, "8f1fa5feeb8f8ce61418b6bf7251ad51"],
+    [20001, "32c325b542b42585d8c3558bcfac7c4c"],
+  ])("of %i bytes is what an implementation without blocks computed", (length, expected) => {
+    const host = Uint8Array.from({ length: length + 5 }, (_, i) => ((i - 3) * (i - 3)) >>> 3);
+    expect(digest(host.subarray(3, 3 + length))).toBe(expected);
+  });
+
   it("depends on the bytes, not on where they lie", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat({ max: 5 }), (bytes, offset) => {
