@@ -178,7 +178,8 @@ export const sessionMachine = setup({
         }
         if (message.session !== context.session) continue;
         for (const completed of complete(context.data, message, event.nowMs)) {
-          settlements.push({ kind: "done", ...completed });
+          const { token, position, slot, ballot, syncedBy } = completed;
+          settlements.push({ kind: "done", token, position, slot, ballot, syncedBy });
         }
       }
       if (settlements.length === 0) return { settlements, heardMs, leaderGateway };

@@ -52,6 +52,8 @@ export interface ClientPorts {
   readonly histories: readonly History[];
 }
 
+/** Bytes of an idempotency id: what a command in the log can hold. */
+const idBytesMax = 255;
 /** How long `close` waits for what the session still has to say. */
 const CLOSE_MS = 500;
 
@@ -93,12 +95,14 @@ export class Client implements Synod {
     return this.#host.dropped;
   }
 
-  async propose(value: unknown, options: ProposeOptions = {}): Promise<Receipt> {
+  propose(value: unknown, options: ProposeOptions = {}): Promise<Receipt> {
     const { values } = this.#ports;
-    return this.#propose(
-      this.#fitting((most, because) => encodeValue(value, most, values, because)),
-      options,
-    );
+    try {
+      const body = this.#fitting((most, because) => encodeValue(value, most, values, because));
+      return this.#propose(body, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Proposes bytes of a type as they are; they must not change until it is settled. */
@@ -111,14 +115,15 @@ export class Client implements Synod {
     return this.#propose({ type, body }, options);
   }
 
-  #propose(value: TypedBody, { id = "", ...call }: ProposeOptions): Promise<Receipt> {
-    if (typeof id !== "string" || new TextEncoder().encode(id).length > 255) {
-      throw new InvalidError("an id is a string of at most 255 bytes of UTF-8");
+  #propose(value: TypedBody, options: ProposeOptions): Promise<Receipt> {
+    const { id = "" } = options;
+    if (typeof id !== "string" || Buffer.byteLength(id) > idBytesMax) {
+      throw new InvalidError(`an id is a string of at most ${idBytesMax} bytes of UTF-8`);
     }
     return this.#recorder.record(
       "propose",
       () => ({ op: "propose", value: showBody(value) }),
-      () => this.#session.submit(value, id, call),
+      () => this.#session.submit(value, id, options),
       ({ position, slot }) => ({ position, slot }),
     );
   }

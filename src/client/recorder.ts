@@ -1,6 +1,6 @@
 /** A client's calls, told to the histories that its opener gave. */
 import { InvalidError, SynodError } from "./errors.js";
-import type { History, HistoryModel, HistoryOperations, HistoryOut } from "./history.js";
+import type { History, HistoryModel, HistoryOperations, HistoryOut, OpenCall } from "./history.js";
 import type { TypedBody } from "./values.js";
 
 /** What a client has calls of. */
@@ -43,7 +43,7 @@ export class Recorder {
    * @param operation the call as the history shows it; not asked for if nobody listens
    * @param show the answer as the history shows it
    */
-  async record<M extends "propose" | "decide", T>(
+  record<M extends "propose" | "decide", T>(
     model: M,
     operation: () => HistoryOperations[M],
     call: () => Promise<T>,
@@ -51,18 +51,26 @@ export class Recorder {
   ): Promise<T> {
     const listener = this.#histories.get(model);
     if (listener === undefined) return call();
-    const open = listener.history.begin(listener.client, operation());
-    let result: T;
-    try {
-      result = await call();
-    } catch (error) {
-      if (isCertain(error)) open.fail(error.code);
-      else open.info(error instanceof SynodError ? error.code : String(error));
-      throw error;
-    }
-    open.ok(show(result));
-    return result;
+    return tell(listener.history.begin(listener.client, operation()), call, show);
   }
+}
+
+/** Makes a call, and tells its end to a history. */
+async function tell<T>(
+  open: OpenCall,
+  call: () => Promise<T>,
+  show: (result: T) => HistoryOut,
+): Promise<T> {
+  let result: T;
+  try {
+    result = await call();
+  } catch (error) {
+    if (isCertain(error)) open.fail(error.code);
+    else open.info(error instanceof SynodError ? error.code : String(error));
+    throw error;
+  }
+  open.ok(show(result));
+  return result;
 }
 
 /** Says whether an error means that the call did not happen and will not. */

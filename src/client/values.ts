@@ -33,7 +33,6 @@ export interface TypedBody {
 /** MessagePack, exactly. */
 export const EXACT: ValueCodec = { encode: encodeMsgpack, decode: decodeMsgpack };
 
-const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -80,7 +79,7 @@ function write(value: unknown, bytesMax: number, codec: ValueCodec, because: str
     if (!isWellFormed(value)) {
       throw new InvalidError("the value is a string with half of a surrogate pair");
     }
-    return { type: "string", body: utf8.encode(value) };
+    return { type: "string", body: bytesOf(value) };
   }
   try {
     return { type: "msgpack", body: codec.encode(value, bytesMax) };
@@ -91,6 +90,12 @@ function write(value: unknown, bytesMax: number, codec: ValueCodec, because: str
     }
     throw new InvalidError(message, { cause });
   }
+}
+
+/** Node cuts short texts out of a shared buffer: a quarter of what an encoder's own costs. */
+function bytesOf(text: string): Uint8Array {
+  const { buffer, byteOffset, length } = Buffer.from(text);
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /**

@@ -68,6 +68,8 @@ export class ClientState {
   open = new Map<number, OpenRequest>();
   openBytes = 0;
   nextNumber = 1;
+  /** The client waits for no request of a lower number. */
+  answeredBelow = 1;
   /** Every open request below was sent since the last {@link rewind}. */
   sentBelow = 1;
   /** Numbers that were given up, and of which nothing that was sent says so yet. */
@@ -88,6 +90,7 @@ export class ClientState {
     copy.open = new Map([...this.open].map(([number, request]) => [number, { ...request }]));
     copy.openBytes = this.openBytes;
     copy.nextNumber = this.nextNumber;
+    copy.answeredBelow = this.answeredBelow;
     copy.sentBelow = this.sentBelow;
     copy.givenUp = new Set(this.givenUp);
     copy.resultLatency = this.resultLatency.clone();
@@ -96,16 +99,17 @@ export class ClientState {
 
   /** Says in a few words what is held. */
   describe(): string {
-    const { waiting, open, nextNumber, sentBelow } = this;
-    const numbers = `answered below ${answeredBelow(this)}, sent below ${sentBelow}`;
+    const { waiting, open, nextNumber, answeredBelow, sentBelow } = this;
+    const numbers = `answered below ${answeredBelow}, sent below ${sentBelow}`;
     return `${open.size} open (${numbers}, next ${nextNumber}), ${waiting.size} waiting`;
   }
 }
 
-/** The client has the result of every request of a lower number. */
-function answeredBelow(state: ClientState): number {
-  for (const number of state.open.keys()) return number;
-  return state.nextNumber;
+/** Moves `answeredBelow` past what is not open any more. */
+function passAnswered(state: ClientState): void {
+  while (state.answeredBelow < state.nextNumber && !state.open.has(state.answeredBelow)) {
+    state.answeredBelow++;
+  }
 }
 
 /**
@@ -139,7 +143,7 @@ export function withdraw(state: ClientState, token: number): boolean {
 
 /** Has every open request from a number on sent again. */
 export function rewind(state: ClientState, from: number): void {
-  state.sentBelow = Math.min(state.sentBelow, Math.max(from, answeredBelow(state)));
+  state.sentBelow = Math.min(state.sentBelow, Math.max(from, state.answeredBelow));
 }
 
 /** Notes that the gateway did not pass on this copy of the requests from a number on. */
@@ -163,12 +167,14 @@ export function giveUpOne(state: ClientState, number: number): GivenUp | null {
   state.open.delete(number);
   state.openBytes -= request.body.length;
   state.givenUp.add(number);
+  passAnswered(state);
   rewind(state, number);
   return { token: request.token, mayHaveHappened: request.copies > 0 };
 }
 
 /** Drops the numbers below. @returns whether there were any */
 export function passGaps(gaps: Set<number>, below: number): boolean {
+  if (gaps.size === 0) return false;
   const passed = [...gaps].filter((number) => number < below);
   for (const number of passed) gaps.delete(number);
   return passed.length > 0;
@@ -204,45 +210,45 @@ export function takeRequests(
   mayBegin = true,
 ): Taken {
   const tooLarge = giveUpTooLarge(state, limits);
+  const { answeredBelow } = state;
   // All that follows a given-up number is sent now, and says so.
-  passGaps(state.givenUp, answeredBelow(state));
-  const batches = new Batches(state, answeredBelow(state), limits);
-  if (state.sentBelow < state.nextNumber) {
-    for (const request of state.open.values()) {
-      if (request.number >= state.sentBelow) batches.add(request);
-    }
+  passGaps(state.givenUp, answeredBelow);
+  const batches = new Batches(state, limits);
+  for (let number = state.sentBelow; number < state.nextNumber; number++) {
+    const request = state.open.get(number);
+    if (request !== undefined) batches.add(request);
   }
   const { windowRequestsMax, windowBytesMax } = CLIENT_BOUNDS;
   const span = Math.min(windowRequestsMax, Math.ceil(limits.sessionResultsMax / 2));
-  for (const submission of mayBegin ? state.waiting.values() : []) {
-    const bytes = state.openBytes + submission.body.length;
-    if (state.nextNumber - batches.answeredBelow >= span) break;
-    if (state.open.size > 0 && bytes > windowBytesMax) break;
-    withdraw(state, submission.token);
-    const sent = { number: state.nextNumber++, copies: 0, sentMs: nowMs };
-    const request: OpenRequest = { ...submission, ...sent };
-    state.open.set(request.number, request);
-    state.openBytes += request.body.length;
+  for (const { token, id, valueType, body } of mayBegin ? state.waiting.values() : []) {
+    if (body.length > limits.valueBytesMax) {
+      withdraw(state, token);
+      tooLarge.push({ token, mayHaveHappened: false });
+      continue;
+    }
+    if (state.nextNumber - answeredBelow >= span) break;
+    if (state.open.size > 0 && state.openBytes + body.length > windowBytesMax) break;
+    withdraw(state, token);
+    const number = state.nextNumber++;
+    const request = { token, id, valueType, body, number, copies: 0, sentMs: nowMs };
+    state.open.set(number, request);
+    state.openBytes += body.length;
     batches.add(request);
-    const isKept = request.number - batches.answeredBelow < limits.sessionResultsMax;
+    const isKept = number - answeredBelow < limits.sessionResultsMax;
     invariant(isKept, "the table keeps the result of every request that is sent again");
   }
   state.sentBelow = state.nextNumber;
   return { messages: batches.messages, tooLarge };
 }
 
-/** Gives up what would be sent now and is over the limit. */
+/** Gives up what would be sent again now and is over the limit. */
 function giveUpTooLarge(state: ClientState, { valueBytesMax }: Limits): GivenUp[] {
   const tooLarge: GivenUp[] = [];
-  for (const { number, body } of [...state.open.values()]) {
-    if (number < state.sentBelow || body.length <= valueBytesMax) continue;
+  for (let number = state.sentBelow; number < state.nextNumber; number++) {
+    const request = state.open.get(number);
+    if (request === undefined || request.body.length <= valueBytesMax) continue;
     const givenUp = giveUpOne(state, number);
     if (givenUp !== null) tooLarge.push(givenUp);
-  }
-  for (const { token, body } of [...state.waiting.values()]) {
-    if (body.length <= valueBytesMax) continue;
-    withdraw(state, token);
-    tooLarge.push({ token, mayHaveHappened: false });
   }
   return tooLarge;
 }
@@ -250,16 +256,14 @@ function giveUpTooLarge(state: ClientState, { valueBytesMax }: Limits): GivenUp[
 /** Fills messages with requests. */
 class Batches {
   readonly messages: ClientRequests[] = [];
-  readonly answeredBelow: number;
   readonly #state: ClientState;
   readonly #bytesMax: number;
   #requests: ClientRequests["requests"][number][] = [];
   #bytes = 0;
 
-  constructor(state: ClientState, answeredBelow: number, limits: Limits) {
+  constructor(state: ClientState, limits: Limits) {
     this.#state = state;
     this.#bytesMax = limits.partBytesMax;
-    this.answeredBelow = answeredBelow;
   }
 
   add(request: OpenRequest): void {
@@ -284,7 +288,7 @@ class Batches {
     this.messages.push({
       type: "request",
       session: this.#state.session,
-      answeredBelow: this.answeredBelow,
+      answeredBelow: this.#state.answeredBelow,
       requests: this.#requests,
       openedIn: this.#state.openedIn,
     });
@@ -293,9 +297,9 @@ class Batches {
 
 /** Says what ends the session in the log; null if the log has not opened it, as far as is known. */
 export function endOf(state: ClientState): EndSession | null {
-  const { session, openedIn, nextNumber: number } = state;
+  const { session, openedIn, answeredBelow, nextNumber: number } = state;
   if (openedIn === null) return null;
-  return { type: "end-session", session, answeredBelow: answeredBelow(state), number, openedIn };
+  return { type: "end-session", session, answeredBelow, number, openedIn };
 }
 
 /** Closes the requests whose results came; a repeat of one that is closed is passed over. */
@@ -309,9 +313,9 @@ export function complete(state: ClientState, message: Results, nowMs: number): C
     state.resultLatency.add(nowMs - request.sentMs);
     completed.push({ token: request.token, position, slot, ballot, syncedBy });
   }
-  const next = answeredBelow(state);
+  passAnswered(state);
   // What was sent behind a given-up number waits for it until a request says that nobody does.
-  if (passGaps(state.givenUp, next)) rewind(state, next);
+  if (passGaps(state.givenUp, state.answeredBelow)) rewind(state, state.answeredBelow);
   return completed;
 }
 
@@ -336,6 +340,7 @@ export function giveUp(
   ];
   state.open.clear();
   state.waiting.clear();
+  passAnswered(state);
   state.openBytes = 0;
   state.waitingBytes = 0;
   return ended;
