@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { digest, hash128 } from "../../src/paxos/digest.js";
+import { digest, hash128, isDigestOf } from "../../src/paxos/digest.js";
 
 const utf8 = new TextEncoder();
 
@@ -61,6 +61,34 @@ describe("the digest", () => {
           expect(digest(other)).not.toBe(digest(bytes));
           expect(digest(Uint8Array.of(...bytes, 0))).not.toBe(digest(bytes));
           expect(hash128(bytes, 1)).not.toEqual(hash128(bytes));
+        },
+      ),
+    );
+  });
+
+  it("writes each word with its leading zeros", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+        const digits = hash128(bytes).map((word) => word.toString(16).padStart(8, "0"));
+        expect(digest(bytes)).toBe(digits.join(""));
+      }),
+    );
+  });
+
+  it("is told from every other text without being made", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.nat({ max: 31 }),
+        fc.constantFrom(..."0123456789abcdefABCDEF \u0661"),
+        (bytes, at, digit) => {
+          const name = digest(bytes);
+          const other = name.slice(0, at) + digit + name.slice(at + 1);
+          expect(isDigestOf(name, bytes)).toBe(true);
+          expect(isDigestOf(other, bytes)).toBe(other === name);
+          for (const text of ["", name.slice(1), `${name}0`, name.toUpperCase()]) {
+            expect(isDigestOf(text, bytes)).toBe(text === name);
+          }
         },
       ),
     );

@@ -2,7 +2,7 @@
  * Messages as bytes: the one place that knows MessagePack. The README beside it is the wire format.
  */
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { Packr, RESERVE_START_SPACE } from "msgpackr";
+import { Unpackr } from "msgpackr";
 import type { Codec, Envelope, WireFault } from "../../actor/ports.js";
 import { type Cluster, type ConfigurationName, configurationName } from "../../paxos/cluster.js";
 import type { Message, RoleName, Sender } from "../../paxos/messages.js";
@@ -11,6 +11,7 @@ import { bytesToHex, hexToBytes } from "./hex.js";
 import { isPlain } from "./plain.js";
 import { SENDER_SCHEMA } from "./schema.js";
 import { type VerbCodec, verbCodec } from "./verbs.js";
+import { PlainWriter } from "./writer.js";
 
 /** What we write and read. Grows when bytes change in a way that an older reader would misread. */
 const WIRE_VERSION = 4;
@@ -41,12 +42,15 @@ const hashBytes = 8;
  * - `int64AsType: "number"`: never a bigint; above 2^53 − 1 it rounds to what the bounds refuse;
  * - `copyBuffers: false`: bytes are views of the payload, and whoever keeps one copies it.
  */
-const packr = new Packr({
+const unpackr = new Unpackr({
   useRecords: false,
   mapsAsObjects: true,
   int64AsType: "number",
   copyBuffers: false,
 });
+
+const writer = new PlainWriter();
+const NOTHING = new Uint8Array(0);
 
 /** The descriptor's part of every envelope: whose message it is, and under which configuration. */
 interface Realm {
@@ -77,14 +81,14 @@ export function createCodec(cluster: Cluster): Codec {
     configuration,
     hash: hexToBytes(configuration.hash),
   };
-  // By role and id: as many as this process has roles.
-  const prefixes = new Map<string, Prefix>();
+  // By role, then by id: as many as this process has roles.
+  const prefixes = new Map<RoleName, Map<string, Prefix>>();
   const prefixOf = (sender: Sender): Uint8Array => {
-    const name = `${sender.role} ${sender.id}`;
-    const known = prefixes.get(name);
+    const ofRole = prefixes.get(sender.role) ?? new Map<string, Prefix>();
+    const known = ofRole.get(sender.id);
     if (known !== undefined && isSameSender(known.sender, sender)) return known.bytes;
     const bytes = prefix(realm, sender);
-    prefixes.set(name, { sender, bytes });
+    prefixes.set(sender.role, ofRole.set(sender.id, { sender, bytes }));
     return bytes;
   };
   return {
@@ -103,8 +107,7 @@ function isSameSender(a: Sender, b: Sender): boolean {
 }
 
 /**
- * Writes what all messages of a sender begin with: an array that lacks its last element. At most
- * 115 bytes; msgpackr leaves at most 255 in front of a message.
+ * Writes what all messages of a sender begin with: an array that lacks its last element.
  *
  * @throws TypeError if no receiver would take this sender
  */
@@ -112,28 +115,31 @@ function prefix(realm: Realm, sender: Sender): Uint8Array {
   if (!checkSender.Check(sender)) {
     throw new TypeError(`a sender out of bounds: ${JSON.stringify(sender)}`);
   }
-  const constant = [
-    WIRE_VERSION,
-    UNSEALED,
-    realm.clusterId,
-    realm.configuration.epoch,
-    realm.hash,
-    ROLE_CODES[sender.role],
-    sender.id,
-    sender.storeId === null ? null : hexToBytes(sender.storeId),
-    sender.incarnation,
-    hexToBytes(sender.process),
-  ];
-  const bytes = Uint8Array.from(packr.pack(constant));
-  bytes[0] = 0x90 | (constant.length + 1);
-  return bytes;
+  const { clusterId, configuration, hash } = realm;
+  writer.begin(NOTHING);
+  writer.array(11);
+  writer.number(WIRE_VERSION);
+  writer.number(UNSEALED);
+  writer.bytes(clusterId);
+  writer.number(configuration.epoch);
+  writer.bytes(hash);
+  writer.number(ROLE_CODES[sender.role]);
+  writer.text(sender.id);
+  if (sender.storeId === null) writer.nil();
+  else writer.hex(sender.storeId);
+  writer.number(sender.incarnation);
+  writer.hex(sender.process);
+  return writer.end().slice();
 }
 
 function encode(start: Uint8Array, writeNumber: number, lc: number, message: Message): Uint8Array {
   const verb = verbCodec(message.type) as VerbCodec;
-  const changing = [writeNumber, lc, verb.toArray(message)];
-  const bytes = packr.pack(changing, RESERVE_START_SPACE | start.length);
-  bytes.set(start);
+  writer.begin(start);
+  writer.array(3);
+  writer.number(writeNumber);
+  writer.number(lc);
+  verb.write(message, writer);
+  const bytes = writer.end();
   seal(bytes);
   return bytes;
 }
@@ -149,7 +155,7 @@ function decode(realm: Realm, verb: string, payload: Uint8Array): Envelope | Fau
     const isSealed = bytes[1] === WIRE_VERSION;
     if (isSealed && !isIntact(bytes, WIRE_VERSION)) return { fault: "wrong_checksum" };
     if (!isPlain(bytes)) return { fault: "undecodable" };
-    envelope = packr.unpack(bytes);
+    envelope = unpackr.unpack(bytes);
     // MessagePack has longer ways to write the same header: no checksum was looked at there.
     if (!isSealed && versionOf(envelope) === WIRE_VERSION) return { fault: "wrong_checksum" };
   } catch {

@@ -24,9 +24,8 @@ export const whole = (minimum: number) =>
 /** Milliseconds or the like: finite, not negative, not always whole. */
 export const amount = () => Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
-/** `digits` lower-case hexadecimal digits. */
-export const hex = (digits: number) =>
-  Type.String({ pattern: `^[0-9a-f]{${digits}}$`, minLength: digits, wire: "hex" });
+/** `digits` hexadecimal digits. No pattern: what is read from so many bytes has no others. */
+const hex = (digits: number) => Type.String({ minLength: digits, maxLength: digits, wire: "hex" });
 
 /** A text of at most `bytesMax` bytes of UTF-8. */
 export const text = (minLength: number, bytesMax: number) =>

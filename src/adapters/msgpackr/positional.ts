@@ -22,11 +22,12 @@ import {
   type TSchema,
   type TString,
 } from "@sinclair/typebox";
-import { bytesToHex, hexToBytes, putHex } from "./hex.js";
+import { bytesToHex } from "./hex.js";
+import type { PlainWriter } from "./writer.js";
 
 /** How values of one schema are laid out. */
 interface Layout {
-  write(value: unknown): unknown;
+  write(value: unknown, out: PlainWriter): void;
   /** @returns undefined, here or somewhere inside, for what does not fit */
   read(wire: unknown): unknown;
 }
@@ -35,8 +36,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Compiled from the schema of an object. */
 export interface Positional {
-  /** Lays a message out; it must fit the schema. */
-  toArray(message: object): unknown[];
+  /** Writes a message; it must fit the schema. */
+  write(message: object, out: PlainWriter): void;
   /** Takes a layout apart. The result is unchecked: see above. */
   fromArray(array: unknown): unknown;
 }
@@ -48,10 +49,7 @@ export interface Positional {
  */
 export function compilePositional(schema: TObject): Positional {
   const layout = objectLayout(schema, undefined);
-  return {
-    toArray: layout.write as (message: object) => unknown[],
-    fromArray: layout.read,
-  };
+  return { write: layout.write, fromArray: layout.read };
 }
 
 function layoutOf(schema: TSchema): Layout {
@@ -62,18 +60,23 @@ function layoutOf(schema: TSchema): Layout {
   return asItIs(schema);
 }
 
-const same: Layout = { write: (value) => value, read: (wire) => wire };
+/** Reads what MessagePack has a kind for: the schema's check sees what it is. */
+const same = (wire: unknown): unknown => wire;
+
+const numberLayout: Layout = { write: (value, out) => out.number(value as number), read: same };
+const nameLayout: Layout = { write: (value, out) => out.text(value as string), read: same };
 
 function asItIs(schema: TSchema): Layout {
-  const known =
-    KindGuard.IsInteger(schema) ||
-    KindGuard.IsNumber(schema) ||
-    KindGuard.IsBoolean(schema) ||
-    KindGuard.IsLiteral(schema) ||
-    KindGuard.IsNull(schema) ||
-    KindGuard.IsUint8Array(schema);
-  if (!known) throw new TypeError(`a schema without a layout: ${JSON.stringify(schema)}`);
-  return same;
+  if (KindGuard.IsInteger(schema) || KindGuard.IsNumber(schema)) return numberLayout;
+  if (KindGuard.IsBoolean(schema)) {
+    return { write: (value, out) => out.boolean(value as boolean), read: same };
+  }
+  if (KindGuard.IsUint8Array(schema)) {
+    return { write: (value, out) => out.bytes(value as Uint8Array), read: same };
+  }
+  // The tag of a variant.
+  if (KindGuard.IsLiteral(schema) && typeof schema.const === "string") return nameLayout;
+  throw new TypeError(`a schema without a layout: ${JSON.stringify(schema)}`);
 }
 
 /** `tag` is the literal that is written all the same. */
@@ -90,12 +93,11 @@ function objectLayout(schema: TObject, tag: string | undefined): Layout {
   const names = written.map(([name]) => name);
   const layouts = written.map(([, field]) => layoutOf(field));
   return {
-    write(value) {
-      const array = new Array<unknown>(names.length);
+    write(value, out) {
+      out.array(names.length);
       for (let i = 0; i < names.length; i++) {
-        array[i] = (layouts[i] as Layout).write((value as Fields)[names[i] as string]);
+        (layouts[i] as Layout).write((value as Fields)[names[i] as string], out);
       }
-      return array;
     },
     read(wire) {
       if (!Array.isArray(wire) || wire.length < names.length) return undefined;
@@ -113,9 +115,13 @@ function listLayout(schema: TArray): Layout {
   const itemsMax = schema.maxItems ?? Number.MAX_SAFE_INTEGER;
   if (KindGuard.IsString(item) && wireOf(item) === "hex") return hexListLayout(item, itemsMax);
   const layout = layoutOf(item);
-  if (layout === same) return same;
+  const write: Layout["write"] = (value, out) => {
+    out.array((value as readonly unknown[]).length);
+    for (const one of value as readonly unknown[]) layout.write(one, out);
+  };
+  if (layout.read === same) return { write, read: same };
   return {
-    write: (value) => (value as unknown[]).map((one) => layout.write(one)),
+    write,
     read(wire) {
       if (!Array.isArray(wire) || wire.length > itemsMax) return undefined;
       return wire.map((one) => layout.read(one));
@@ -126,12 +132,7 @@ function listLayout(schema: TArray): Layout {
 function hexListLayout(item: TString, itemsMax: number): Layout {
   const width = hexWidth(item);
   return {
-    write(value) {
-      const all = value as readonly string[];
-      const bytes = new Uint8Array(all.length * width);
-      for (let i = 0; i < all.length; i++) putHex(all[i] as string, bytes, i * width);
-      return bytes;
-    },
+    write: (value, out) => out.hexList(value as readonly string[], width),
     read(wire) {
       if (!(wire instanceof Uint8Array) || wire.length % width !== 0) return undefined;
       const count = wire.length / width;
@@ -145,7 +146,7 @@ function hexListLayout(item: TString, itemsMax: number): Layout {
 
 /** One schema or null, words, or objects that a literal tells apart. */
 function unionLayout(options: readonly TSchema[]): Layout {
-  if (options.every((option) => KindGuard.IsLiteral(option))) return same;
+  if (options.every((option) => KindGuard.IsLiteral(option))) return nameLayout;
   const [first, second] = options;
   if (options.length === 2 && first !== undefined && KindGuard.IsNull(second)) {
     return nullableLayout(layoutOf(first));
@@ -154,10 +155,9 @@ function unionLayout(options: readonly TSchema[]): Layout {
 }
 
 function nullableLayout(layout: Layout): Layout {
-  if (layout === same) return same;
   return {
-    write: (value) => (value === null ? null : layout.write(value)),
-    read: (wire) => (wire === null ? null : layout.read(wire)),
+    write: (value, out) => (value === null ? out.nil() : layout.write(value, out)),
+    read: layout.read === same ? same : (wire) => (wire === null ? null : layout.read(wire)),
   };
 }
 
@@ -177,12 +177,11 @@ function variantsLayout(options: readonly TSchema[]): Layout {
   const [tag = "", another] = tags;
   if (another !== undefined) throw new TypeError(`variants told apart by ${tag} and ${another}`);
   return {
-    write: (value) => (variants.get((value as Fields)[tag]) as Layout).write(value),
+    write: (value, out) => (variants.get((value as Fields)[tag]) as Layout).write(value, out),
     read: (wire) => (Array.isArray(wire) ? variants.get(wire[0])?.read(wire) : undefined),
   };
 }
 
-const encoder = new TextEncoder();
 /** Keeps a byte order mark: it is part of the text. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -198,12 +197,12 @@ function hexWidth(schema: TString): number {
 function stringLayout(schema: TString): Layout {
   if (wireOf(schema) === "hex") return hexLayout(hexWidth(schema));
   if (wireOf(schema) === "text") return textLayout(schema.maxLength as number);
-  return same;
+  return nameLayout;
 }
 
 function hexLayout(width: number): Layout {
   return {
-    write: (value) => hexToBytes(value as string),
+    write: (value, out) => out.hex(value as string),
     read(wire) {
       if (!(wire instanceof Uint8Array) || wire.length !== width) return undefined;
       return bytesToHex(wire, 0, width);
@@ -216,7 +215,7 @@ const empty = new Uint8Array(0);
 /** `bytesMax` bounds bytes here and, weaker, characters in the schema. */
 function textLayout(bytesMax: number): Layout {
   return {
-    write: (value) => (value === "" ? empty : encoder.encode(value as string)),
+    write: (value, out) => out.bytes(value === "" ? empty : Buffer.from(value as string)),
     read(wire) {
       if (!(wire instanceof Uint8Array) || wire.length > bytesMax) return undefined;
       if (wire.length === 0) return "";

@@ -4,19 +4,22 @@
  */
 import { Type } from "@sinclair/typebox";
 import { ROLES } from "../../paxos/messages.js";
-import { amount, ballot, hex, id, list, orNull, slot, whole, word } from "./fields.js";
+import { amount, ballot, id, list, orNull, slot, whole, word } from "./fields.js";
 
 /** Openings that a `hello` shows: messages.ts. */
 const openingsMax = 32;
+
+/** `count` lower-case hexadecimal digits; a pattern, as what is written is checked, too. */
+const digits = (count: number) => Type.String({ pattern: `^[0-9a-f]{${count}}$` });
 
 /** Who sent a message. */
 export const senderSchema = Type.Object({
   role: word(...ROLES),
   id,
-  storeId: orNull(hex(32)),
+  storeId: orNull(digits(32)),
   incarnation: whole(0),
   writeNumber: whole(0),
-  process: hex(16),
+  process: digits(16),
 });
 
 /** The verbs of election, and of stores under suspicion. */

@@ -1,14 +1,15 @@
-/** Bodies of messages, verb by verb: laid out, taken apart and checked. */
+/** Bodies of messages, verb by verb: written, taken apart and checked. */
 import type { TObject } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { Message, Verb } from "../../paxos/messages.js";
 import { COHERENT } from "./coherence.js";
 import { compilePositional } from "./positional.js";
 import { SCHEMAS } from "./schema.js";
+import type { PlainWriter } from "./writer.js";
 
 /** What the wire knows of one verb. */
 export interface VerbCodec {
-  toArray(message: Message): unknown[];
+  write(message: Message, out: PlainWriter): void;
   /** @returns undefined unless the body is a message of this verb, in shape and sense */
   read(body: unknown): Message | undefined;
 }
@@ -37,7 +38,7 @@ function compile(verb: Verb): VerbCodec {
   const isMessage = (value: unknown): value is Message =>
     check.Check(value) && (coherent?.(value as unknown as Message) ?? true);
   return {
-    toArray: layout.toArray,
+    write: layout.write,
     read(body) {
       const message = layout.fromArray(body);
       return isMessage(message) ? message : undefined;
