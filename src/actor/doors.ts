@@ -84,8 +84,9 @@ export class Doors {
    *
    * @returns undefined if it was turned away
    */
-  withToken(message: Message, { reply }: Incoming): Message | undefined {
+  withToken(message: Message, incoming: Incoming): Message | undefined {
     if (!awaitsAnswer(message)) return message;
+    const { reply } = incoming;
     if (reply === undefined) return { ...message, reply: "" };
     const token = this.#admit(reply, undefined);
     if (token !== undefined) return { ...message, reply: token };

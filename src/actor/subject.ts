@@ -42,8 +42,15 @@ export function doorSubject(space: Space, door: string): string {
 export function parseSubject(space: Space, subject: string): Route | undefined {
   const head = `${space.prefix}.${space.cluster}.`;
   if (!subject.startsWith(head)) return undefined;
-  const tokens = subject.slice(head.length).split(".");
-  if (tokens.length !== 4) return undefined;
-  const [toRole, verb, toId, fromId] = tokens as [string, string, string, string];
-  return { toRole, verb, toId, fromId };
+  const verbAt = subject.indexOf(".", head.length) + 1;
+  const toIdAt = subject.indexOf(".", verbAt) + 1;
+  const fromIdAt = subject.indexOf(".", toIdAt) + 1;
+  const isShort = verbAt === 0 || toIdAt === 0 || fromIdAt === 0;
+  if (isShort || subject.indexOf(".", fromIdAt) >= 0) return undefined;
+  return {
+    toRole: subject.slice(head.length, verbAt - 1),
+    verb: subject.slice(verbAt, toIdAt - 1),
+    toId: subject.slice(toIdAt, fromIdAt - 1),
+    fromId: subject.slice(fromIdAt),
+  };
 }

@@ -144,7 +144,7 @@ export class World {
       members,
       gate,
       clock: new DriftingClock(this.clock, gate, options.rate ?? 1),
-      transport: new GatedTransport(this.bus.connect(name), gate),
+      transport: new GatedTransport(this.bus.connect(name, { noEcho: true }), gate),
       files: new Map(),
       host: null,
     };

@@ -16,6 +16,8 @@ export async function connectPatiently({ nats, logger, signal }: PatientOptions)
   const transport = await connectNats({
     name: "synod worker",
     ...nats,
+    // Its roles reach each other without the server, and drop what came from their own process.
+    noEcho: nats?.noEcho ?? true,
     waitOnFirstConnect: true,
     onWaiting: (reason) => logger?.warn({ code: reason.code }, `waiting: ${reason.message}`),
   });

@@ -21,7 +21,7 @@ export interface ProcessHearing {
   readonly process: string;
   readonly pid: number;
   readonly server: string;
-  /** The processes that it hears, itself among them. */
+  /** The processes that it hears; itself among them, unless it could not ask. */
   readonly hears: readonly string[];
   readonly roles: readonly { readonly role: string; readonly id: string }[];
 }
@@ -68,18 +68,38 @@ export class Hearing {
     return { process: this.#parts.nonce, pid: process.pid, server, hears, roles };
   }
 
+  /**
+   * Asks. A process could ask if the server took its question and the subscription to the answers,
+   * and answered a round trip behind them in time. A busy process does not read that in time.
+   */
   #ask(): Promise<readonly string[]> {
-    const { transport, clock } = this.#parts;
+    const { transport, clock, nonce } = this.#parts;
     return new Promise((resolve) => {
       const heard = new Set<string>();
       const inbox = transport.newInbox();
-      const end = transport.subscribe(inbox, ({ headers: of, payload }) => {
-        if (of?.["Synod-Reply"] !== "1" || heard.size >= processesMax) return;
-        heard.add(new TextDecoder().decode(payload.subarray(0, 16)));
-      });
+      let wasTaken = false;
+      let isDenied = false;
+      const ends = [
+        transport.subscribe(inbox, ({ headers: of, payload }) => {
+          if (of?.["Synod-Reply"] !== "1" || heard.size >= processesMax) return;
+          heard.add(new TextDecoder().decode(payload.subarray(0, 16)));
+        }),
+        transport.onStatus((status) => {
+          if (status.kind !== "denied") return;
+          const { operation, subject } = status;
+          if (subject === (operation === "publish" ? this.#subject : inbox)) isDenied = true;
+        }),
+      ];
       transport.publish(this.#subject, new Uint8Array(0), { reply: inbox });
+      const taken = () => {
+        wasTaken = true;
+      };
+      transport.flush().then(taken, () => {});
       clock.setTimer(signMs, () => {
-        end();
+        for (const end of ends) end();
+        // Its own sign, which it may receive or not, shows nothing.
+        heard.delete(nonce);
+        if (wasTaken && !isDenied) heard.add(nonce);
         resolve([...heard].sort());
       });
     });

@@ -99,7 +99,10 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 /** The bus of a cluster. */
 interface Wire {
   readonly nats: NatsOptions | undefined;
-  readonly connect: RunningCluster["connect"];
+  readonly connect: (
+    name: string,
+    options?: { readonly noEcho: boolean },
+  ) => ReturnType<RunningCluster["connect"]>;
 }
 
 async function openWire(
@@ -109,7 +112,7 @@ async function openWire(
 ): Promise<Wire> {
   if (options.transport === "memory") {
     const bus: MemoryBus = createMemoryBus(clock);
-    return { nats: undefined, connect: async (name) => bus.connect(name) };
+    return { nats: undefined, connect: async (name, options) => bus.connect(name, options) };
   }
   if (options.nats !== undefined) return natsWire(options.nats);
   const broker = await startBroker({ port: 0 });
@@ -118,7 +121,7 @@ async function openWire(
 }
 
 function natsWire(nats: NatsOptions): Wire {
-  return { nats, connect: (name) => connectNats({ ...nats, name }) };
+  return { nats, connect: (name, options) => connectNats({ ...nats, ...options, name }) };
 }
 
 interface Setting {
@@ -138,8 +141,8 @@ function startPlaced(
   const { logger, trace } = options;
   const worker = { roles, cluster, data, logger, trace, signal };
   const connect = async () => {
-    if (wire.nats === undefined) return { transport: await wire.connect(name), server: "memory" };
-    return connectPatiently({ ...worker, nats: wire.nats });
+    if (wire.nats !== undefined) return connectPatiently({ ...worker, nats: wire.nats });
+    return { transport: await wire.connect(name, { noEcho: true }), server: "memory" };
   };
   return runWorker(worker, {
     clock,

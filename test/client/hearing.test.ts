@@ -4,6 +4,7 @@
  * Method: a real server that forbids one proposer's process to publish to the others' inboxes and
  * subjects, while this client, under an inbox prefix of its own, still receives its answers.
  */
+import { connect as connectPackage } from "nats";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { unheard } from "../../src/client/hearing.js";
 import { connect } from "../../src/index.js";
@@ -65,6 +66,28 @@ describe.skipIf("missing" in found)("a process that is not heard", () => {
       const flags = ["--nats", url, "--inbox-prefix", "_INBOX_client"];
       const status = await runHere(["status", ...flags]);
       expect(status.stdout).toMatch(new RegExp(`learner +l9 .* unheard by ${of}`));
+    }, waitMsMax);
+  });
+});
+
+describe.skipIf("missing" in found)("a worker on a connection that was given", () => {
+  it.each([true, false])("hears and is heard with noEcho %s", async (noEcho) => {
+    const server = await startNatsServer();
+    onTestFinished(() => server.stop());
+    const nats = { servers: server.url };
+    const running = await startCluster({ transport: "nats", placement: "colocated", nats });
+    onTestFinished(() => running.stop());
+    const connection = await connectPackage({ ...nats, noEcho });
+    onTestFinished(() => connection.close());
+    const { cluster } = running;
+    const worker = await startWorker({ cluster, roles: ["learner:l9"], nats: { connection } });
+    onTestFinished(() => worker.stop());
+    const synod = await connect({ cluster: "demo", nats });
+    onTestFinished(() => synod.close());
+    await vi.waitFor(async () => {
+      const { processes } = await synod.status();
+      expect(processes.length).toBe(running.workers.size + 1);
+      expect(await synod.hearing()).toEqual([]);
     }, waitMsMax);
   });
 });

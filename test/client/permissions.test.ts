@@ -77,6 +77,12 @@ describe.skipIf("missing" in found)("permissions", () => {
     await worksWith(await open(own));
   });
 
+  it.each([true, false])("an open connection with noEcho %s serves every call", async (noEcho) => {
+    const own = await connectPackage({ ...as("root"), noEcho });
+    onTestFinished(() => own.close());
+    await worksWith(await open(own));
+  });
+
   it("on the command line, by a context and by an option", async () => {
     const folder = await mkdtemp(join(tmpdir(), "synod-permissions-"));
     guardFolder(folder);

@@ -36,7 +36,7 @@ const allowances: readonly Allowance[] = [
   },
   {
     of: "src/adapters/memory/transport.ts",
-    lines: 425,
+    lines: 430,
     reason: "one connection: what cuts it, what it loses and what it renews belong together",
   },
 ];

@@ -21,7 +21,7 @@ export interface TestTransport extends Transport {
 
 /** One way to have a bus. */
 export interface TransportBench {
-  connect(name: string): Promise<TestTransport>;
+  connect(name: string, options?: { readonly noEcho: boolean }): Promise<TestTransport>;
   /** Lets time pass until a promise is settled. */
   run<T>(promise: Promise<T>): Promise<T>;
   /** Lets time pass, up to a few seconds, until a condition holds. */

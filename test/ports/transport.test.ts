@@ -7,6 +7,7 @@ import { createMemoryBus } from "../../src/adapters/memory/transport.js";
 import { connectNats } from "../../src/adapters/nats/transport.js";
 import { startBroker } from "../../src/broker/broker.js";
 import { findNatsServer, startNatsServer } from "../support/nats-server.js";
+import { echoSuite } from "./echo.suite.js";
 import { subscriptionSuite } from "./subscription.suite.js";
 import { type TransportBench, transportSuite } from "./transport.suite.js";
 
@@ -28,7 +29,7 @@ async function openMemory(): Promise<TransportBench> {
     return settled;
   };
   return {
-    connect: async (name) => bus.connect(name),
+    connect: async (name, options) => bus.connect(name, options),
     run,
     until: async (isDone) => {
       expect(clock.runUntil(isDone, untilMsMax)).toBe(true);
@@ -46,8 +47,8 @@ async function openReal(
   let server = await start(undefined);
   const { port } = server;
   return {
-    connect: (name) =>
-      connectNats({ servers: `nats://127.0.0.1:${port}`, name, reconnectTimeWait: 30 }),
+    connect: (name, options) =>
+      connectNats({ servers: `nats://127.0.0.1:${port}`, name, reconnectTimeWait: 30, ...options }),
     run: (promise) => promise,
     until: async (isDone) => {
       const untilMs = performance.now() + untilMsMax;
@@ -73,7 +74,7 @@ const openNatsServer = () =>
   openReal((port) => startNatsServer(port === undefined ? {} : { port }));
 
 const found = await findNatsServer();
-for (const suite of [transportSuite, subscriptionSuite]) {
+for (const suite of [transportSuite, subscriptionSuite, echoSuite]) {
   suite("memory", openMemory);
   suite("embedded broker", openBroker);
   if (!("missing" in found)) {

@@ -42,6 +42,8 @@ export interface Publication {
 /** A connection as the bus sees it. */
 export interface MemoryLink {
   readonly name: string;
+  /** Receives nothing that it published itself, as a NATS client with the option of that name. */
+  readonly noEcho: boolean;
   /** Told when the server goes or comes back. */
   serverChanged(isUp: boolean): void;
 }
@@ -84,7 +86,7 @@ export class Hub {
 
   /** Routes a message now; it arrives in a later turn. */
   carry({ from, subject, payload, headers, reply }: Publication): void {
-    const receivers = this.routes.receivers(subject);
+    const receivers = this.routes.receivers(subject, (route) => from.noEcho && route.link === from);
     const message: Incoming = { subject, payload, headers, reply };
     for (const route of receivers) {
       this.#deliver(route, from.name, message);

@@ -41,11 +41,16 @@ export class Routes<R extends Route> {
     return found;
   }
 
-  /** Who gets one message: all without a queue, and of each queue group the next in turn. */
-  receivers(subject: string): R[] {
+  /**
+   * Who gets one message: all without a queue, and of each queue group the next in turn.
+   *
+   * @param isPassedOver says who gets none, so that another one of its group does
+   */
+  receivers(subject: string, isPassedOver: (route: R) => boolean): R[] {
     const chosen: R[] = [];
     const groups = new Map<string, R[]>();
     for (const route of this.matching(subject)) {
+      if (isPassedOver(route)) continue;
       if (route.queue === undefined) {
         chosen.push(route);
       } else {

@@ -19,6 +19,8 @@ export type MemoryDrop = "disconnected" | "closed" | "too_large" | "invalid" | "
 
 /** Options of one connection. */
 export interface MemoryLinkOptions {
+  /** Whether it receives nothing that it published itself; it does if left out. */
+  readonly noEcho?: boolean | undefined;
   /** Says what this connection may not do, as server permissions would. */
   readonly denies?: ((operation: "publish" | "subscribe", subject: string) => boolean) | undefined;
 }
@@ -97,6 +99,7 @@ const redialMs = 50;
 
 class Link implements MemoryTransport {
   readonly name: string;
+  readonly noEcho: boolean;
   readonly silentServers: readonly string[] = [];
   readonly dropped: Record<MemoryDrop, number> = {
     disconnected: 0,
@@ -124,6 +127,7 @@ class Link implements MemoryTransport {
 
   constructor(hub: Hub, name: string, options: MemoryLinkOptions) {
     this.name = name;
+    this.noEcho = options.noEcho === true;
     this.#hub = hub;
     this.#payloadBytesMax = hub.payloadBytesMax;
     this.#options = options;

@@ -70,6 +70,10 @@ interface PackageOptions {
   readonly timeout?: number | undefined;
   readonly pingInterval?: number | undefined;
   readonly maxPingOut?: number | undefined;
+  /**
+   * Whether the connection receives none of its own messages. A worker's does not, if left out. A
+   * connection that a worker shares with a client or another worker needs its own messages.
+   */
   readonly noEcho?: boolean | undefined;
   readonly pedantic?: boolean | undefined;
   readonly verbose?: boolean | undefined;

@@ -99,7 +99,7 @@ export const roundBelieved: Broken = {
     const actions = { ...Object.fromEntries(follow), goBack: assign({}) };
     return replaceIn(real, "proposer", { actions });
   },
-  hunt: { plan: lies, firstSeed: 71, seedsMax: 40, catches: ["liveness"] },
+  hunt: { plan: lies, firstSeed: 111, seedsMax: 40, catches: ["liveness"] },
 };
 
 /** Takes a watermark that it heard for proof that acceptors report late enough. */

@@ -126,6 +126,9 @@ export const earlierLifeBelieved: Broken = {
       calmMs: 2500,
     }),
     seedsMax: 30,
-    catches: ["promisesNeverFall", "votesNeverFall", "P1a", "durableBeforeSpoken", "P1"],
+    catches: [
+      ...["promisesNeverFall", "votesNeverFall", "promiseReportsVotes"],
+      ...["P1a", "durableBeforeSpoken", "P1"],
+    ],
   },
 };

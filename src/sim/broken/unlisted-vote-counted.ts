@@ -69,6 +69,7 @@ export const unlistedVoteCounted: Broken = {
     plan: keyScene({ syncMs: 20 }),
     onReady: startStranger,
     seedsMax: 10,
-    catches: ["learnedIsChosen", "phase2a", "P2b", "P2c"],
+    // Its promises count, too.
+    catches: ["phase2a", "learnedIsChosen", "P2b", "P2c"],
   },
 };
