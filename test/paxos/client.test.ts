@@ -45,7 +45,8 @@ test("looks at none of the values that wait behind the window when a result come
   looks = 0;
   const receipt = { position: 1, slot: 1, ballot: ballot(1), syncedBy: ["a1"] };
   const results = [{ number: 1, ...receipt }];
-  complete(state, { type: "results", session: state.session, results }, 1);
+  const told = { type: "results", session: state.session, results, leaderGateway: null } as const;
+  complete(state, told, 1);
   const next = takeRequests(state, DEFAULT_LIMITS, 1);
   expect(next.messages.flatMap(({ requests }) => requests).map(({ number }) => number)).toEqual([
     sent.length + 1,
