@@ -409,14 +409,14 @@ describe("the gateway of its process", () => {
     const bench = leading();
     const beside = [{ role: "learner" as const, id: "l1" }];
     expect(roles.proposer?.heedsNeighbours).toBe(true);
-    bench.fire("beaconTime");
+    bench.fire("beaconPause");
     expect(gateways(bench)).toEqual([null]);
     const came = [...beside, { role: "gateway" as const, id: "g7" }];
     bench.take({ type: "neighbours", neighbours: came, nowMs: START_MS });
-    bench.fire("beaconTime");
+    bench.fire("beaconPause");
     expect(gateways(bench)).toEqual(["g7"]);
     bench.take({ type: "neighbours", neighbours: beside, nowMs: START_MS });
-    bench.fire("beaconTime");
+    bench.fire("beaconPause");
     expect(gateways(bench)).toEqual([null]);
     const context = proposerContext(roleInput({ neighbours: came }));
     expect(context.gateway).toBe("g7");
