@@ -144,11 +144,18 @@ function bitOfOwner({ message }: Delivery): number | null {
 
 describe("one flipped bit", () => {
   it("in the process that its own message names halts no acceptor", () => {
-    const world = clusterWith((started) => (delivery) => {
-      if (delivery.to !== "a1" || fromId(delivery) !== "a1") return null;
-      const nonce = Buffer.from(started.hosts.get("a1")?.nonce ?? "", "hex");
-      const at = indexOf(delivery.message.payload, nonce);
-      return at < 0 ? null : at * 8;
+    const world = clusterWith((started) => {
+      // A process without echo receives its own messages only on another way.
+      const mirror = started.bus.connect("mirror", { noEcho: true });
+      mirror.subscribe("synod.*.*.*.*.a1", ({ subject, payload }) => {
+        mirror.publish(subject, payload);
+      });
+      return (delivery) => {
+        if (delivery.to !== "a1" || delivery.from !== "mirror") return null;
+        const nonce = Buffer.from(started.hosts.get("a1")?.nonce ?? "", "hex");
+        const at = indexOf(delivery.message.payload, nonce);
+        return at < 0 ? null : at * 8;
+      };
     });
     const receipt = world.propose("one");
     world.wait(1000);
