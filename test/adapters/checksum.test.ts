@@ -78,13 +78,13 @@ describe("a checksum", () => {
 
   it("cannot be left out by writing the version in another way", () => {
     // The header as array 16 and the version as uint 8: MessagePack allows both, we write neither.
-    const bytes = golden("beacon");
+    const bytes = golden("prepare");
     const body = bytes.subarray(2);
     const arrays = Uint8Array.of(0xdc, 0, (bytes[0] as number) & 0x0f, 4, ...body);
     const versions = Uint8Array.of(bytes[0] as number, 0xcc, 4, ...body);
     for (const other of [arrays, versions]) {
       for (let at = other.length - 1; at >= other.length - 3; at--) {
-        expect(codec.decode("beacon", withBitFlipped(other, at * 8))).toEqual({
+        expect(codec.decode("prepare", withBitFlipped(other, at * 8))).toEqual({
           fault: "wrong_checksum",
         });
       }
