@@ -10,7 +10,7 @@ const AWAY_DELAYS = 40;
 type Known = Pick<SessionContext, "gateway" | "leaderGateway" | "left" | "data">;
 
 /** The gateway to move to; null: the session is where it should be, or nobody knows better. */
-export function betterGateway({ gateway, leaderGateway, left }: Known, nowMs: number) {
+function betterGateway({ gateway, leaderGateway, left }: Known, nowMs: number) {
   if (leaderGateway === null || leaderGateway === gateway) return null;
   const isAway = left?.gateway === leaderGateway && nowMs < left.untilMs;
   return isAway ? null : leaderGateway;
