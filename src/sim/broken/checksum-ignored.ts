@@ -28,6 +28,7 @@ export const checksumIgnored: Broken = {
     catches: [
       "votesWereProposed",
       "acknowledgedIsChosen",
+      "receiptsNameVoters",
       "promiseReportsVotes",
       "learnedIsChosen",
       "phase2a",
