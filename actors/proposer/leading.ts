@@ -29,8 +29,13 @@ export function toAudience(message: Message): Effect {
   return broadcast(message.type === "chosen" ? "learner" : "acceptor", message);
 }
 
+/** Counts the beacon that goes out now, if nothing is under way. */
+export function restBeacons({ data, restBeacons: before }: ProposerContext): number {
+  return data.open.size === 0 && data.queue.length === 0 ? before + 1 : 0;
+}
+
 /** Says whether nothing was proposed for so long that fewer beacons do. */
-export function isAtRest({ restBeacons }: ProposerContext): boolean {
+function isAtRest({ restBeacons }: ProposerContext): boolean {
   return restBeacons >= REST_AFTER;
 }
 

@@ -36,7 +36,7 @@ import { goBack, jumpEndsBallot, noteJumpRefusal, noteRound } from "../../src/pa
 import { gatewayAmong, type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 import type { ProposerEvent } from "./events.js";
 import { answersWith, ask, follow, isCurrent, isOutrankedBy, stepAside } from "./following.js";
-import { announcements, beacon, clusterNow, isAtRest, pauseMs, toAudience } from "./leading.js";
+import { announcements, beacon, clusterNow, pauseMs, restBeacons, toAudience } from "./leading.js";
 
 type Args = { context: ProposerContext; event: ProposerEvent };
 
@@ -82,7 +82,7 @@ export const proposerMachine = setup({
       const ballot = event.received[0]?.message.ballot;
       return ballot !== undefined && isOutrankedBy(context, ballot);
     },
-    leaderIsAtRest: ({ context }) => isAtRest(context),
+    leaderIsAtRest: ({ context }) => pauseMs(context) > context.cluster.limits.beaconMs,
     windowIsFull: ({ context }) => windowIsFull(context.data, context.cluster.limits),
     windowHasRoom: ({ context }) => !windowIsFull(context.data, context.cluster.limits),
     mayStepAside: ({ context: { steppedAsideMs, cluster }, event }) =>
@@ -158,9 +158,7 @@ export const proposerMachine = setup({
       const fresh = takeAccepts(data, cluster, nowMs);
       return { outgoing: [...fresh, ...takeLateAccepts(data, cluster, nowMs)], tooLarge };
     }),
-    noteRest: assign(({ context: { data, restBeacons } }) => ({
-      restBeacons: data.open.size === 0 && data.queue.length === 0 ? restBeacons + 1 : 0,
-    })),
+    noteRest: assign(({ context }) => ({ restBeacons: restBeacons(context) })),
     proposeAgain: assign(({ context, event }) => {
       assertEvent(event, "repair");
       const { data, cluster } = context;
