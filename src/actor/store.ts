@@ -10,6 +10,7 @@ import type { Ballot } from "../paxos/ballot.js";
 import type { SlotVote } from "../paxos/messages.js";
 import {
   encodeMeta,
+  encodeNextMeta,
   encodeRecord,
   META_KEY,
   type Meta,
@@ -203,7 +204,7 @@ export class Store {
     const { puts, removes, votes } = this.#plan(batch);
     const before = this.#latest;
     const meta = this.#metaAfter(before.meta, votes);
-    const bytes = encodeMeta(meta);
+    const bytes = encodeNextMeta(before.bytes, meta);
     const pending: Pending = { meta, bytes, votes, generation: this.#generation };
     this.#pending.push(pending);
     this.#latest = pending;

@@ -148,7 +148,7 @@ export class ByteWriter {
     return this.#bytes.subarray(at, this.#length);
   }
 
-  /** Returns what was written; the writer must not be used afterwards. */
+  /** Returns what was written so far; what is written afterwards stands behind it. */
   finish(): Uint8Array {
     return this.since(0);
   }

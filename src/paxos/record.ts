@@ -193,9 +193,8 @@ function checksum(key: Uint8Array, body: Uint8Array): [number, number] {
 
 /** Adds the checksum to a body that begins with version and kind. */
 function seal(key: Uint8Array, writer: ByteWriter): Uint8Array {
-  const body = writer.finish();
-  const [low, high] = checksum(key, body);
-  return new ByteWriter(body.length + CHECKSUM_BYTES).raw(body).u32(low).u32(high).finish();
+  const [low, high] = checksum(key, writer.finish());
+  return writer.u32(low).u32(high).finish();
 }
 
 /** Checks the checksum and the version. @throws MalformedBytes if the record is corrupt */
@@ -295,9 +294,8 @@ const STANDINGS: readonly Standing["kind"][] = ["home", "awaiting", "moved"];
 
 /** Writes the meta record. */
 export function encodeMeta(meta: Meta): Uint8Array {
-  const writer = new ByteWriter(512)
-    .u8(RECORD_VERSION)
-    .u8(KIND.meta)
+  const writer = new ByteWriter(1024).u8(RECORD_VERSION).u8(KIND.meta);
+  writeCounts(writer, meta)
     .hex(meta.clusterId)
     .text(meta.clusterName)
     .text(meta.role)
@@ -307,14 +305,31 @@ export function encodeMeta(meta: Meta): Uint8Array {
     .hex(meta.configurationHash)
     .text(meta.file)
     .u53(meta.incarnation)
-    .u53(meta.writeNumber)
-    .u53(meta.votes)
-    .u32(meta.votesSum[0])
-    .u32(meta.votesSum[1])
     .u8(meta.openings.length);
   for (const opening of meta.openings) writer.u53(opening.incarnation).u53(opening.writeNumber);
   writeStanding(writer, meta.standing);
   return seal(META_KEY, writer);
+}
+
+/** Writes what every transaction changes; it stands first, so its place is always the same. */
+function writeCounts(writer: ByteWriter, meta: Meta): ByteWriter {
+  const [low, high] = meta.votesSum;
+  return writer.u53(meta.writeNumber).u53(meta.votes).u32(low).u32(high);
+}
+
+/** Bytes that {@link writeCounts} writes. */
+const COUNTS_BYTES = 24;
+
+/**
+ * Writes the meta record after the next transaction.
+ *
+ * Requires: `before` is what {@link encodeMeta} makes of a record that differs from `meta` in
+ * `writeNumber`, `votes` and `votesSum` alone. The rest of the bytes is copied.
+ */
+export function encodeNextMeta(before: Uint8Array, meta: Meta): Uint8Array {
+  const rest = before.subarray(2 + COUNTS_BYTES, before.length - CHECKSUM_BYTES);
+  const writer = new ByteWriter(before.length).u8(RECORD_VERSION).u8(KIND.meta);
+  return seal(META_KEY, writeCounts(writer, meta).raw(rest));
 }
 
 function writeStanding(writer: ByteWriter, standing: Standing): void {
@@ -336,6 +351,11 @@ function readStanding(reader: ByteReader): Standing {
 export function decodeMeta(bytes: Uint8Array): Meta {
   const reader = unseal(META_KEY, bytes);
   if (reader.u8() !== KIND.meta) throw new MalformedBytes("the meta record is of another kind");
+  const counts = {
+    writeNumber: reader.u53(),
+    votes: reader.u53(),
+    votesSum: [reader.u32(), reader.u32()] as const,
+  };
   const head = {
     clusterId: reader.hex(16),
     clusterName: reader.text(),
@@ -346,9 +366,6 @@ export function decodeMeta(bytes: Uint8Array): Meta {
     configurationHash: reader.hex(16),
     file: reader.text(),
     incarnation: reader.u53(),
-    writeNumber: reader.u53(),
-    votes: reader.u53(),
-    votesSum: [reader.u32(), reader.u32()] as const,
   };
   const openings = Array.from({ length: reader.u8() }, () => ({
     incarnation: reader.u53(),
@@ -356,5 +373,5 @@ export function decodeMeta(bytes: Uint8Array): Meta {
   }));
   const standing = readStanding(reader);
   if (reader.left > 0) throw new MalformedBytes(`${reader.left} bytes after the meta record`);
-  return { ...head, openings, standing };
+  return { ...head, ...counts, openings, standing };
 }

@@ -12,6 +12,7 @@ import {
   decodeMeta,
   decodeRecord,
   encodeMeta,
+  encodeNextMeta,
   encodeRecord,
   isVoteKey,
   META_KEY,
@@ -183,6 +184,21 @@ describe("a record", () => {
 });
 
 describe("the meta record", () => {
+  it("of the next transaction is the same bytes, whichever way it is written", () => {
+    const u32 = fc.nat({ max: 2 ** 32 - 1 });
+    const change = fc.record({
+      writeNumber: fc.maxSafeNat(),
+      votes: fc.maxSafeNat(),
+      votesSum: fc.tuple(u32, u32),
+    });
+    fc.assert(
+      fc.property(change, (counts) => {
+        const next = { ...meta, ...counts };
+        expect(hex(encodeNextMeta(encodeMeta(meta), next))).toBe(hex(encodeMeta(next)));
+      }),
+    );
+  });
+
   it("comes back, with none or many openings", () => {
     const openings = Array.from({ length: 32 }, (_, at) => ({
       incarnation: at,

@@ -184,7 +184,7 @@ class LmdbDisk implements Disk {
     if (!holds(this.#db.get(expect.key), expect.bytes)) {
       throw new Aborted({ kind: "fenced", message: "another process has written this store" });
     }
-    const lacking = this.#room.take(pagesOf(this.#db), puts, removes.length);
+    const lacking = this.#room.take(() => pagesOf(this.#db), puts, removes.length);
     if (lacking !== null) throw new Aborted({ kind: "full", message: lacking });
     for (const { key, bytes } of puts) void this.#db.put(key, bytes as Buffer);
     for (const key of removes) void this.#db.remove(key);

@@ -12,6 +12,9 @@ import type { RootDatabase } from "lmdb";
 const IN_PLACE: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x01021994]);
 /** Pages that LMDB may need beside the records': its list of free pages, and split branches. */
 const SLACK_PAGES = 64;
+/** Pages of that list that a commit writes again, at most; and page numbers that one of them holds. */
+const FREED_PAGES = 6;
+const FREED_PER_PAGE = 500;
 const MARGIN_BYTES = 1024 * 1024;
 const ZEROS = new Uint8Array(1024 * 1024);
 
@@ -51,6 +54,20 @@ export function pagesOf(db: RootDatabase<Buffer, Uint8Array>): Pages {
   return { size, last, tree, depth, free, used };
 }
 
+/**
+ * Commits that go by one count of the pages. Counting them takes as long as a quarter of a commit
+ * without its sync.
+ */
+const COUNTED_FOR_COMMITS = 64;
+
+/** A count of the pages. */
+interface Counted {
+  readonly pages: Pages;
+  /** What the commits since, the next one included, may have taken from the end of the file. */
+  takenPages: number;
+  commits: number;
+}
+
 /** Keeps the data file longer than the next commit can make it. */
 export class Room {
   readonly #bytesMax: number;
@@ -58,46 +75,53 @@ export class Room {
   readonly #path: string;
   readonly #file: number;
   readonly #inPlace: boolean;
+  /** The last count; null: count first. */
+  #counted: Counted | null = null;
+  /** Of the file: nobody else makes it longer, or shorter. */
+  #length: number;
 
   constructor(path: string, bytesMax: number, growBytes: number) {
     this.#path = path;
     this.#bytesMax = bytesMax;
     this.#growBytes = growBytes;
     this.#file = openSync(path, "r+");
+    this.#length = fstatSync(this.#file).size;
     this.#inPlace = IN_PLACE.has(statfsSync(path).type);
   }
 
   /**
-   * Makes sure that a batch finds room. To be called inside its transaction.
+   * Makes sure that a batch finds room. To be called inside its transaction, when it is known that
+   * nobody else has written the store since the last one.
    *
+   * @param count counts the pages; asked for now and then, and before anything is refused
    * @returns null, or what is lacking
    *
    * Details: a batch that removes something is let over `bytesMax`, or a store at its limit could
    * never forget.
    */
   take(
-    pages: Pages,
+    count: () => Pages,
     puts: readonly { readonly bytes: Uint8Array }[],
     removes: number,
   ): string | null {
-    const need = pagesFor(pages, puts, removes) * pages.size;
-    if (removes === 0 && this.#tooMuch(pages, need)) {
-      const used = pages.used * pages.size;
-      return `the store holds ${used} bytes and may hold ${this.#bytesMax}`;
+    const counted = this.#counted;
+    if (counted !== null && counted.commits < COUNTED_FOR_COMMITS) {
+      counted.takenPages += pagesFor(counted, puts, removes);
+      counted.commits++;
+      if (this.#lacking(counted, removes) === null && this.#end(counted) <= this.#length)
+        return null;
     }
-    if (!this.#inPlace && available(this.#path) < need + MARGIN_BYTES) return "the disk is full";
-    const end = (pages.last + 1) * pages.size + need;
-    const length = fstatSync(this.#file).size;
-    if (end <= length) return null;
-    const grown = this.#extend(length, Math.max(end, length + this.#growBytes));
-    return grown || this.#extend(length, end) ? null : "the disk is full";
+    const fresh = { pages: count(), takenPages: 0, commits: 1 };
+    fresh.takenPages = pagesFor(fresh, puts, removes);
+    this.#counted = fresh;
+    return this.#lacking(fresh, removes) ?? this.#reach(this.#end(fresh));
   }
 
   /** Says whether a batch of so many bytes has a chance, without taking anything. */
   has(pages: Pages, bytes: number): boolean {
     const need = (Math.ceil(bytes / pages.size) + slack(pages)) * pages.size;
     if (this.#tooMuch(pages, need)) return false;
-    const spare = fstatSync(this.#file).size - (pages.last + 1) * pages.size;
+    const spare = this.#length - (pages.last + 1) * pages.size;
     const left = this.#available() ?? 0;
     if (this.#inPlace) return left >= need - Math.max(0, spare);
     return left >= need + MARGIN_BYTES;
@@ -105,7 +129,7 @@ export class Room {
 
   /** How full it is: by its own bound, or by what the file system has left. */
   report(pages: Pages): { readonly usedBytes: number; readonly bytesMax: number } {
-    const reachable = fstatSync(this.#file).size + (this.#available() ?? Number.POSITIVE_INFINITY);
+    const reachable = this.#length + (this.#available() ?? Number.POSITIVE_INFINITY);
     return { usedBytes: pages.used * pages.size, bytesMax: Math.min(this.#bytesMax, reachable) };
   }
 
@@ -122,6 +146,29 @@ export class Room {
     }
   }
 
+  /** What keeps a batch from being written, other than the length of the file. */
+  #lacking({ pages, takenPages }: Counted, removes: number): string | null {
+    const need = (takenPages + slack(pages)) * pages.size;
+    if (removes === 0 && this.#tooMuch(pages, need)) {
+      const used = pages.used * pages.size;
+      return `the store holds ${used} bytes and may hold ${this.#bytesMax}`;
+    }
+    if (this.#inPlace || available(this.#path) >= need + MARGIN_BYTES) return null;
+    return "the disk is full";
+  }
+
+  /** How long the file must be for what was counted and taken since. */
+  #end({ pages, takenPages }: Counted): number {
+    return (pages.last + 1 + takenPages + slack(pages)) * pages.size;
+  }
+
+  /** Makes the file at least so long, better longer. */
+  #reach(end: number): string | null {
+    if (end <= this.#length) return null;
+    const grown = this.#extend(this.#length, Math.max(end, this.#length + this.#growBytes));
+    return grown || this.#extend(this.#length, end) ? null : "the disk is full";
+  }
+
   #tooMuch(pages: Pages, need: number): boolean {
     return pages.used * pages.size + need > this.#bytesMax;
   }
@@ -132,6 +179,7 @@ export class Room {
       for (let at = length; at < to; ) {
         at += writeSync(this.#file, ZEROS, 0, Math.min(ZEROS.length, to - at), at);
       }
+      this.#length = to;
       return true;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
@@ -144,15 +192,19 @@ export class Room {
 
 /** Bounds the pages that a batch can take from the end of the file; generously. */
 function pagesFor(
-  pages: Pages,
+  { pages, takenPages }: Counted,
   puts: readonly { readonly bytes: Uint8Array }[],
   removes: number,
 ): number {
   let values = 0;
   for (const { bytes } of puts) values += Math.ceil((bytes.length + 64) / pages.size);
-  // Each operation copies a path of the tree, but no page of it twice; a put may split one.
-  const touched = Math.min((puts.length + removes) * (pages.depth + 1), pages.tree);
-  return values + touched + 2 * puts.length + slack(pages);
+  // Each operation copies a path of the tree, but no page of it twice; a put may split one. The
+  // tree may have grown since it was counted, by a level too.
+  const operations = puts.length + removes;
+  const touched = Math.min(operations * (pages.depth + 2), pages.tree + takenPages);
+  // A commit adds the numbers of the pages that it freed to the list of free pages.
+  const freed = FREED_PAGES + Math.ceil((values + touched) / FREED_PER_PAGE);
+  return values + touched + 2 * puts.length + freed;
 }
 
 function slack(pages: Pages): number {
