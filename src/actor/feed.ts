@@ -30,16 +30,23 @@ export interface FeedOptions {
 
 const NOTHING = new Uint8Array(0);
 
+/** What was published by one call during a pause. */
+interface Burst {
+  readonly entries: readonly FeedEntry[];
+  readonly bytes: number;
+}
+
 /** Publishes chosen values while somebody listens. */
 export class Feed {
   readonly #options: FeedOptions;
   readonly #inbox: string;
   readonly #ends: readonly (() => void)[];
   #pausedUntilMs: number | null = null;
-  /** Values of the pause, oldest first. */
-  #kept: FeedEntry[] = [];
+  /** What the pause brought, oldest first: bursts as they came, so that a value costs no step. */
+  #kept: Burst[] = [];
+  #keptEntries = 0;
   #keptBytes = 0;
-  /** How many of them were kept when the feed asked last; 0: it is not asking. */
+  /** How many bursts were kept when the feed asked last; 0: it is not asking. */
   #askedFor = 0;
   #cancelTimer: (() => void) | null = null;
 
@@ -60,18 +67,26 @@ export class Feed {
 
   /** Publishes entries in order, or keeps them while nobody listens. */
   publish(entries: readonly FeedEntry[]): void {
-    const isPaused = this.#pausedUntilMs !== null;
-    const isOver = this.#options.clock.nowMs() >= (this.#pausedUntilMs ?? 0);
-    if (!isPaused || (isOver && this.#kept.length === 0)) {
+    if (this.#pausedUntilMs === null) {
+      this.#send(entries);
+      return;
+    }
+    const isOver = this.#kept.length === 0 && this.#options.clock.nowMs() >= this.#pausedUntilMs;
+    if (isOver && entries.length === 1) {
+      // It asks by itself.
       this.#pausedUntilMs = null;
       this.#send(entries);
-    } else this.#keep(entries);
+      return;
+    }
+    this.#keep(entries);
+    // A burst, which may be thousands: one value of it asks whether anybody wants the rest.
+    if (isOver && this.#kept.length > 0 && this.#askedFor === 0) this.#ask();
   }
 
   /** Ends the feed, and publishes what it still keeps. */
   close(): void {
     this.#cancelTimer?.();
-    this.#send(this.#kept.splice(0));
+    this.#send(this.#takeKept());
     for (const end of this.#ends) end();
   }
 
@@ -90,16 +105,27 @@ export class Feed {
   }
 
   #keep(entries: readonly FeedEntry[]): void {
-    for (const entry of entries) {
-      this.#kept.push(entry);
-      this.#keptBytes += entry.body.length;
-    }
-    const isFull = this.#kept.length > KEPT_ENTRIES_MAX || this.#keptBytes > KEPT_BYTES_MAX;
-    if (!isFull) this.#wait();
+    if (entries.length === 0) return;
+    let bytes = 0;
+    for (const { body } of entries) bytes += body.length;
+    this.#kept.push({ entries, bytes });
+    this.#keptEntries += entries.length;
+    this.#keptBytes += bytes;
+    if (!this.#isFull(1)) this.#wait();
     else if (this.#askedFor === 0) this.#ask();
-    else if (this.#kept.length > 2 * KEPT_ENTRIES_MAX || this.#keptBytes > 2 * KEPT_BYTES_MAX) {
-      this.#drop(Math.ceil(this.#kept.length / 2)); // the server does not answer
-    }
+    // The server does not answer.
+    else if (this.#isFull(2)) this.#drop(Math.ceil(this.#kept.length / 2));
+  }
+
+  /** Says whether it keeps more than so many times what one question is for. */
+  #isFull(times: number): boolean {
+    return this.#keptEntries > times * KEPT_ENTRIES_MAX || this.#keptBytes > times * KEPT_BYTES_MAX;
+  }
+
+  #takeKept(): FeedEntry[] {
+    this.#keptEntries = 0;
+    this.#keptBytes = 0;
+    return this.#kept.splice(0).flatMap(({ entries }) => entries);
   }
 
   /** Nobody listened to what was published last. */
@@ -138,7 +164,7 @@ export class Feed {
     this.#cancelTimer = null;
     this.#askedFor = this.#kept.length;
     this.#pausedUntilMs = clock.nowMs() + PAUSE_MS;
-    this.#send(this.#kept.slice(0, 1));
+    this.#send(this.#kept[0]?.entries.slice(0, 1) ?? []);
     transport.publish(`${this.#inbox}.asked`, NOTHING);
     this.#wait();
   }
@@ -150,14 +176,19 @@ export class Feed {
     this.#cancelTimer = null;
     this.#askedFor = 0;
     this.#pausedUntilMs = null;
-    this.#keptBytes = 0;
-    this.#send(this.#kept.splice(0).slice(1));
+    this.#send(this.#takeKept().slice(1));
   }
 
-  #drop(entries: number): void {
-    if (entries === 0) return;
-    for (const { body } of this.#kept.splice(0, entries)) this.#keptBytes -= body.length;
-    this.#askedFor = Math.max(0, this.#askedFor - entries);
-    this.#options.count("feed_unheard", entries);
+  /** Forgets the oldest bursts. */
+  #drop(bursts: number): void {
+    if (bursts === 0) return;
+    let unheard = 0;
+    for (const { entries, bytes } of this.#kept.splice(0, bursts)) {
+      unheard += entries.length;
+      this.#keptBytes -= bytes;
+    }
+    this.#keptEntries -= unheard;
+    this.#askedFor = Math.max(0, this.#askedFor - bursts);
+    this.#options.count("feed_unheard", unheard);
   }
 }

@@ -104,6 +104,25 @@ describe("a feed", () => {
     expect(published.filter((subject) => subject === SUBJECT)).toHaveLength(2);
   });
 
+  it("asks with one value of a burst that comes after a pause", () => {
+    const { publish, published, clock, counted } = bench();
+    publish(entry(1));
+    clock.advance(PROBE_MS + 1);
+    publish(entry(2), entry(3), entry(4));
+    expect(published.filter((subject) => subject === SUBJECT)).toHaveLength(2);
+    expect(counted).toEqual([["feed_unheard", 3]]);
+  });
+
+  it("brings a burst that comes after a pause to one who came before it, in order", () => {
+    const { publish, clock, listen, told } = bench();
+    publish(entry(1));
+    clock.advance(PROBE_MS + 1);
+    listen();
+    publish(entry(2), entry(3), entry(4));
+    publish(entry(5));
+    expect(told()).toEqual([2, 3, 4, 5]);
+  });
+
   it("keeps a bounded number: the pause ends when it is reached, and nothing is lost", () => {
     const { publish, clock, listen, told } = bench();
     publish(entry(1));
