@@ -27,7 +27,7 @@ const SLOT_FIELDS = 3;
 const SEGMENT_BYTES = 1024;
 const EVIDENCE_BYTES = 256;
 /** Bytes of a segment, at most and at least, and its share of the bound: so much goes at once. */
-const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
+const SEGMENT_BYTES_MAX = 1024 * 1024;
 const SEGMENT_BYTES_MIN = 1024;
 const SEGMENTS = 32;
 
