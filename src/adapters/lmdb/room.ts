@@ -12,7 +12,7 @@ import type { RootDatabase } from "lmdb";
 const IN_PLACE: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x01021994]);
 /** Pages that LMDB may need beside the records': its list of free pages, and split branches. */
 const SLACK_PAGES = 64;
-/** Pages of that list that a commit writes again, at most; and page numbers that one of them holds. */
+/** Pages of that list that a commit writes again, at most; and page numbers that one page holds. */
 const FREED_PAGES = 6;
 const FREED_PER_PAGE = 500;
 const MARGIN_BYTES = 1024 * 1024;
