@@ -141,12 +141,11 @@ export const sessionMachine = setup({
       assertEvent(args.event, "session-opened");
       const nowMs = nowOf(args);
       const { from, message } = args.event.received[0] as (typeof args.event.received)[0];
-      const gateway = from.id;
       const { leaderGateway } = message;
       // Another slot is a later opening, and who did not name one at first may have asked in any.
       if (args.context.gateway === null) args.context.data.openedIn = message.openedIn;
       rewind(args.context.data, 1);
-      return { gateway, leaderGateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
+      return { gateway: from.id, leaderGateway, heardMs: nowMs, progressMs: nowMs, sinceMs: nowMs };
     }),
     beginWait: assign((args) => ({ heardMs: nowOf(args), progressMs: nowOf(args), attempts: 0 })),
     numberRequests: assign((args) => {
