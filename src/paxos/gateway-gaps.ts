@@ -98,6 +98,16 @@ export function closeGap(state: GatewayState, session: ClientSession): void {
   if (command.kind === "request") reencode(state, first, { ...command, answeredBelow });
 }
 
+/** Puts the slot of the opening into what was held for the gateway's own session meanwhile. */
+export function noteOpened(state: GatewayState, session: ClientSession, openedIn: number): void {
+  session.openedIn = openedIn;
+  for (const pending of session.pending.values()) {
+    const command = decodeCommand(pending.blob);
+    if (command.kind !== "request") continue;
+    reencode(state, pending, { ...command, openedIn });
+  }
+}
+
 /** Puts another command in the place of one that is held. */
 export function reencode(state: GatewayState, pending: Pending, command: Command): void {
   state.heldBytes -= pending.blob.length;

@@ -5,7 +5,7 @@
  * Order: the commands of one session go to the leader in the order of their numbers; a lost message
  * shows as `early` outcomes. What was lost is sent again, and behind it what came too early.
  */
-import { decodeCommand, encodeCommand } from "./command.js";
+import { encodeCommand } from "./command.js";
 import { digest } from "./digest.js";
 import { Fifo } from "./fifo.js";
 import {
@@ -14,7 +14,7 @@ import {
   forgetSession,
   leaveOut,
   noteAnswered,
-  reencode,
+  noteOpened,
   takeBack,
 } from "./gateway-gaps.js";
 import { type Done, KnownResults } from "./gateway-results.js";
@@ -298,16 +298,6 @@ export function holdEnd(
   const blob = encodeCommand({ kind: "end", session: id, openedIn, number, gateway });
   if (state.heldBytes + blob.length > limits.holdBytesMax) return;
   add(state, session, { session: id, number, blob, tokens: [], id: "" });
-}
-
-/** Puts the slot of the opening into what was held for the gateway's own session meanwhile. */
-function noteOpened(state: GatewayState, session: ClientSession, openedIn: number): void {
-  session.openedIn = openedIn;
-  for (const pending of session.pending.values()) {
-    const command = decodeCommand(pending.blob);
-    if (command.kind !== "request") continue;
-    reencode(state, pending, { ...command, openedIn });
-  }
 }
 
 /** Takes outcomes in, and says whom to tell. A repeat of one that was told is passed over. */
