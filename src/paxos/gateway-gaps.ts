@@ -109,7 +109,7 @@ export function noteOpened(state: GatewayState, session: ClientSession, openedIn
 }
 
 /** Puts another command in the place of one that is held. */
-export function reencode(state: GatewayState, pending: Pending, command: Command): void {
+function reencode(state: GatewayState, pending: Pending, command: Command): void {
   state.heldBytes -= pending.blob.length;
   pending.blob = encodeCommand(command);
   state.heldBytes += pending.blob.length;

@@ -5,18 +5,10 @@
  */
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
-import { type ProposerContext, proposerContext } from "../../actors/proposer/context.js";
+import type { ProposerContext } from "../../actors/proposer/context.js";
 import { count, type Effect, send } from "../../src/actor/effect.js";
 import { NOOP } from "../../src/paxos/value.js";
-import {
-  type Bench,
-  ballot,
-  heardTogether,
-  roleInput,
-  START_MS,
-  testCluster,
-  value,
-} from "../support/steps.js";
+import { type Bench, ballot, heardTogether, testCluster, value } from "../support/steps.js";
 import {
   accepted,
   acceptor,
@@ -395,30 +387,5 @@ describe("leading.full (PMS §3: α commands ahead)", () => {
       tick,
     ]);
     expect(bench.state).toBe("leading.full");
-  });
-});
-
-describe("the gateway of its process", () => {
-  it("is named in the beacon: known at the start, or since it came", () => {
-    const gateways = (bench: Bench) =>
-      bench.effects.flatMap((effect) =>
-        effect.kind === "broadcast" && effect.message.type === "beacon"
-          ? [effect.message.gateway]
-          : [],
-      );
-    const bench = leading();
-    const beside = [{ role: "learner" as const, id: "l1" }];
-    expect(roles.proposer?.heedsNeighbours).toBe(true);
-    bench.fire("beaconPause");
-    expect(gateways(bench)).toEqual([null]);
-    const came = [...beside, { role: "gateway" as const, id: "g7" }];
-    bench.take({ type: "neighbours", neighbours: came, nowMs: START_MS });
-    bench.fire("beaconPause");
-    expect(gateways(bench)).toEqual(["g7"]);
-    bench.take({ type: "neighbours", neighbours: beside, nowMs: START_MS });
-    bench.fire("beaconPause");
-    expect(gateways(bench)).toEqual([null]);
-    const context = proposerContext(roleInput({ neighbours: came }));
-    expect(context.gateway).toBe("g7");
   });
 });
