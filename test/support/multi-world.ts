@@ -171,16 +171,10 @@ export class MultiWorld implements Surroundings {
     this.#send(id, proposer.takeLateAccepts(one.state, this.cluster, this.#nowMs));
     const { ballot, nextSlot, chosenWatermark } = one.state;
     if (ballot === null) return;
-    const said = {
-      ballot,
-      nextSlot,
-      chosenWatermark,
-      creditBytes: 0,
-      payloadBytesMax: null,
-      gateway: null,
-    };
+    const rest = { creditBytes: 0, payloadBytesMax: null, gateway: null };
+    const said = { type: "beacon" as const, ballot, nextSlot, chosenWatermark, ...rest };
     for (const to of [...this.learners.keys(), ...this.proposers.keys()]) {
-      if (to !== id) this.post(to, id, { type: "beacon", ...said });
+      if (to !== id) this.post(to, id, said);
     }
   }
 
