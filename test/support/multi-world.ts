@@ -173,9 +173,8 @@ export class MultiWorld implements Surroundings {
     if (ballot === null) return;
     const rest = { creditBytes: 0, payloadBytesMax: null, gateway: null };
     const said = { type: "beacon" as const, ballot, nextSlot, chosenWatermark, ...rest };
-    for (const to of [...this.learners.keys(), ...this.proposers.keys()]) {
-      if (to !== id) this.post(to, id, said);
-    }
+    const others = [...this.learners.keys(), ...this.proposers.keys()].filter((to) => to !== id);
+    for (const to of others) this.post(to, id, said);
   }
 
   /** A learner asks for what it misses: acceptors and learners in turn. */
