@@ -15,6 +15,8 @@ type Placement = keyof typeof placements;
 /** How long and how often. */
 interface Plan {
   readonly rounds: number;
+  /** Load before anything is measured. */
+  readonly settleMs: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
   readonly idleMs: number;
@@ -31,12 +33,20 @@ interface Row {
 
 const full: Plan = {
   rounds: 3,
+  settleMs: 20_000,
   warmUpMs: 2000,
   measureMs: 4000,
   idleMs: 10_000,
   values: 100_000,
 };
-const quick: Plan = { rounds: 1, warmUpMs: 500, measureMs: 1500, idleMs: 3000, values: 5000 };
+const quick: Plan = {
+  rounds: 1,
+  settleMs: 8000,
+  warmUpMs: 500,
+  measureMs: 1500,
+  idleMs: 3000,
+  values: 5000,
+};
 const clientCounts = [1, 64, 256];
 /** Milliseconds after which a cluster that did nothing is idle. */
 const calmMs = 2000;
@@ -58,9 +68,13 @@ class Bench {
 
   /** Measures both builds side by side. */
   async run(placement: Placement): Promise<void> {
-    const { rounds, warmUpMs, measureMs, idleMs } = this.#plan;
+    const { rounds, settleMs, warmUpMs, measureMs, idleMs } = this.#plan;
     const running = await Promise.all(this.#builds.map((one) => Deployment.start(one, placement)));
     try {
+      for (const one of running) {
+        say(`${placement}, ${one.build.name}: ${settleMs} ms until it is compiled`);
+        await one.measure({ clients: 256, warmUpMs: 0, measureMs: settleMs });
+      }
       for (let round = 0; round < rounds; round += 1) {
         for (const [at, clients] of clientCounts.entries()) {
           for (const i of turns(round + at)) {
