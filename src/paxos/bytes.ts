@@ -59,11 +59,6 @@ export class ByteWriter {
     this.#bytes = new Uint8Array(capacityBytes);
   }
 
-  /** Bytes written so far. */
-  get length(): number {
-    return this.#length;
-  }
-
   #reserve(count: number): number {
     const at = this.#length;
     const needed = at + count;
@@ -143,14 +138,9 @@ export class ByteWriter {
     return this;
   }
 
-  /** Returns what was written from a byte on; it must not be written over. */
-  since(at: number): Uint8Array {
-    return this.#bytes.subarray(at, this.#length);
-  }
-
   /** Returns what was written so far; what is written afterwards stands behind it. */
   finish(): Uint8Array {
-    return this.since(0);
+    return this.#bytes.subarray(0, this.#length);
   }
 }
 

@@ -5,11 +5,14 @@ import { MalformedBytes } from "../../src/paxos/bytes.js";
 import {
   BODY_TYPES,
   type Command,
+  CommandReader,
+  commandName,
   decodeCommand,
   decodeTyped,
   encodeCommand,
   encodeTyped,
 } from "../../src/paxos/command.js";
+import { encodeBatch, placesOf } from "../../src/paxos/value.js";
 
 const session = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
@@ -128,6 +131,54 @@ describe("a command", () => {
     const open = encodeCommand({ kind: "open", session: request.session, gateway: "g" });
     expect(() => decodeCommand(Uint8Array.of(...open, 0))).toThrow(/1 bytes after/);
     expect(() => decodeCommand(Uint8Array.of(9))).toThrow(/unknown kind 9/);
+  });
+});
+
+describe("the commands of one value", () => {
+  it("read one after the other as each reads alone, whatever sessions and gateways they share", () => {
+    const few = fc.constantFrom("g1", "g2", "g11", "");
+    const sessions = fc.constantFrom("0".repeat(32), `${"0".repeat(31)}1`);
+    const shared = fc
+      .tuple(commands, sessions, few)
+      .map(([command, ours, gateway]): Command => ({ ...command, session: ours, gateway }));
+    fc.assert(
+      fc.property(fc.array(fc.oneof(shared, commands), { maxLength: 8 }), (all) => {
+        const value = encodeBatch(all.map(encodeCommand));
+        const reader = new CommandReader(value);
+        const read = placesOf(value).map(({ from, to }) => reader.read(from, to));
+        expect(read).toEqual(all);
+      }),
+    );
+  });
+});
+
+describe("the name of a command", () => {
+  it("is that of its copies, and of no other session, opening, number or gateway", () => {
+    const request = { kind: "request", session: "a".repeat(32), openedIn: 3, number: 7 } as const;
+    const rest = { answeredBelow: 2, gateway: "g1", id: "", type: "bytes" } as const;
+    const one = { ...request, ...rest, body: Uint8Array.of(1) };
+    const name = (change: Partial<typeof one>) =>
+      commandName(encodeCommand({ ...one, ...change } as Command));
+    expect(name({ answeredBelow: 5 as never })).toBe(name({}));
+    const others = [
+      { session: `${"a".repeat(31)}b` },
+      { openedIn: null as never },
+      { openedIn: 4 as never },
+      { number: 8 as never },
+      { gateway: "g2" as never },
+    ].map(name);
+    expect(new Set([name({}), ...others]).size).toBe(others.length + 1);
+  });
+
+  it("differs for a hundred thousand commands", () => {
+    const names = new Set<number>();
+    for (let number = 1; number <= 100_000; number++) {
+      const session = (number % 7).toString(16).padStart(32, "0");
+      const head = { kind: "request", session, openedIn: number % 5, number } as const;
+      const rest = { answeredBelow: 1, gateway: "g1", id: "", type: "bytes" } as const;
+      names.add(commandName(encodeCommand({ ...head, ...rest, body: new Uint8Array(0) })));
+    }
+    expect(names.size).toBe(100_000);
   });
 });
 
