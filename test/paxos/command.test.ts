@@ -135,7 +135,7 @@ describe("a command", () => {
 });
 
 describe("the commands of one value", () => {
-  it("read one after the other as each reads alone, whatever sessions and gateways they share", () => {
+  it("read one after the other as each reads alone, also where they share texts", () => {
     const few = fc.constantFrom("g1", "g2", "g11", "");
     const sessions = fc.constantFrom("0".repeat(32), `${"0".repeat(31)}1`);
     const shared = fc
