@@ -23,8 +23,7 @@ import {
   settle,
 } from "../../src/paxos/gateway.js";
 import { type DoorProposal, holdProposal, proposalsOf } from "../../src/paxos/gateway-door.js";
-import type { TooLarge } from "../../src/paxos/gateway-gaps.js";
-import { forgetIdle } from "../../src/paxos/gateway-gaps.js";
+import { forgetIdle, type TooLarge } from "../../src/paxos/gateway-gaps.js";
 import {
   isOverdue,
   sendAllAgain,
