@@ -2,7 +2,7 @@
 import type { RoleSnapshot } from "./role.js";
 
 /** An alarm that is set. A fired one whose generation is not current any more is dropped. */
-export interface Alarm {
+interface Alarm {
   readonly generation: number;
   readonly cancel: () => void;
   readonly event: { readonly type: string };

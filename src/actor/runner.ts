@@ -1,18 +1,15 @@
 /** The runner of one role: steps its machines, commits what they want kept, then sends messages. */
-import type { Message, Sender } from "../paxos/messages.js";
+import type { Sender } from "../paxos/messages.js";
 import type { StoreRecord } from "../paxos/record.js";
-import { awaitsAnswer } from "../paxos/verbs.js";
-import { OVERLOADED } from "./answer.js";
 import type { Effect } from "./effect.js";
 import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
-import { type Alarm, cancelTimers, type Instance } from "./instance.js";
+import { Machines } from "./machines.js";
 import type { Observer } from "./observer.js";
 import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
 import { StoreRefused } from "./refusal.js";
-import type { Instances, RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
-import { isOutOfPlace } from "./role.js";
-import type { Stepper } from "./step.js";
+import type { RoleDefinition, RoleEvent, RoleInput, RoleSnapshot } from "./role.js";
+import type { Step, Stepper } from "./step.js";
 import type { Store, StoreBatch } from "./store.js";
 
 /** What a runner is built from. */
@@ -51,8 +48,7 @@ export class Runner {
   readonly inbox: Inbox;
   readonly #options: RunnerOptions;
   readonly #outbox: Outbox;
-  readonly #instances = new Map<string, Instance>();
-  #generation = 0;
+  readonly #machines: Machines;
   /** How often the role's memory was thrown away and read again from its store. */
   #life = 0;
   /** What the drains of this turn want kept, and its number in the outbox; null: nothing. */
@@ -70,6 +66,14 @@ export class Runner {
     this.inbox = new Inbox(inboxEventsMax, inboxBytesMax);
     const release = (effect: Effect) => this.#release(effect);
     this.#outbox = options.createOutbox?.(release) ?? new Outbox(release);
+    this.#machines = new Machines({
+      ...options,
+      limits: options.cluster.limits,
+      inputOf: (key, diskFull) => this.#inputOf(key, diskFull),
+      onTimer: (timer) => this.#push(timer),
+      onStep: (key, event, step) => this.#stepped(key, event, step),
+      onThrow: (error, event, snapshot) => this.#threw(error, event, snapshot),
+    });
   }
 
   /** Why the role stopped for good; null while it runs. */
@@ -92,7 +96,7 @@ export class Runner {
 
   /** Starts the role's one machine; a role with instances starts them when they are asked for. */
   start(): void {
-    if (this.definition.instances === undefined) this.#startInstance("", null);
+    if (this.definition.instances === undefined) this.#startMachine(null);
   }
 
   /** Takes a message in. @returns false if there was no room */
@@ -128,14 +132,14 @@ export class Runner {
 
   /** The states of the machines, by instance. */
   snapshots(): ReadonlyMap<string, RoleSnapshot> {
-    return new Map([...this.#instances].map(([key, instance]) => [key, instance.snapshot]));
+    return this.#machines.snapshots();
   }
 
   /** Stops for good: timers end, nothing held back leaves any more. */
   halt(why: string, cause: "halt" | "threw" = "halt"): void {
     if (this.#halted !== null) return;
     this.#halted = why;
-    for (const instance of this.#instances.values()) cancelTimers(instance);
+    this.#machines.end();
     this.#outbox.discard();
     this.#options.onHalt(this, why, cause);
   }
@@ -169,63 +173,16 @@ export class Runner {
     }
   }
 
-  /** Finds the machine that an event is for. */
+  /** Steps the machines that an event is for. */
   #route(one: ReturnType<typeof joinBatches>[number], nowMs: number, effects: Effect[]): void {
-    if ("kind" in one) {
-      if (one.kind === "timer") this.#fire(one, nowMs, effects);
-      else if (one.life !== undefined && one.life !== this.#life) {
-        this.#options.count("earlier_life");
-      } else this.#tellInstances(one.event, nowMs, effects);
-      return;
-    }
-    const { instances } = this.definition;
-    if (instances === undefined) {
-      this.#step(this.#instances.get(""), one, effects);
-      return;
-    }
-    for (const received of one.received) {
-      const { message } = received;
-      const key = instances.keyOf(message);
-      if (key === undefined) continue;
-      const event = { type: one.type, received: [received], nowMs };
-      const instance = this.#instanceFor(key, message, instances, effects);
-      if (instance === undefined && awaitsAnswer(message)) {
-        effects.push({ kind: "reply", token: message.reply, answer: OVERLOADED });
-      } else this.#step(instance, event, effects);
-    }
+    if (!("kind" in one)) this.#machines.receive(one, effects);
+    else if (one.kind === "timer") this.#machines.fire(one, nowMs, effects);
+    else if (one.life !== undefined && one.life !== this.#life) {
+      this.#options.count("earlier_life");
+    } else this.#machines.tell(one.event, nowMs, effects);
   }
 
-  #tellInstances(event: { readonly type: string }, nowMs: number, effects: Effect[]): void {
-    const stamped = { ...event, nowMs };
-    for (const instance of this.#instances.values()) this.#step(instance, stamped, effects);
-  }
-
-  #fire(timer: Extract<Waiting, { kind: "timer" }>, nowMs: number, effects: Effect[]): void {
-    const { id } = timer;
-    const instance = this.#instances.get(timer.instance);
-    const armed = instance?.timers.get(id);
-    if (instance === undefined || armed?.generation !== timer.generation) return;
-    instance.timers.delete(id);
-    this.#step(instance, { ...armed.event, nowMs }, effects);
-  }
-
-  /** Returns the instance of a key, which some messages begin. */
-  #instanceFor(
-    key: string,
-    message: Message,
-    { begins, countMax }: Instances,
-    effects: Effect[],
-  ): Instance | undefined {
-    const known = this.#instances.get(key);
-    if (known !== undefined || !begins(message)) return known;
-    if (this.#instances.size >= countMax(this.#options.cluster.limits)) {
-      this.#options.count("overloaded");
-      return undefined;
-    }
-    return this.#startInstance(key, null, effects);
-  }
-
-  #input(key: string, diskFull: string | null): RoleInput {
+  #inputOf(key: string, diskFull: string | null): RoleInput {
     const { cluster, random, clock, nonce } = this.#options;
     const meta = this.store?.meta;
     return {
@@ -247,74 +204,19 @@ export class Runner {
     };
   }
 
-  #startInstance(key: string, diskFull: string | null, effects?: Effect[]): Instance | undefined {
-    const made: Effect[] = effects ?? [];
-    try {
-      const input = this.#input(key, diskFull);
-      const step = this.#options.stepper.start(this.definition.machine, input);
-      const instance = {
-        key,
-        snapshot: step.snapshot,
-        timers: new Map<string, Alarm>(),
-        finished: false,
-      };
-      this.#instances.set(key, instance);
-      this.#options.observer?.stepped(this, key, null, step);
-      this.#collect(instance, step.effects, made);
-      this.#records = [];
-      this.store?.forgetRecords();
-      if (effects === undefined) this.#gather(made);
-      return instance;
-    } catch (error) {
-      this.#threw(error, "start", undefined);
-      return undefined;
-    }
+  /** Starts the machine of a role without instances. */
+  #startMachine(diskFull: string | null): void {
+    const effects: Effect[] = [];
+    this.#machines.start("", diskFull, effects);
+    this.#gather(effects);
   }
 
-  #step(instance: Instance | undefined, event: RoleEvent, effects: Effect[]): void {
-    if (instance === undefined || instance.finished) {
-      if (isOutOfPlace(this.definition, event.type)) this.#options.count("unheard");
-      return;
-    }
-    if (this.#halted !== null) return;
-    try {
-      const { machine } = this.definition;
-      const payloadBytesMax = this.#options.payloadBytesMax();
-      const stamped = { ...event, payloadBytesMax };
-      const step = this.#options.stepper.step(machine, instance.snapshot, stamped);
-      instance.snapshot = step.snapshot;
-      if (!step.heard && isOutOfPlace(this.definition, event.type)) this.#options.count("unheard");
-      this.#options.observer?.stepped(this, instance.key, event, step);
-      this.#collect(instance, step.effects, effects);
-    } catch (error) {
-      this.#threw(error, event.type, instance);
-    }
-  }
-
-  /** Takes timers and ends of instances out of what a step made; the rest goes to the outbox. */
-  #collect(instance: Instance, made: readonly Effect[], effects: Effect[]): void {
-    for (const effect of made) {
-      if (effect.kind === "setTimer") this.#setTimer(instance, effect);
-      else if (effect.kind === "cancelTimer") {
-        instance.timers.get(effect.id)?.cancel();
-        instance.timers.delete(effect.id);
-      } else if (effect.kind === "finish") {
-        instance.finished = true;
-        cancelTimers(instance);
-        this.#instances.delete(instance.key);
-      } else effects.push(effect);
-    }
-  }
-
-  #setTimer(instance: Instance, effect: Extract<Effect, { kind: "setTimer" }>): void {
-    instance.timers.get(effect.id)?.cancel();
-    const generation = ++this.#generation;
-    const { id } = effect;
-    const { key } = instance;
-    const cancel = this.#options.clock.setTimer(effect.delayMs, () => {
-      this.#push({ kind: "timer", instance: key, id, generation });
-    });
-    instance.timers.set(effect.id, { generation, cancel, event: effect.event });
+  #stepped(key: string, event: RoleEvent | null, step: Step): void {
+    this.#options.observer?.stepped(this, key, event, step);
+    if (event !== null) return;
+    // The first machine holds them now.
+    this.#records = [];
+    this.store?.forgetRecords();
   }
 
   /** Gathers what a drain wants kept for the turn's write, and queues the rest behind it. */
@@ -361,12 +263,11 @@ export class Runner {
 
   /** Forgets the role's memory, which is ahead of the disk, and reads it again. */
   #restartFromDisk(diskFull: string): void {
-    for (const instance of this.#instances.values()) cancelTimers(instance);
-    this.#instances.clear();
+    this.#machines.forget();
     this.#life++;
     try {
       this.#records = this.store?.reload() ?? [];
-      this.#startInstance("", diskFull);
+      this.#startMachine(diskFull);
     } catch (error) {
       // What became of its disk is for an operator, and nothing that a new start would mend.
       if (error instanceof StoreRefused) this.halt(error.message);
@@ -387,9 +288,9 @@ export class Runner {
     }
   }
 
-  #threw(error: unknown, event: string, instance: Instance | undefined): void {
+  #threw(error: unknown, event: string, snapshot: RoleSnapshot | undefined): void {
     const { name } = this.definition;
-    const state = instance?.snapshot.value;
+    const state = snapshot?.value;
     const message = error instanceof Error ? error.message : String(error);
     this.#options.logger.error(
       { role: name, id: this.id, event, state, stack: error instanceof Error ? error.stack : "" },
