@@ -13,7 +13,7 @@ import { acceptorServices } from "./acceptor/services.js";
 import { electorStatus, electorWaits } from "./elector/context.js";
 import { electorMachine } from "./elector/machine.js";
 import { electorServices } from "./elector/services.js";
-import { gatewayStatus, gatewayWaits } from "./gateway/context.js";
+import { gatewayIsBusy, gatewayStatus, gatewayWaits } from "./gateway/context.js";
 import { gatewayMachine } from "./gateway/machine.js";
 import { learnerLearned, learnerStatus, learnerWaits } from "./learner/context.js";
 import { learnerMachine } from "./learner/machine.js";
@@ -21,7 +21,11 @@ import { learnerServices } from "./learner/services.js";
 import { proposerStatus, proposerWaits } from "./proposer/context.js";
 import { proposerMachine } from "./proposer/machine.js";
 import { sessionRole } from "./session/role.js";
-import { synodProposerStatus, synodProposerWaits } from "./synod-proposer/context.js";
+import {
+  synodProposerIsBusy,
+  synodProposerStatus,
+  synodProposerWaits,
+} from "./synod-proposer/context.js";
 import { synodProposerMachine } from "./synod-proposer/machine.js";
 
 const acceptor: RoleDefinition = {
@@ -65,6 +69,7 @@ const synodProposer: RoleDefinition = {
   },
   refuses: refuseValue,
   remembersStores: true,
+  busy: (snapshot) => synodProposerIsBusy(snapshot.context),
   status: (snapshot) => synodProposerStatus(snapshot.context),
   waits: (snapshot, nowMs) => synodProposerWaits(stateName(snapshot), snapshot.context, nowMs),
 };
@@ -111,6 +116,7 @@ const gateway: RoleDefinition = {
   stateful: false,
   remembersStores: true,
   doors: [{ subject: "propose", queue: "gateway", isStructured: false, toEvent: readProposal }],
+  busy: (snapshot) => gatewayIsBusy(snapshot.context),
   status: (snapshot) => gatewayStatus(snapshot.context),
   waits: (snapshot, nowMs) => gatewayWaits(stateName(snapshot), snapshot.context, nowMs),
 };

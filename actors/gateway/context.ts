@@ -59,6 +59,20 @@ export function gatewayContext(input: RoleInput): GatewayContext {
   };
 }
 
+/**
+ * Says whether it holds a command whose outcome somebody awaits. A client that hears nothing would
+ * ask another gateway only after a silence, and there may be none.
+ *
+ * The opening of its own session is no such command: the gateway alone wants it, to be ready.
+ */
+export function gatewayIsBusy({ data }: GatewayContext): boolean {
+  for (const [id, { pending }] of data.sessions) {
+    const isOpening = id === data.ownSession && pending.has(0);
+    if (pending.size > (isOpening ? 1 : 0)) return true;
+  }
+  return false;
+}
+
 /** What `status` shows of a gateway. */
 export function gatewayStatus(context: GatewayContext): RoleStatus {
   return { leader: context.leader?.id ?? null };

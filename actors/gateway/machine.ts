@@ -354,11 +354,21 @@ export const gatewayMachine = setup({
       },
     },
     draining: {
-      description: "Stopping: takes nothing new, still tells outcomes. Left by the process's end.",
+      description:
+        "Stopping: takes nothing new, passes on what it holds and tells the outcomes. Left by " +
+        "the process's end, which waits for them.",
+      entry: ["lookForLearner", "followLearner"],
       on: {
         request: { actions: ["refuseNewWork", "sendAnswers"] },
         "door.propose": { actions: ["refuseNewWork", "sendAnswers"] },
         "open-session": {},
+      },
+      after: {
+        followInterval: {
+          target: "draining",
+          reenter: true,
+          actions: ["forgetSilent", "sendOverdue", "takeProposals", "sendProposals"],
+        },
       },
     },
   },

@@ -59,6 +59,11 @@ export function synodProposerContext(input: RoleInput): SynodProposerContext {
   };
 }
 
+/** Says whether somebody asked and has no answer, or wished for a value and awaits none. */
+export function synodProposerIsBusy({ tokens }: SynodProposerContext): boolean {
+  return tokens.length > 0;
+}
+
 /** What `status` shows of one key's proposer. */
 export function synodProposerStatus(context: SynodProposerContext): RoleStatus {
   const ballot = context.attempt?.ballot;

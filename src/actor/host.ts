@@ -168,13 +168,13 @@ export class Host {
       clock: this.#options.clock,
       waitMs,
       publicEnds: [...this.#doors.takeEnds(), ...this.#subscriptions.takeQueueEnds()],
-      owesAnswers: () => this.#doors.waiting > 0,
       askRoles: () => this.#tellAll({ type: "stop" }),
-      isBusy: () => this.#running().some(({ pending }) => pending > 0),
+      isBusy: () => this.#doors.waiting > 0 || this.#running().some(({ isBusy }) => isBusy),
+      endIntake: () => this.#subscriptions.close(),
+      isPending: () => this.#running().some(({ pending }) => pending > 0),
       end: () => {
         this.#endStatus();
         this.#endAnnouncements?.();
-        this.#subscriptions.close();
         for (const { close } of this.#services.values()) close?.();
         this.#doors.refuseWaiting();
         done();

@@ -277,6 +277,11 @@ export interface RoleDefinition {
   readonly heedsNeighbours?: boolean;
   /** Present for a role that learns what is chosen. */
   readonly learned?: Learned;
+  /**
+   * Says whether somebody waits for work of this machine that no other process would finish: a
+   * graceful stop lets it work on, within a bound. Absent: never, others finish what it leaves.
+   */
+  readonly busy?: (snapshot: RoleSnapshot) => boolean;
   readonly status: (snapshot: RoleSnapshot) => RoleStatus;
   readonly waits: (snapshot: RoleSnapshot, nowMs: number) => readonly Wait[];
 }

@@ -144,6 +144,13 @@ export class Runner {
     this.#options.onHalt(this, why, cause);
   }
 
+  /** Whether somebody waits for work of this role that no other would finish. */
+  get isBusy(): boolean {
+    const { busy } = this.definition;
+    if (busy === undefined) return false;
+    return this.inbox.size > 0 || [...this.snapshots().values()].some(busy);
+  }
+
   /** Messages and writes that are not out yet; a graceful stop waits for zero. */
   get pending(): number {
     return this.inbox.size + this.#outbox.size + this.#outbox.writesInFlight;

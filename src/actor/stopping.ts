@@ -7,12 +7,14 @@ export interface Stopping {
   readonly waitMs: number;
   /** Ends of the subscriptions whose messages others get from now on. */
   readonly publicEnds: readonly EndSubscription[];
-  /** Says whether requests that came are not answered yet. */
-  readonly owesAnswers: () => boolean;
-  /** Asks every role to end its work. */
+  /** Asks every role to take no new work. */
   readonly askRoles: () => void;
-  /** Says whether a role has work left. */
+  /** Says whether somebody waits for work of this process that no other would finish. */
   readonly isBusy: () => boolean;
+  /** Ends the subscriptions that are left. */
+  readonly endIntake: () => void;
+  /** Says whether messages or writes are not out yet. */
+  readonly isPending: () => boolean;
   /** Ends the rest, and refuses what is not answered. Called once. */
   readonly end: () => void;
 }
@@ -21,10 +23,13 @@ const lookMs = 5;
 
 /**
  * Leaves the public subjects first, and takes in what the server has already sent here: nobody else
- * got that. Once those requests are answered the roles end, then the rest.
+ * got that. The roles work on until none is busy; then nothing more is taken in, and what they have
+ * written and said goes out.
+ *
+ * Why intake ends before the last wait: an acceptor under load has a write under way at any moment.
  */
 export function stopInOrder(stopping: Stopping): void {
-  const { clock, waitMs, publicEnds, owesAnswers, askRoles, isBusy, end } = stopping;
+  const { clock, waitMs, publicEnds, askRoles, isBusy, endIntake, isPending, end } = stopping;
   const untilMs = clock.nowMs() + waitMs;
   const waitWhile = (isAwaited: () => boolean, then: () => void) => {
     if (isAwaited() && clock.nowMs() < untilMs) {
@@ -38,9 +43,13 @@ export function stopInOrder(stopping: Stopping): void {
       draining -= 1;
     });
   }
-  const endRoles = () => {
+  const work = () => {
     askRoles();
-    clock.soon(() => waitWhile(isBusy, end));
+    clock.soon(() => waitWhile(isBusy, finish));
   };
-  waitWhile(() => draining > 0 || owesAnswers(), endRoles);
+  const finish = () => {
+    endIntake();
+    waitWhile(isPending, end);
+  };
+  waitWhile(() => draining > 0, work);
 }

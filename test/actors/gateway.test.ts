@@ -31,7 +31,6 @@ import {
   SESSION,
   serving,
   set,
-  stop,
   tick,
 } from "./gateway-steps.js";
 
@@ -376,24 +375,5 @@ describe("its learner", () => {
     bench.take(request([1]));
     expect(bench.take(outcomes([done(SESSION, 1)], "l2"))).toHaveLength(1);
     expect(bench.take(outcomes([done(SESSION, 1)], "l1"))).toEqual([]);
-  });
-});
-
-describe("draining", () => {
-  it.each([
-    ["holding", holding],
-    ["routing", serving],
-  ])("is entered from %s when the process stops", (state, make) => {
-    const bench = make();
-    expect(bench.take(stop)).toEqual([cancelled(state)]);
-    expect([bench.state, bench.timers]).toEqual(["draining", []]);
-  });
-
-  it("still sends to a new leader what was taken before", () => {
-    const bench = serving();
-    bench.take(request([1]));
-    bench.take(stop);
-    expect(bench.take(beacon(2, "p2"))).toEqual([proposes("p2", clients(1))]);
-    expect(bench.state).toBe("draining");
   });
 });
