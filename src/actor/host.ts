@@ -15,7 +15,7 @@ import { Intake } from "./intake.js";
 import type { LamportClock } from "./lamport.js";
 import { RunLoop } from "./loop.js";
 import { Mistakes } from "./mistakes.js";
-import type { Observer } from "./observer.js";
+import { type Observer, Observers } from "./observer.js";
 import type { Outbox } from "./outbox.js";
 import { OverLimit } from "./over-limit.js";
 import type {
@@ -53,8 +53,6 @@ export interface HostOptions {
   readonly structured?: StructuredCodec | undefined;
   /** Called when a role stopped for good. */
   readonly onHalt: (role: RoleName, id: string, why: string, cause: "halt" | "threw") => void;
-  /** Sees what the roles do; nobody if left out. */
-  readonly observer?: Observer | undefined;
   /** The Lamport clock of the process, if an observer reads it; one of its own if left out. */
   readonly lamport?: LamportClock | undefined;
   /** For the negative controls; the real outbox if left out. */
@@ -79,6 +77,7 @@ export class Host {
   readonly #doors: Doors;
   readonly #subscriptions: Subscriptions;
   readonly #serverErrors: ServerErrors;
+  readonly #observers = new Observers((reason) => this.count(reason));
   readonly #services = new Map<Runner, Services>();
   readonly #endStatus: () => void;
   #endAnnouncements: (() => void) | null = null;
@@ -110,6 +109,19 @@ export class Host {
     return times;
   }
 
+  /**
+   * Shows an observer what the roles do from now on.
+   *
+   * @param onThrow called if the observer threw and was detached; that is logged if left out
+   * @returns what detaches it
+   */
+  observe(observer: Observer, onThrow?: (error: unknown) => void): () => void {
+    const log = (error: unknown) => {
+      this.#options.logger.error({ error }, "an observer threw: going on without it");
+    };
+    return this.#observers.attach(observer, onThrow ?? log);
+  }
+
   /** Adds a role and starts it. The transport must be connected. */
   add(definition: RoleDefinition, id: string, store: Store | null): Runner {
     const runner = new Runner({
@@ -118,6 +130,7 @@ export class Host {
       id,
       store,
       stepper: this.#stepper,
+      observers: this.#observers,
       nonce: this.nonce,
       carryOut: (from, effect) => this.#carryOut(from, effect),
       wake: (one) => this.#loop.wake(one),

@@ -1,9 +1,8 @@
 /**
  * An observer sees what the roles of one process do: for traces, monitors and the simulator.
  *
- * Free where nobody observes. What it is shown must not be changed, and is valid during the call.
+ * What it sees must not be changed, and is valid during the call.
  */
-
 import type { Effect } from "./effect.js";
 import type { DiskError } from "./ports.js";
 import type { RoleEvent } from "./role.js";
@@ -21,4 +20,74 @@ export interface Observer {
   refused(runner: Runner, error: DiskError): void;
   /** An effect leaves the role and is carried out next: all it waited for is durable. */
   leaves(runner: Runner, effect: Effect): void;
+}
+
+interface Attached {
+  readonly observer: Observer;
+  readonly onThrow: (error: unknown) => void;
+}
+
+/**
+ * The observers of one process, in the order in which they were attached. One that throws is
+ * counted and detached: what goes wrong in it must not harm a role.
+ *
+ * Cost: none while nobody looks on, because roles read {@link isWatched} first.
+ */
+export class Observers implements Observer {
+  readonly #attached = new Set<Attached>();
+  readonly #count: (reason: string) => void;
+  /** Set while somebody looks on. */
+  isWatched = false;
+
+  constructor(count: (reason: string) => void) {
+    this.#count = count;
+  }
+
+  /**
+   * Attaches an observer, also while the roles run.
+   *
+   * @param onThrow called with what the observer threw, after it was detached
+   * @returns what detaches it: it sees nothing after that
+   */
+  attach(observer: Observer, onThrow: (error: unknown) => void): () => void {
+    const attached = { observer, onThrow };
+    this.#attached.add(attached);
+    this.isWatched = true;
+    return () => this.#detach(attached);
+  }
+
+  stepped(runner: Runner, instance: string, event: RoleEvent | null, step: Step): void {
+    this.#show((observer) => observer.stepped(runner, instance, event, step));
+  }
+
+  committed(runner: Runner, batch: StoreBatch): void {
+    this.#show((observer) => observer.committed(runner, batch));
+  }
+
+  refused(runner: Runner, error: DiskError): void {
+    this.#show((observer) => observer.refused(runner, error));
+  }
+
+  leaves(runner: Runner, effect: Effect): void {
+    this.#show((observer) => observer.leaves(runner, effect));
+  }
+
+  #show(show: (observer: Observer) => void): void {
+    for (const attached of [...this.#attached]) {
+      // An earlier one may have detached it just now.
+      if (!this.#attached.has(attached)) continue;
+      try {
+        show(attached.observer);
+      } catch (error) {
+        this.#detach(attached);
+        this.#count("observer_threw");
+        attached.onThrow(error);
+      }
+    }
+  }
+
+  #detach(attached: Attached): void {
+    this.#attached.delete(attached);
+    this.isWatched = this.#attached.size > 0;
+  }
 }

@@ -4,7 +4,7 @@ import type { StoreRecord } from "../paxos/record.js";
 import type { Effect } from "./effect.js";
 import { type Delivery, Inbox, joinBatches, type Waiting } from "./inbox.js";
 import { Machines } from "./machines.js";
-import type { Observer } from "./observer.js";
+import type { Observers } from "./observer.js";
 import { Outbox } from "./outbox.js";
 import type { Clock, DiskError, Logger, Random } from "./ports.js";
 import { StoreRefused } from "./refusal.js";
@@ -24,7 +24,7 @@ export interface RunnerOptions {
   readonly logger: Logger;
   /** 16 hexadecimal digits drawn at the process's start. */
   readonly nonce: string;
-  readonly observer?: Observer | undefined;
+  readonly observers: Observers;
   /** Holds effects back until they may leave; the negative controls put a broken one here. */
   readonly createOutbox?: ((release: (effect: Effect) => void) => Outbox) | undefined;
   /** Carries out what is not the runner's own business: messages, feeds, replies, pings. */
@@ -219,7 +219,8 @@ export class Runner {
   }
 
   #stepped(key: string, event: RoleEvent | null, step: Step): void {
-    this.#options.observer?.stepped(this, key, event, step);
+    const { observers } = this.#options;
+    if (observers.isWatched) observers.stepped(this, key, event, step);
     if (event !== null) return;
     // The first machine holds them now.
     this.#records = [];
@@ -244,19 +245,20 @@ export class Runner {
 
   #committed(write: number, batch: StoreBatch, error: DiskError | null): void {
     if (this.#halted !== null) return;
+    const { observers } = this.#options;
     if (this.#outbox.hasGivenUp(write)) {
       // The life that asked for it is over, and what waited for it is gone already.
       this.#options.count("earlier_life");
       return;
     }
     if (error === null) {
-      this.#options.observer?.committed(this, batch);
+      if (observers.isWatched) observers.committed(this, batch);
       this.#outbox.written(write);
       return;
     }
     this.#gathered = null;
     this.#outbox.discard();
-    this.#options.observer?.refused(this, error);
+    if (observers.isWatched) observers.refused(this, error);
     this.#options.logger.error({ role: this.definition.name, id: this.id, error }, error.message);
     this.#options.count(`disk_${error.kind}`);
     if (error.kind === "full") this.#restartFromDisk(error.message);
@@ -284,9 +286,9 @@ export class Runner {
 
   #release(effect: Effect): void {
     if (this.#halted !== null) return;
-    const { observer, count, carryOut } = this.#options;
+    const { observers, count, carryOut } = this.#options;
     try {
-      observer?.leaves(this, effect);
+      if (observers.isWatched) observers.leaves(this, effect);
       if (effect.kind === "count") count(effect.reason, effect.by);
       else if (effect.kind === "halt") this.halt(effect.why);
       else carryOut(this, effect);

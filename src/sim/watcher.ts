@@ -17,23 +17,3 @@ export interface Watcher {
   /** A role stopped for good, not by being killed. */
   halted(node: SimProcess, halt: Halt): void;
 }
-
-/** Makes one observer of several, asked in this order; none of none. */
-export function joinObservers(observers: readonly Observer[]): Observer | undefined {
-  const [only] = observers;
-  if (observers.length < 2) return only;
-  return {
-    stepped(...seen) {
-      for (const one of observers) one.stepped(...seen);
-    },
-    committed(...seen) {
-      for (const one of observers) one.committed(...seen);
-    },
-    refused(...seen) {
-      for (const one of observers) one.refused(...seen);
-    },
-    leaves(...seen) {
-      for (const one of observers) one.leaves(...seen);
-    },
-  };
-}

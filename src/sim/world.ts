@@ -24,7 +24,7 @@ import { structured } from "../adapters/msgpackr/structured.js";
 import { type Cluster, storeIdOf } from "../paxos/cluster.js";
 import type { RoleName } from "../paxos/messages.js";
 import { DriftingClock, Gate, GatedDisk, GatedTransport } from "./gate.js";
-import { joinObservers, type Watcher } from "./watcher.js";
+import type { Watcher } from "./watcher.js";
 
 /** A role and the id it runs under. */
 export type Member = readonly [RoleName, string];
@@ -96,6 +96,9 @@ export interface StartOptions {
 }
 
 const KILLED = "killed";
+const rethrow = (error: unknown) => {
+  throw error;
+};
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A running world. */
@@ -274,10 +277,6 @@ export class World {
       random: { next: () => random.next(), hex },
       logger: quiet,
       structured,
-      observer: joinObservers([
-        ...(observe === undefined ? [] : [observe(node)]),
-        ...this.watchers.map((watcher) => watcher.observe(node)),
-      ]),
       createOutbox,
       onHalt: (role, id, why, cause) => {
         if (why === KILLED) return;
@@ -286,6 +285,10 @@ export class World {
       },
     });
     node.host = host;
+    const observers = this.watchers.map((watcher) => watcher.observe(node));
+    if (observe !== undefined) observers.unshift(observe(node));
+    // What judges a run must not be lost in silence: its error stops the role that it looks on.
+    for (const observer of observers) host.observe(observer, rethrow);
     for (const { member, store } of opened) {
       const [role, id] = member;
       const definition = this.roles[role];

@@ -15,7 +15,6 @@ import {
 import { join } from "node:path";
 import type { LamportClock } from "../actor/lamport.js";
 import type { Observer } from "../actor/observer.js";
-import type { Logger } from "../actor/ports.js";
 import { createTracer } from "../actor/trace.js";
 import { countsOf } from "../actor/trace-file.js";
 import type { Cluster } from "../paxos/cluster.js";
@@ -25,50 +24,41 @@ const OPEN_MAX = 64;
 const CHUNK_BYTES = 64 * 1024;
 const LINE_BREAK = 10;
 
-/** Appends lines to files of one folder. */
+/** Appends lines to files of one folder. What fails throws: then the kernel detaches the tracer. */
 class TraceFiles {
   readonly #folder: string;
-  readonly #logger: Logger;
   /** The one used last is last. */
   readonly #open = new Map<string, number>();
-  #isBroken = false;
 
-  constructor(folder: string, logger: Logger) {
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#logger = logger;
-    this.attempt(() => mkdirSync(folder, { recursive: true }));
   }
 
-  /** Appends a line. After a failure nothing is written any more: roles go on without a trace. */
+  /** Appends a line. */
   write(file: string, line: string): void {
-    this.attempt(() => {
-      const bytes = Buffer.from(`${line}\n`);
-      const written = writeSync(this.#descriptor(file), bytes);
-      if (written !== bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes`);
-    });
+    const bytes = Buffer.from(`${line}\n`);
+    const written = writeSync(this.#descriptor(file), bytes);
+    if (written !== bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes`);
   }
 
   /** Reads the last line of a file; the rest of a line that was cut off is removed. */
   last(file: string): string | undefined {
-    return this.attempt(() => {
-      if (!existsSync(join(this.#folder, file))) return undefined;
-      const descriptor = this.#descriptor(file);
-      const { size } = fstatSync(descriptor);
-      const end = lineBreakBefore(descriptor, size) + 1;
-      if (end < size) ftruncateSync(descriptor, end);
-      if (end === 0) return undefined;
-      const start = lineBreakBefore(descriptor, end - 1) + 1;
-      const line = Buffer.alloc(end - 1 - start);
-      readSync(descriptor, line, 0, line.length, start);
-      return line.toString("utf8");
-    });
+    if (!existsSync(join(this.#folder, file))) return undefined;
+    const descriptor = this.#descriptor(file);
+    const { size } = fstatSync(descriptor);
+    const end = lineBreakBefore(descriptor, size) + 1;
+    if (end < size) ftruncateSync(descriptor, end);
+    if (end === 0) return undefined;
+    const start = lineBreakBefore(descriptor, end - 1) + 1;
+    const line = Buffer.alloc(end - 1 - start);
+    readSync(descriptor, line, 0, line.length, start);
+    return line.toString("utf8");
   }
 
   /** Closes every file. */
   close(): void {
     for (const descriptor of this.#open.values()) closeSync(descriptor);
     this.#open.clear();
-    this.#isBroken = true;
   }
 
   #descriptor(file: string): number {
@@ -83,22 +73,10 @@ class TraceFiles {
       closeSync(descriptor);
       this.#open.delete(oldest);
     }
+    mkdirSync(this.#folder, { recursive: true });
     const opened = openSync(join(this.#folder, file), "a+");
     this.#open.set(file, opened);
     return opened;
-  }
-
-  /** Runs something unless the trace has failed; if it fails, says so once, and that is the end. */
-  attempt<T>(run: () => T): T | undefined {
-    if (this.#isBroken) return undefined;
-    try {
-      return run();
-    } catch (error) {
-      this.#isBroken = true;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#logger.error({ folder: this.#folder }, `going on without a trace: ${reason}`);
-      return undefined;
-    }
   }
 }
 
@@ -115,9 +93,10 @@ function lineBreakBefore(descriptor: number, end: number): number {
   return -1;
 }
 
-/** A trace under way. */
-export interface RunningTrace {
+/** A trace that an observer of one process writes. */
+interface ProcessTrace {
   readonly observer: Observer;
+  /** Called once the observer is detached. */
   close(): void;
 }
 
@@ -126,11 +105,8 @@ export interface RunningTrace {
  *
  * @param lamport the clock that the process's envelopes carry, ticked by every line too
  */
-export function traceInto(
-  folder: string,
-  { cluster, lamport, logger }: TraceSetting,
-): RunningTrace {
-  const files = new TraceFiles(folder, logger);
+export function traceInto(folder: string, cluster: Cluster, lamport: LamportClock): ProcessTrace {
+  const files = new TraceFiles(folder);
   const observer = createTracer({
     cluster,
     lc: () => lamport.tick(),
@@ -141,21 +117,5 @@ export function traceInto(
       return line;
     },
   });
-  return { observer: unharmed(observer, files), close: () => files.close() };
-}
-
-/** Whatever goes wrong in a tracer, the role goes on. */
-function unharmed(observer: Observer, files: TraceFiles): Observer {
-  return {
-    stepped: (...args) => files.attempt(() => observer.stepped(...args)),
-    committed: (...args) => files.attempt(() => observer.committed(...args)),
-    refused: (...args) => files.attempt(() => observer.refused(...args)),
-    leaves: (...args) => files.attempt(() => observer.leaves(...args)),
-  };
-}
-
-interface TraceSetting {
-  readonly cluster: Cluster;
-  readonly lamport: LamportClock;
-  readonly logger: Logger;
+  return { observer, close: () => files.close() };
 }

@@ -35,7 +35,7 @@ import {
 } from "./report.js";
 import { type RoleToRun, readRoles, WorkerOptionsError } from "./roles.js";
 import { openRoleStore, storeFolder } from "./stores.js";
-import { type RunningTrace, traceInto } from "./trace-files.js";
+import { traceInto } from "./trace-files.js";
 
 /** What a worker runs, and where. */
 export interface WorkerOptions {
@@ -207,7 +207,6 @@ class RunningWorker implements Worker {
   readonly ended: Promise<Ending>;
   readonly #parts: Parts;
   readonly #host: Host;
-  readonly #trace: RunningTrace | undefined;
   readonly #folders = new Map<string, string | null>();
   readonly #endings: (() => void)[] = [];
   readonly #bounds: BoundWatch;
@@ -215,6 +214,7 @@ class RunningWorker implements Worker {
   readonly #health: HealthWatch;
   #server: string;
   #end: (ending: Ending) => void = () => {};
+  #endTrace: () => void = () => {};
   #stopped: Promise<void> | undefined;
   #isOver = false;
 
@@ -230,11 +230,7 @@ class RunningWorker implements Worker {
     this.#bounds = new BoundWatch(logger);
     // Above everything this process can have heard before it was killed (README, "Traces").
     const lamport = options.trace === undefined ? undefined : new LamportClock(Date.now() * 1000);
-    if (options.trace !== undefined && lamport !== undefined) {
-      this.#trace = traceInto(options.trace, { cluster, lamport, logger });
-    }
     this.#host = new Host({
-      observer: this.#trace?.observer,
       lamport,
       cluster,
       prefix: options.prefix ?? "synod",
@@ -246,6 +242,9 @@ class RunningWorker implements Worker {
       structured,
       onHalt: (role, id, why, cause) => this.#halted(role, id, why, cause),
     });
+    if (options.trace !== undefined && lamport !== undefined) {
+      this.#trace(options.trace, lamport, logger);
+    }
     const { space, nonce, runners } = this.#host;
     this.#hears = new Hearing({ transport, clock: ports.clock, space, nonce });
     const { meter = createHealthMeter(), clock } = ports;
@@ -262,6 +261,19 @@ class RunningWorker implements Worker {
     this.#answer();
     const { signal } = options;
     signal?.addEventListener("abort", () => void this.stop(), { once: true });
+  }
+
+  #trace(folder: string, lamport: LamportClock, logger: Logger): void {
+    const trace = traceInto(folder, this.cluster, lamport);
+    const detach = this.#host.observe(trace.observer, (error) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.error({ folder }, `going on without a trace: ${reason}`);
+      trace.close();
+    });
+    this.#endTrace = () => {
+      detach();
+      trace.close();
+    };
   }
 
   status(): ProcessStatus {
@@ -376,7 +388,7 @@ class RunningWorker implements Worker {
     await this.#parts.transport.drain();
     this.#isOver = true;
     for (const runner of this.#host.runners) runner.halt("stopped");
-    this.#trace?.close();
+    this.#endTrace();
     await closeAll(this.#parts.opened);
     this.#end({ exitCode: EXIT.done, why: "stopped" });
   }

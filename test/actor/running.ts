@@ -5,6 +5,7 @@
 import { type AnyEventObject, type AnyMachineSnapshot, setup } from "xstate";
 import { type Effect, effects } from "../../src/actor/effect.js";
 import { RunLoop } from "../../src/actor/loop.js";
+import { Observers } from "../../src/actor/observer.js";
 import type { Clock } from "../../src/actor/ports.js";
 import type { RoleDefinition, RoleInput } from "../../src/actor/role.js";
 import { Runner } from "../../src/actor/runner.js";
@@ -164,6 +165,7 @@ export class RunnerBench {
       cluster: testCluster(limits),
       store: withStore ? this.disk.store : null,
       stepper: createStepper(),
+      observers: new Observers(() => undefined),
       clock: this.clock,
       random: createSeededRandom(1),
       logger: {
