@@ -1,7 +1,7 @@
 /**
  * The step: the only way a role's machine moves.
  *
- *   step(role, snapshot, event) → { snapshot, effects, heard }
+ *   step(role, snapshot, event) → { snapshot, effects, heard, taken }
  *
  * Worker, simulator, explorer and viewer share it. XState's `machine.transition` runs on one inert
  * actor scope a stepper; our action executor collects what the actions return and turns XState's
@@ -35,6 +35,21 @@ export interface Step {
    * taken in the same step does not make it heard.
    */
   readonly heard: boolean;
+  /**
+   * The transitions that were taken, in order, those of an `always` too; empty for a start. Named
+   * when it is read: a step that nobody looks at pays nothing for it.
+   */
+  readonly taken: readonly Taken[];
+}
+
+/** A transition that a step took. States are named by their path, as in `leading.open`. */
+export interface Taken {
+  /** The state that the transition belongs to; "" for one of the whole chart. */
+  readonly from: string;
+  /** The event's type; `xstate.after.…` for a timer of the chart, "" for an `always`. */
+  readonly event: string;
+  /** The states that it goes to; none if it only acts. */
+  readonly to: readonly string[];
 }
 
 /** Moves the machines of one process; not re-entrant. */
@@ -51,17 +66,52 @@ export interface Stepper {
 
 type ExecutableAction = Parameters<ActionExecutor>[0];
 
+/** What XState says of a transition that it took; part of the chart, and never changed. */
+interface Transition {
+  readonly eventType: string;
+  readonly source: { readonly path: readonly string[] };
+  readonly target?: readonly { readonly path: readonly string[] }[] | undefined;
+}
+
+class MadeStep implements Step {
+  readonly snapshot: AnyMachineSnapshot;
+  readonly effects: readonly Effect[];
+  readonly #transitions: readonly Transition[];
+
+  constructor(
+    snapshot: AnyMachineSnapshot,
+    effects: readonly Effect[],
+    transitions: readonly Transition[],
+  ) {
+    this.snapshot = snapshot;
+    this.effects = effects;
+    this.#transitions = transitions;
+  }
+
+  get heard(): boolean {
+    return this.#transitions.some(({ eventType }) => eventType !== EVENTLESS);
+  }
+
+  get taken(): readonly Taken[] {
+    return this.#transitions.map(({ eventType, source, target = [] }) => ({
+      from: source.path.join("."),
+      event: eventType,
+      to: target.map(({ path }) => path.join(".")),
+    }));
+  }
+}
+
 /** Makes a stepper. */
 export function createStepper(): Stepper {
   let collected: Effect[] = [];
-  let transitions = 0;
+  let transitions: Transition[] = [];
   let stepping = false;
   const scope = createScope(
     (action) => {
       for (const effect of effectsOf(action)) collected.push(effect);
     },
-    (taken) => {
-      transitions += taken;
+    (transition) => {
+      transitions.push(transition);
     },
   );
 
@@ -69,14 +119,13 @@ export function createStepper(): Stepper {
     if (stepping) throw new Error("a step was asked for inside a step");
     stepping = true;
     collected = [];
-    transitions = 0;
+    transitions = [];
     try {
-      const snapshot = move();
-      const effects = collected;
-      return { snapshot, effects, heard: transitions > 0 };
+      return new MadeStep(move(), collected, transitions);
     } finally {
       stepping = false;
       collected = [];
+      transitions = [];
     }
   }
 
@@ -103,7 +152,7 @@ export function createStepper(): Stepper {
 
 function createScope(
   collect: (action: ExecutableAction) => void,
-  countTransitions: (taken: number) => void,
+  noteTransition: (transition: Transition) => void,
 ): ActorScope<AnyMachineSnapshot, AnyEventObject> {
   const idle = createEmptyActor();
   const refuse = (what: string) => () => {
@@ -111,10 +160,9 @@ function createScope(
   };
   const system = Object.create(idle.system as object, {
     _sendInspectionEvent: {
-      value: (event: { type: string; _transitions?: readonly { eventType: string }[] }) => {
+      value: (event: { type: string; _transitions?: readonly Transition[] }) => {
         if (event.type !== "@xstate.microstep") return;
-        const taken = event._transitions?.filter(({ eventType }) => eventType !== EVENTLESS);
-        countTransitions(taken?.length ?? 0);
+        for (const transition of event._transitions ?? []) noteTransition(transition);
       },
     },
   });

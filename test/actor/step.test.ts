@@ -67,7 +67,8 @@ function walk(
   const stepper = createStepper();
   let step = stepper.start(machine, roleInput());
   for (const type of types) step = stepper.step(machine, step.snapshot, { type });
-  return { ...step, state: step.snapshot.value, memory: step.snapshot.context as Memory };
+  const { snapshot, effects, heard } = step;
+  return { snapshot, effects, heard, state: snapshot.value, memory: snapshot.context as Memory };
 }
 
 describe("the start", () => {
@@ -319,5 +320,53 @@ describe("heard", () => {
     const step = stepper.step(machine, snapshot, { type: "unknown" });
     expect(step.snapshot.value).toBe("b");
     expect(step.heard).toBe(false);
+  });
+});
+
+describe("taken", () => {
+  const machine = base.createMachine({
+    context,
+    initial: "a",
+    on: { known: { actions: "sayOn" }, late: {}, out: ".b.inner" },
+    states: {
+      a: { on: { go: { target: "passing", actions: "sayOn" } }, after: { 5: "b" } },
+      passing: { always: { target: "b", actions: "sayOn" } },
+      b: { initial: "first", states: { first: {}, inner: { on: { again: "inner" } } } },
+    },
+  });
+  const after = "xstate.after.5.(machine).a";
+
+  it.each<[string[], { from: string; event: string; to: string[] }[]]>([
+    [[], []],
+    [["unknown"], []],
+    [["known"], [{ from: "", event: "known", to: [] }]],
+    [["late"], [{ from: "", event: "late", to: [] }]],
+    [["out"], [{ from: "", event: "out", to: ["b.inner"] }]],
+    [["out", "again"], [{ from: "b.inner", event: "again", to: ["b.inner"] }]],
+    [[after], [{ from: "a", event: after, to: ["b"] }]],
+    [
+      ["go"],
+      [
+        { from: "a", event: "go", to: ["passing"] },
+        { from: "passing", event: "", to: ["b"] },
+      ],
+    ],
+  ])("%s: the last step's transitions, by state, event and target", (types, taken) => {
+    const stepper = createStepper();
+    let step = stepper.start(machine, roleInput());
+    for (const type of types) step = stepper.step(machine, step.snapshot, { type });
+    expect(step.taken).toEqual(taken);
+  });
+
+  it("is that of its own step, however late it is read", () => {
+    const stepper = createStepper();
+    const start = stepper.start(machine, roleInput());
+    const known = stepper.step(machine, start.snapshot, { type: "known" });
+    const out = stepper.step(machine, known.snapshot, { type: "out" });
+    expect([start, known, out].map(({ taken }) => taken.map(({ event }) => event))).toEqual([
+      [],
+      ["known"],
+      ["out"],
+    ]);
   });
 });
