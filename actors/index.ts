@@ -7,21 +7,22 @@ import { type Door, type RoleDefinition, stateName } from "../src/actor/role.js"
 import { BODY_TYPES, type BodyType } from "../src/paxos/command.js";
 import type { Limits } from "../src/paxos/limits.js";
 import type { Message, RoleName } from "../src/paxos/messages.js";
-import { acceptorStatus, acceptorWaits } from "./acceptor/context.js";
+import { acceptorStatus, acceptorWaits, showAcceptor } from "./acceptor/context.js";
 import { acceptorMachine } from "./acceptor/machine.js";
 import { acceptorServices } from "./acceptor/services.js";
-import { electorStatus, electorWaits } from "./elector/context.js";
+import { electorStatus, electorWaits, showElector } from "./elector/context.js";
 import { electorMachine } from "./elector/machine.js";
 import { electorServices } from "./elector/services.js";
-import { gatewayIsBusy, gatewayStatus, gatewayWaits } from "./gateway/context.js";
+import { gatewayIsBusy, gatewayStatus, gatewayWaits, showGateway } from "./gateway/context.js";
 import { gatewayMachine } from "./gateway/machine.js";
-import { learnerLearned, learnerStatus, learnerWaits } from "./learner/context.js";
+import { learnerLearned, learnerStatus, learnerWaits, showLearner } from "./learner/context.js";
 import { learnerMachine } from "./learner/machine.js";
 import { learnerServices } from "./learner/services.js";
-import { proposerStatus, proposerWaits } from "./proposer/context.js";
+import { proposerStatus, proposerWaits, showProposer } from "./proposer/context.js";
 import { proposerMachine } from "./proposer/machine.js";
 import { sessionRole } from "./session/role.js";
 import {
+  showSynodProposer,
   synodProposerIsBusy,
   synodProposerStatus,
   synodProposerWaits,
@@ -36,6 +37,7 @@ const acceptor: RoleDefinition = {
   watchesForDuplicate: true,
   remembersStores: true,
   status: (snapshot) => acceptorStatus(snapshot.context),
+  show: (snapshot) => showAcceptor(snapshot.context),
   waits: (snapshot, nowMs) => acceptorWaits(stateName(snapshot), snapshot.context, nowMs),
 };
 
@@ -71,6 +73,7 @@ const synodProposer: RoleDefinition = {
   remembersStores: true,
   busy: (snapshot) => synodProposerIsBusy(snapshot.context),
   status: (snapshot) => synodProposerStatus(snapshot.context),
+  show: (snapshot) => showSynodProposer(snapshot.context),
   waits: (snapshot, nowMs) => synodProposerWaits(stateName(snapshot), snapshot.context, nowMs),
 };
 
@@ -83,6 +86,7 @@ const proposer: RoleDefinition = {
   heedsSlowness: true,
   heedsNeighbours: true,
   status: (snapshot) => proposerStatus(stateName(snapshot), snapshot.context),
+  show: (snapshot) => showProposer(snapshot.context),
   waits: (snapshot, nowMs) => proposerWaits(stateName(snapshot), snapshot.context, nowMs),
 };
 
@@ -97,6 +101,7 @@ const learner: RoleDefinition = {
   ],
   learned: learnerLearned,
   status: (snapshot) => learnerStatus(snapshot.context),
+  show: (snapshot) => showLearner(snapshot.context),
   waits: (snapshot, nowMs) => learnerWaits(stateName(snapshot), snapshot.context, nowMs),
 };
 
@@ -107,6 +112,7 @@ const elector: RoleDefinition = {
   services: electorServices,
   remembersStores: true,
   status: (snapshot) => electorStatus(snapshot.context),
+  show: (snapshot) => showElector(snapshot.context),
   waits: (snapshot, nowMs) => electorWaits(stateName(snapshot), snapshot.context, nowMs),
 };
 
@@ -118,6 +124,7 @@ const gateway: RoleDefinition = {
   doors: [{ subject: "propose", queue: "gateway", isStructured: false, toEvent: readProposal }],
   busy: (snapshot) => gatewayIsBusy(snapshot.context),
   status: (snapshot) => gatewayStatus(snapshot.context),
+  show: (snapshot) => showGateway(snapshot.context),
   waits: (snapshot, nowMs) => gatewayWaits(stateName(snapshot), snapshot.context, nowMs),
 };
 

@@ -1,9 +1,10 @@
 /** What an acceptor remembers while it runs, and what it shows. */
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import { type Plain, showBytes, showSome, showText } from "../../src/actor/show.js";
 import { type AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
 import { type Ballot, formatBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { Message, Sender } from "../../src/paxos/messages.js";
+import type { Message, Sender, Vote } from "../../src/paxos/messages.js";
 import type { StoreRecord } from "../../src/paxos/record.js";
 
 /** An answer and who asked for it. */
@@ -64,6 +65,32 @@ export function acceptorStatus(context: AcceptorContext): RoleStatus {
     ...(chosenWatermark > 0 ? { chosenWatermark } : {}),
     firstRetained: trimmed,
     nacks: context.nacks,
+  };
+}
+
+const showBallot = (ballot: Ballot | null) => showText(ballot && formatBallot(ballot));
+const showVote = ({ ballot, value }: Vote) => ({
+  ballot: showBallot(ballot),
+  value: showBytes(value),
+});
+
+/** What a viewer shows of an acceptor: what it promised and voted for. */
+export function showAcceptor({ data, leader, ...context }: AcceptorContext): Plain {
+  return {
+    promised: showBallot(data.promised),
+    chosenWatermark: data.chosenWatermark,
+    trimmed: data.trimmed,
+    highestVoted: data.highestVoted,
+    votes: showSome(data.votes, ([slot, vote]) => ({ slot, ...showVote(vote) })),
+    keys: showSome(data.keys, ([key, { promised, vote }]) => ({
+      key: showText(key),
+      promised: showBallot(promised),
+      vote: vote && showVote(vote),
+    })),
+    leader: leader && { ballot: showBallot(leader.ballot), heardMs: leader.heardMs },
+    nacks: context.nacks,
+    diskFull: showText(context.diskFull),
+    haltReason: showText(context.haltReason),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What an elector knows of the leader, and what it shows. */
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import type { Ballot } from "../../src/paxos/ballot.js";
+import { type Plain, showText } from "../../src/actor/show.js";
+import { type Ballot, formatBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 
 /** The elector's context. */
@@ -54,6 +55,21 @@ export function candidateOf({ cluster, leader, attempts }: ElectorContext): stri
 /** What `status` shows of an elector. */
 export function electorStatus(context: ElectorContext): RoleStatus {
   return { leader: context.leader?.id ?? null, elections: context.elections };
+}
+
+/** What a viewer shows of an elector: the leader that it watches, and since when it is silent. */
+export function showElector({ leader, ...context }: ElectorContext): Plain {
+  return {
+    leader: leader && {
+      id: showText(leader.id),
+      ballot: showText(formatBallot(leader.ballot)),
+    },
+    heardMs: context.heardMs,
+    suspectedMs: context.suspectedMs,
+    waitMs: context.waitMs,
+    attempts: context.attempts,
+    elections: context.elections,
+  };
 }
 
 /** What it waits for: a leader to show. */

@@ -2,7 +2,8 @@
 
 import type { Effect } from "../../src/actor/effect.js";
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import type { Ballot } from "../../src/paxos/ballot.js";
+import { type Plain, showBytes, showSome, showText } from "../../src/actor/show.js";
+import { type Ballot, formatBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { awaited, GatewayState, openOwnSession } from "../../src/paxos/gateway.js";
 import type { Propose } from "../../src/paxos/messages.js";
@@ -76,6 +77,41 @@ export function gatewayIsBusy({ data }: GatewayContext): boolean {
 /** What `status` shows of a gateway. */
 export function gatewayStatus(context: GatewayContext): RoleStatus {
   return { leader: context.leader?.id ?? null };
+}
+
+/** What a viewer shows of a gateway: its leader and learner, and the commands that it holds. */
+export function showGateway({ data, leader, learner }: GatewayContext): Plain {
+  return {
+    leader: leader && {
+      id: showText(leader.id),
+      ballot: showText(formatBallot(leader.ballot)),
+      heardMs: leader.heardMs,
+      chosenWatermark: leader.chosenWatermark,
+      gateway: showText(leader.gateway),
+    },
+    learner: learner && {
+      id: showText(learner.id),
+      applied: learner.applied,
+      isHere: learner.isHere,
+      heardMs: learner.heardMs,
+    },
+    sessions: showSome(data.sessions, ([session, { client, pending, highest }]) => ({
+      session: showText(session),
+      client: showText(client),
+      highest,
+      pending: showSome(pending, ([number, { blob, wasSent }]) => ({
+        number,
+        wasSent,
+        command: showBytes(blob),
+      })),
+    })),
+    toSend: data.toSend.length,
+    heldBytes: data.heldBytes,
+    underWayBytes: data.underWayBytes,
+    creditBytes: data.creditBytes,
+    ids: data.byId.size,
+    results: data.results.size,
+  };
 }
 
 /** What it waits for: a leader, or the outcomes of what it passed on. */

@@ -2,6 +2,7 @@
 
 import type { FeedEntry } from "../../src/actor/effect.js";
 import type { Learned, RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import { type Plain, showBytes, showSome, showText } from "../../src/actor/show.js";
 import type { Bases } from "../../src/paxos/basis.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { KeptLog } from "../../src/paxos/kept-log.js";
@@ -150,6 +151,37 @@ export function learnerStatus(context: LearnerContext): RoleStatus {
     ...(catchingUp === null ? {} : { catchingUp }),
     firstRetained: kept.firstSlot,
     keys: keys.decided.size,
+  };
+}
+
+/** What a viewer shows of a learner: how far it is, what it misses, and the keys that it knows. */
+export function showLearner({ data, helper, ...context }: LearnerContext): Plain {
+  const { chosen, keys, log, kept, catchUp } = data;
+  return {
+    appliedWatermark: chosen.watermark,
+    tail: chosen.tail,
+    heardTail: chosen.heardTail,
+    position: log.position,
+    caughtUp: catchUp.isDone,
+    unapplied: showSome(chosen.slots, ([slot, { candidates, chosenAt, entry }]) => ({
+      slot,
+      candidates: candidates.size,
+      isChosen: chosenAt !== null || entry !== null,
+    })),
+    keys: showSome(keys.decided, ([key, { value, isCounted }]) => ({
+      key: showText(key),
+      value: showBytes(value),
+      isCounted,
+    })),
+    tallies: keys.tallies.size,
+    kept: { bytes: kept.bytes, firstSlot: kept.firstSlot, firstPosition: kept.firstPosition },
+    sessions: log.sessions.size,
+    ids: log.sessions.ids,
+    feedFrom: context.feedFrom,
+    followers: showSome(context.followers, ([id, askedMs]) => ({ id: showText(id), askedMs })),
+    helper: helper && { role: helper.role, id: showText(helper.id) },
+    attempts: context.attempts,
+    repairs: context.repairs,
   };
 }
 

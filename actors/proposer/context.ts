@@ -1,5 +1,6 @@
 /** What a proposer of the log knows, and what it shows. */
 import type { Neighbour, RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import { type Plain, showNames, showSome, showText } from "../../src/actor/show.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { type Cluster, configAt, standingIn } from "../../src/paxos/cluster.js";
 import type { LastHeard, Message } from "../../src/paxos/messages.js";
@@ -102,6 +103,40 @@ export function proposerStatus(state: string, context: ProposerContext): RoleSta
     ...(leads ? { chosenWatermark: data.chosenWatermark } : {}),
     elections,
     nacks,
+  };
+}
+
+const showBallot = (ballot: Ballot | null) => showText(ballot && formatBallot(ballot));
+
+/** What a viewer shows of a proposer: its ballot, who promised, and the slots under way. */
+export function showProposer({ data, leader, ...context }: ProposerContext): Plain {
+  return {
+    ballot: showBallot(data.ballot),
+    highestRound: data.highestRound,
+    promised: showNames([...data.promises.keys()]),
+    fromSlot: data.fromSlot,
+    chosenWatermark: data.chosenWatermark,
+    adoptedBelow: data.adoptedBelow,
+    nextSlot: data.nextSlot,
+    open: showSome(data.open, ([slot, open]) => ({
+      slot,
+      value: { bytes: open.value.length, digest: open.digest },
+      voters: showNames(open.voters),
+      sends: open.sends,
+      chosen: open.chosen,
+    })),
+    queue: { count: data.queue.length, bytes: data.queueBytes },
+    leader: leader && {
+      id: showText(leader.id),
+      ballot: showBallot(leader.ballot),
+      heardMs: leader.heardMs,
+    },
+    answers: showNames([...context.answers.keys()]),
+    gateway: showText(context.gateway),
+    elections: context.elections,
+    nacks: context.nacks,
+    backoffMs: context.backoffMs,
+    haltReason: showText(context.haltReason),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What a client session knows and holds, and what it shows. */
 import type { Settlement } from "../../src/actor/effect.js";
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import { type Plain, showBytes, showSome, showText } from "../../src/actor/show.js";
 import { ClientState } from "../../src/paxos/client.js";
 import type { Limits } from "../../src/paxos/limits.js";
 import type { ClientRequests } from "../../src/paxos/messages.js";
@@ -64,6 +65,31 @@ export function sessionContext(input: RoleInput): SessionContext {
 /** What `status` shows of a session. */
 export function sessionStatus(context: SessionContext): RoleStatus {
   return { nacks: context.refusals };
+}
+
+/** What a viewer shows of a session: who serves it, and the requests without a result. */
+export function showSession({ data, left, ...context }: SessionContext): Plain {
+  return {
+    session: showText(context.session),
+    gateway: showText(context.gateway),
+    leaderGateway: showText(context.leaderGateway),
+    left: left && { gateway: showText(left.gateway), untilMs: left.untilMs },
+    openedIn: data.openedIn,
+    open: showSome(data.open, ([number, { body, copies }]) => ({
+      number,
+      copies,
+      value: showBytes(body),
+    })),
+    waiting: showSome(data.waiting, ([token, { body }]) => ({ token, value: showBytes(body) })),
+    nextNumber: data.nextNumber,
+    answeredBelow: data.answeredBelow,
+    sentBelow: data.sentBelow,
+    attempts: context.attempts,
+    delayMs: context.delayMs,
+    refusals: context.refusals,
+    progressMs: context.progressMs,
+    heardMs: context.heardMs,
+  };
 }
 
 /** What it waits for: a gateway, or results. */

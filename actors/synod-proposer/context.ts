@@ -1,5 +1,6 @@
 /** What a single-decree proposer knows of its one key, and what it shows. */
 import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
+import { type Plain, showBytes, showNames, showText } from "../../src/actor/show.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { type Cluster, configOfKeys, standingIn } from "../../src/paxos/cluster.js";
 import type { SynodAttempt } from "../../src/paxos/synod.js";
@@ -68,6 +69,31 @@ export function synodProposerIsBusy({ tokens }: SynodProposerContext): boolean {
 export function synodProposerStatus(context: SynodProposerContext): RoleStatus {
   const ballot = context.attempt?.ballot;
   return { ballot: ballot === undefined ? null : formatBallot(ballot), nacks: context.nacks };
+}
+
+/** What a viewer shows of one key's proposer: what it wishes, its attempt, and what was chosen. */
+export function showSynodProposer({ attempt, chosen, ...context }: SynodProposerContext): Plain {
+  return {
+    key: showText(context.key),
+    wish: showBytes(context.wish),
+    askers: context.tokens.length,
+    attempts: context.attempts,
+    highestRound: context.highestRound,
+    attempt: attempt && {
+      ballot: showText(formatBallot(attempt.ballot)),
+      promised: showNames([...attempt.promises.keys()]),
+      proposed: showBytes(attempt.proposed?.value),
+      voters: showNames(attempt.voters),
+    },
+    chosen: chosen && {
+      ballot: showText(formatBallot(chosen.ballot)),
+      value: showBytes(chosen.value),
+      syncedBy: showNames(chosen.syncedBy),
+    },
+    full: showNames(context.full),
+    nacks: context.nacks,
+    backoffMs: context.backoffMs,
+  };
 }
 
 /** What it waits for: promises, votes, or its turn. */

@@ -110,7 +110,7 @@ export class Host {
   }
 
   /**
-   * Shows an observer what the roles do from now on.
+   * Shows an observer the machines that run now, and what the roles do from now on.
    *
    * @param onThrow called if the observer threw and was detached; that is logged if left out
    * @returns what detaches it
@@ -119,7 +119,7 @@ export class Host {
     const log = (error: unknown) => {
       this.#options.logger.error({ error }, "an observer threw: going on without it");
     };
-    return this.#observers.attach(observer, onThrow ?? log);
+    return this.#observers.attach(observer, this.#running(), onThrow ?? log);
   }
 
   /** Adds a role and starts it. The transport must be connected. */

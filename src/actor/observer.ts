@@ -5,8 +5,9 @@
  */
 import type { Effect } from "./effect.js";
 import type { DiskError } from "./ports.js";
-import type { RoleEvent } from "./role.js";
+import type { RoleEvent, RoleSnapshot } from "./role.js";
 import type { Runner } from "./runner.js";
+import type { Plain } from "./show.js";
 import type { Step } from "./step.js";
 import type { StoreBatch } from "./store.js";
 
@@ -20,6 +21,18 @@ export interface Observer {
   refused(runner: Runner, error: DiskError): void;
   /** An effect leaves the role and is carried out next: all it waited for is durable. */
   leaves(runner: Runner, effect: Effect): void;
+  /**
+   * A machine ran when the observer was attached: its state, and what its role shows of its
+   * context. Called for each before anything else.
+   */
+  found?(runner: Runner, instance: string, shown: Shown): void;
+}
+
+/** A machine as an observer finds it. */
+export interface Shown {
+  /** The state as XState writes it: a name, or states by region. */
+  readonly state: RoleSnapshot["value"];
+  readonly context: Plain;
 }
 
 interface Attached {
@@ -46,13 +59,21 @@ export class Observers implements Observer {
   /**
    * Attaches an observer, also while the roles run.
    *
+   * @param runners those that run: the observer is first shown their machines
    * @param onThrow called with what the observer threw, after it was detached
    * @returns what detaches it: it sees nothing after that
    */
-  attach(observer: Observer, onThrow: (error: unknown) => void): () => void {
+  attach(
+    observer: Observer,
+    runners: readonly Runner[],
+    onThrow: (error: unknown) => void,
+  ): () => void {
     const attached = { observer, onThrow };
     this.#attached.add(attached);
     this.isWatched = true;
+    this.#showTo(attached, () => {
+      for (const runner of runners) find(observer, runner);
+    });
     return () => this.#detach(attached);
   }
 
@@ -75,19 +96,30 @@ export class Observers implements Observer {
   #show(show: (observer: Observer) => void): void {
     for (const attached of [...this.#attached]) {
       // An earlier one may have detached it just now.
-      if (!this.#attached.has(attached)) continue;
-      try {
-        show(attached.observer);
-      } catch (error) {
-        this.#detach(attached);
-        this.#count("observer_threw");
-        attached.onThrow(error);
-      }
+      if (this.#attached.has(attached)) this.#showTo(attached, show);
+    }
+  }
+
+  #showTo(attached: Attached, show: (observer: Observer) => void): void {
+    try {
+      show(attached.observer);
+    } catch (error) {
+      this.#detach(attached);
+      this.#count("observer_threw");
+      attached.onThrow(error);
     }
   }
 
   #detach(attached: Attached): void {
     this.#attached.delete(attached);
     this.isWatched = this.#attached.size > 0;
+  }
+}
+
+function find(observer: Observer, runner: Runner): void {
+  if (observer.found === undefined) return;
+  for (const [instance, snapshot] of runner.snapshots()) {
+    const shown = { state: snapshot.value, context: runner.definition.show(snapshot) };
+    observer.found(runner, instance, shown);
   }
 }

@@ -9,6 +9,7 @@ import type { Distance } from "../paxos/progress.js";
 import type { StoreRecord } from "../paxos/record.js";
 import type { Address, Effect, FeedEntry, Refusal } from "./effect.js";
 import type { Clock, Incoming, Transport } from "./ports.js";
+import type { Plain } from "./show.js";
 import type { Store } from "./store.js";
 import type { Space } from "./subject.js";
 
@@ -283,5 +284,10 @@ export interface RoleDefinition {
    */
   readonly busy?: (snapshot: RoleSnapshot) => boolean;
   readonly status: (snapshot: RoleSnapshot) => RoleStatus;
+  /**
+   * What a viewer shows of the context: at most some KiB, however much it holds (`show.ts`). It
+   * changes nothing.
+   */
+  readonly show: (snapshot: RoleSnapshot) => Plain;
   readonly waits: (snapshot: RoleSnapshot, nowMs: number) => readonly Wait[];
 }

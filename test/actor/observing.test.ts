@@ -4,7 +4,8 @@
  */
 import { beforeEach, expect, it } from "vitest";
 import type { Host } from "../../src/actor/host.js";
-import type { Observer } from "../../src/actor/observer.js";
+import type { Observer, Shown } from "../../src/actor/observer.js";
+import type { Runner } from "../../src/actor/runner.js";
 import { World } from "../../src/sim/world.js";
 import { worldCluster } from "../support/world.js";
 
@@ -53,6 +54,41 @@ it("shows what happens from the moment it is attached until it is detached", () 
   const before = notes.seen.length;
   world.clock.advance(3000);
   expect(notes.seen).toHaveLength(before);
+});
+
+it("shows a late observer first what every machine is in, as plain data", () => {
+  world.clock.advance(3000);
+  const found: unknown[] = [];
+  const notes: Observer = Object.assign(new Notes(), {
+    found: ({ definition }: Runner, instance: string, shown: Shown) => {
+      found.push([definition.name, instance, JSON.parse(JSON.stringify(shown))]);
+    },
+  });
+  host.observe(notes);
+  expect(found).toEqual([
+    [
+      "proposer",
+      "",
+      {
+        state: { leading: "open" },
+        context: expect.objectContaining({ queue: { count: 0, bytes: 0 } }),
+      },
+    ],
+    ["elector", "", { state: "watching", context: expect.objectContaining({ elections: 1 }) }],
+  ]);
+  world.clock.advance(1000);
+  expect(found).toHaveLength(2);
+});
+
+it("an observer that throws at what it finds is detached before it sees anything else", () => {
+  const notes = Object.assign(new Notes(), {
+    found: () => {
+      throw new Error("it cannot look");
+    },
+  });
+  host.observe(notes);
+  world.clock.advance(1000);
+  expect([host.dropped.get("observer_threw"), notes.seen]).toEqual([1, []]);
 });
 
 it("shows each observer the same, in the order in which they were attached", () => {

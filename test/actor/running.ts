@@ -66,7 +66,7 @@ const obedient = setup({
 
 /** The obedient role; `change` makes it one with instances, say. */
 export function obedientRole(change: Partial<RoleDefinition> = {}): RoleDefinition {
-  const none = { hears: [], status: () => ({}), waits: () => [] };
+  const none = { hears: [], status: () => ({}), show: () => null, waits: () => [] };
   return { name: "acceptor", machine: obedient, stateful: true, ...none, ...change };
 }
 

@@ -49,7 +49,14 @@ export const table: readonly Row[] = [
   { files: "actors/*/services", may: ["actors/{1}/", "src/paxos/", "src/actor/"] },
   {
     files: "actors/*/",
-    may: ["actors/{1}/", "src/paxos/", "src/actor/effect", "src/actor/role", "xstate"],
+    may: [
+      "actors/{1}/",
+      "src/paxos/",
+      "src/actor/effect",
+      "src/actor/role",
+      "src/actor/show",
+      "xstate",
+    ],
     only: chartWords,
   },
   // The registry, which alone knows every role, and the doors they open (ports: what comes in).
