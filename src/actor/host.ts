@@ -31,7 +31,7 @@ import type {
 import type { Neighbour, RoleDefinition, Services, ServiceTools } from "./role.js";
 import { Runner } from "./runner.js";
 import { type Denial, ServerErrors } from "./server-errors.js";
-import { createStepper } from "./step.js";
+import { createStepper, type Stepper } from "./step.js";
 import { stopInOrder } from "./stopping.js";
 import type { Store } from "./store.js";
 import { type Space, subjectOf } from "./subject.js";
@@ -55,6 +55,8 @@ export interface HostOptions {
   readonly onHalt: (role: RoleName, id: string, why: string, cause: "halt" | "threw") => void;
   /** The Lamport clock of the process, if an observer reads it; one of its own if left out. */
   readonly lamport?: LamportClock | undefined;
+  /** For tests that hold steps to another way of stepping; the real one if left out. */
+  readonly createStepper?: (() => Stepper) | undefined;
   /** For the negative controls; the real outbox if left out. */
   readonly createOutbox?: ((release: (effect: Effect) => void) => Outbox) | undefined;
 }
@@ -71,7 +73,7 @@ export class Host {
   readonly dropped = new Map<string, number>();
   readonly mistakes = new Mistakes();
   readonly #options: HostOptions;
-  readonly #stepper = createStepper();
+  readonly #stepper: Stepper;
   readonly #loop: RunLoop;
   readonly #intake: Intake;
   readonly #doors: Doors;
@@ -83,6 +85,7 @@ export class Host {
   #endAnnouncements: (() => void) | null = null;
 
   constructor(options: HostOptions) {
+    this.#stepper = options.createStepper?.() ?? createStepper();
     this.#options = options;
     this.#loop = new RunLoop(options.clock);
     this.space = { prefix: options.prefix, cluster: options.cluster.name };

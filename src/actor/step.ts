@@ -17,8 +17,10 @@ import {
   type AnyStateMachine,
   createEmptyActor,
 } from "xstate";
+import { tableOf } from "./compiler.js";
 import type { Effect } from "./effect.js";
 import type { RoleInput } from "./role.js";
+import type { Table, Transition } from "./table.js";
 
 /** Most microsteps of one step; a chart that needs more has an `always` that does not end. */
 const MICROSTEPS_MAX = 64;
@@ -66,13 +68,6 @@ export interface Stepper {
 
 type ExecutableAction = Parameters<ActionExecutor>[0];
 
-/** What XState says of a transition that it took; part of the chart, and never changed. */
-interface Transition {
-  readonly eventType: string;
-  readonly source: { readonly path: readonly string[] };
-  readonly target?: readonly { readonly path: readonly string[] }[] | undefined;
-}
-
 class MadeStep implements Step {
   readonly snapshot: AnyMachineSnapshot;
   readonly effects: readonly Effect[];
@@ -101,8 +96,49 @@ class MadeStep implements Step {
   }
 }
 
-/** Makes a stepper. */
+/** Tables of the charts of this process; null for a chart that has none. */
+const tables = new WeakMap<AnyStateMachine, Table | null>();
+
+/**
+ * Makes a stepper. It steps by table where a chart has one, and lets XState move the others; every
+ * start is XState's.
+ */
 export function createStepper(): Stepper {
+  const interpreter = createInterpreter();
+  let isStepping = false;
+  const alone = (move: () => Step): Step => {
+    if (isStepping) throw new Error("a step was asked for inside a step");
+    isStepping = true;
+    try {
+      return move();
+    } finally {
+      isStepping = false;
+    }
+  };
+  return {
+    start: (machine, input) => alone(() => interpreter.start(machine, input)),
+    step: (machine, snapshot, event) =>
+      alone(() => {
+        const table = tableFor(machine);
+        if (table === null) return interpreter.step(machine, snapshot, event);
+        check(machine, snapshot);
+        const made = table.step(snapshot, event);
+        return new MadeStep(made.snapshot, made.effects, made.transitions);
+      }),
+  };
+}
+
+function tableFor(machine: AnyStateMachine): Table | null {
+  let table = tables.get(machine);
+  if (table === undefined) {
+    table = tableOf(machine, MICROSTEPS_MAX);
+    tables.set(machine, table);
+  }
+  return table;
+}
+
+/** Makes a stepper that lets XState move every chart: what the tables are held to. */
+export function createInterpreter(): Stepper {
   let collected: Effect[] = [];
   let transitions: Transition[] = [];
   let stepping = false;
@@ -140,14 +176,18 @@ export function createStepper(): Stepper {
       }),
     step: (machine, snapshot, event) =>
       run(() => {
-        if (snapshot.status !== "active") {
-          throw new Error(`a step was asked of a machine that is ${snapshot.status}`);
-        }
-        // XState would silently take the rules of the snapshot's own machine.
-        if (snapshot.machine !== machine) throw new Error("a snapshot of another machine");
+        check(machine, snapshot);
         return machine.transition(snapshot, event, scope) as AnyMachineSnapshot;
       }),
   };
+}
+
+function check(machine: AnyStateMachine, snapshot: AnyMachineSnapshot): void {
+  if (snapshot.status !== "active") {
+    throw new Error(`a step was asked of a machine that is ${snapshot.status}`);
+  }
+  // XState would silently take the rules of the snapshot's own machine.
+  if (snapshot.machine !== machine) throw new Error("a snapshot of another machine");
 }
 
 function createScope(

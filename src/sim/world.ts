@@ -14,6 +14,7 @@ import type { Codec, Disk, Logger } from "../actor/ports.js";
 import { type StoreRefused, storeIdentity } from "../actor/refusal.js";
 import type { RoleDefinition } from "../actor/role.js";
 import type { Runner } from "../actor/runner.js";
+import type { Stepper } from "../actor/step.js";
 import { formatStore, openStore, type Store } from "../actor/store.js";
 import { createVirtualClock } from "../adapters/memory/clock.js";
 import { type Fate, MemoryFile } from "../adapters/memory/disk.js";
@@ -36,6 +37,7 @@ export type Registry = Readonly<Record<RoleName, RoleDefinition>>;
 export interface Parts {
   readonly roles?: Registry | undefined;
   readonly createOutbox?: ((release: (effect: Effect) => void) => Outbox) | undefined;
+  readonly createStepper?: (() => Stepper) | undefined;
   /** Stands between a store and its disk. */
   readonly wrapDisk?: ((disk: Disk) => Disk) | undefined;
   readonly openStore?: typeof openStore | undefined;
@@ -262,7 +264,7 @@ export class World {
   ): void {
     if (node.gate.isDead) return;
     const { name, life, clock, transport } = node;
-    const { observe, onHalt, createOutbox, nonce } = this.#options;
+    const { observe, onHalt, createOutbox, createStepper, nonce } = this.#options;
     const random = this.random.fork(`${name} ${life}`);
     const hex = (count: number) => {
       const drawn = random.hex(count);
@@ -278,6 +280,7 @@ export class World {
       logger: quiet,
       structured,
       createOutbox,
+      createStepper,
       onHalt: (role, id, why, cause) => {
         if (why === KILLED) return;
         for (const watcher of this.watchers) watcher.halted(node, { role, id, why, cause });

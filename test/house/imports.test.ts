@@ -20,6 +20,8 @@ const bad: readonly (readonly [string, string])[] = [
   ["src/paxos/ballot.ts", '/// <reference types="node" />\n'],
   ["src/actor/host.ts", 'import { createEmptyActor } from "xstate";'],
   ["src/actor/step.ts", 'import { NatsTransport } from "../adapters/nats/transport.js";'],
+  ["src/actor/table.ts", 'import { acceptor } from "../../actors/acceptor/machine.js";'],
+  ["src/actor/compiler.ts", 'import { hrtime } from "node:process";'],
   ["src/actor/role.ts", 'import { acceptor } from "../../actors/acceptor/machine.js";'],
   ["src/actor/host.ts", 'import { hrtime } from "node:process";'],
   ["actors/acceptor/machine.ts", 'import { Context } from "../proposer/context.js";'],
