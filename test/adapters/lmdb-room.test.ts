@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
 import { expect, it } from "vitest";
-import { pagesOf, Room } from "../../src/adapters/lmdb/room.js";
+import { loadOf, pagesOf, Room } from "../../src/adapters/lmdb/room.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 
 const SIZES = [20, 300, 3000, 5000, 40_000, 300_000];
@@ -44,7 +44,7 @@ it.each([1, 2, 3, 4])("no commit makes the file longer: drawn %i", (seed) => {
       const removes = keys.splice(0, random.integer(n % 20 === 0 ? 100 : 3));
       let lengthBytes = 0;
       db.transactionSync(() => {
-        expect(room.take(count, puts, removes.length)).toBeNull();
+        expect(room.take(count, loadOf(puts, removes.length))).toBeNull();
         lengthBytes = statSync(path).size;
         for (const { key, bytes } of puts) void db.put(key, bytes as Buffer);
         for (const key of removes) void db.remove(key);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DiskError } from "../../src/actor/ports.js";
-import { openLmdbDisk } from "../../src/adapters/lmdb/disk.js";
+import { type DiskOptions, openDisk } from "../../src/adapters/lmdb/journaled.js";
 import { MemoryFile } from "../../src/adapters/memory/disk.js";
 import { commit, type DiskPlace, diskSuite } from "./disk.suite.js";
 
@@ -23,12 +23,12 @@ const inMemory = (file: MemoryFile): DiskPlace => ({
   copy: () => inMemory(file.copy(`memory:${++count}`)),
 });
 
-const inDirectory = (directory: string): DiskPlace => ({
-  open: () => openLmdbDisk(directory, { create: true, growBytes: 4096 }),
+const inDirectory = (directory: string, options: DiskOptions = {}): DiskPlace => ({
+  open: () => openDisk(directory, { create: true, growBytes: 4096, ...options }),
   copy: () => {
     const to = join(root, `d${++count}`);
     cpSync(directory, to, { recursive: true });
-    return inDirectory(to);
+    return inDirectory(to, options);
   },
 });
 
@@ -48,6 +48,12 @@ describe("memory, finished later", () => {
 
 describe("lmdb", () => {
   diskSuite(() => inDirectory(newDirectory()));
+});
+
+describe.each(["in place", "beside"] as const)("lmdb behind a journal, synced %s", (syncs) => {
+  describe.each([16 * 1024, 1024 * 1024])("of %i bytes", (journalBytes) => {
+    diskSuite(() => inDirectory(newDirectory(), { journalBytes, syncs }));
+  });
 });
 
 describe("the twin", () => {

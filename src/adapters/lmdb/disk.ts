@@ -11,7 +11,7 @@ import { open, type RootDatabase } from "lmdb";
 import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../actor/ports.js";
 import { AccessError, isPresent, ownership } from "./access.js";
 import { checkHead, DiskRefused } from "./header.js";
-import { available, pagesOf, Room } from "./room.js";
+import { available, type Load, loadOf, pagesOf, Room } from "./room.js";
 
 /** Name of the data file in its directory. */
 const FILE_NAME = "store.mdb";
@@ -21,7 +21,7 @@ const LOCK_BYTES = 16 * 1024;
 const OPEN_ROOM_BYTES = 256 * 1024;
 const KEY_BYTES_MAX = 1024;
 /** A store is read and written by its owner alone. */
-const FILE_MODE = 0o600;
+export const FILE_MODE = 0o600;
 
 /** Options of {@link openLmdbDisk}. */
 export interface LmdbDiskOptions {
@@ -54,7 +54,7 @@ class Aborted extends Error {
  * Gotcha: LMDB trusts its own pages. The head is checked here, and the records by the store; a page
  * between them that rots may still end the process.
  */
-export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): Disk {
+export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): LmdbDisk {
   const path = join(directory, FILE_NAME);
   const bytesMax = options.bytesMax ?? 64 * 2 ** 30;
   let db: RootDatabase<Buffer, Uint8Array> | undefined;
@@ -113,7 +113,8 @@ function reserveLockFile(path: string): void {
   }
 }
 
-class LmdbDisk implements Disk {
+/** A file of LMDB as a disk; made by {@link openLmdbDisk}. */
+export class LmdbDisk implements Disk {
   readonly file: string;
   readonly #path: string;
   readonly #db: RootDatabase<Buffer, Uint8Array>;
@@ -146,7 +147,27 @@ class LmdbDisk implements Disk {
   commit(batch: DiskBatch, done: (error: DiskError | null) => void): void {
     for (const { key } of batch.puts) checkKey(key);
     // `done` is called out here: what it throws is not the disk's.
-    done(this.#broken ?? this.#write(batch));
+    done(this.commitNow(batch));
+  }
+
+  /** Like {@link commit}; the batch is on stable storage when this returns null. */
+  commitNow(batch: DiskBatch): DiskError | null {
+    return this.#transact(() => this.#fill(batch));
+  }
+
+  /**
+   * Takes the room for a batch that comes later.
+   *
+   * @param expect as in a batch
+   * @param load all that was reserved since the last commit, with what comes now
+   */
+  reserve(expect: DiskBatch["expect"], load: Load): DiskError | null {
+    if (this.#broken === null && this.#room.holds(load)) return null;
+    // Under LMDB's lock, and only as the store's own process: nobody else then grows its file.
+    return this.#transact(() => {
+      this.#checkExpected(expect);
+      this.#orAbort(this.#room.reserve(() => pagesOf(this.#db), load));
+    });
   }
 
   hasRoom(bytes: number): boolean {
@@ -166,9 +187,10 @@ class LmdbDisk implements Disk {
     this.#db.close().catch(() => undefined);
   }
 
-  #write(batch: DiskBatch): DiskError | null {
+  #transact(change: () => void): DiskError | null {
+    if (this.#broken !== null) return this.#broken;
     try {
-      this.#db.transactionSync(() => this.#fill(batch));
+      this.#db.transactionSync(change);
       return null;
     } catch (error) {
       if (error instanceof Aborted) return error.error;
@@ -181,13 +203,19 @@ class LmdbDisk implements Disk {
 
   /** Runs inside the transaction, under LMDB's lock: no other process writes meanwhile. */
   #fill({ expect, puts, removes }: DiskBatch): void {
-    if (!holds(this.#db.get(expect.key), expect.bytes)) {
-      throw new Aborted({ kind: "fenced", message: "another process has written this store" });
-    }
-    const lacking = this.#room.take(() => pagesOf(this.#db), puts, removes.length);
-    if (lacking !== null) throw new Aborted({ kind: "full", message: lacking });
+    this.#checkExpected(expect);
+    this.#orAbort(this.#room.take(() => pagesOf(this.#db), loadOf(puts, removes.length)));
     for (const { key, bytes } of puts) void this.#db.put(key, bytes as Buffer);
     for (const key of removes) void this.#db.remove(key);
+  }
+
+  #checkExpected({ key, bytes }: DiskBatch["expect"]): void {
+    if (holds(this.#db.get(key), bytes)) return;
+    throw new Aborted({ kind: "fenced", message: "another process has written this store" });
+  }
+
+  #orAbort(lacking: string | null): void {
+    if (lacking !== null) throw new Aborted({ kind: "full", message: lacking });
   }
 
   /**
@@ -222,17 +250,20 @@ function plain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-function checkKey(key: Uint8Array): void {
+/** Checks what the port says of keys. @throws RangeError */
+export function checkKey(key: Uint8Array): void {
   if (key.length === 0 || key.length > KEY_BYTES_MAX) {
     throw new RangeError(`a key of ${key.length} bytes; 1 to ${KEY_BYTES_MAX} are allowed`);
   }
 }
 
-function holds(found: Uint8Array | undefined, expected: Uint8Array | null): boolean {
+/** Says whether a key has the bytes that were expected; null: none. */
+export function holds(found: Uint8Array | undefined, expected: Uint8Array | null): boolean {
   if (found === undefined || expected === null) return found === undefined && expected === null;
   return Buffer.compare(found, expected) === 0;
 }
 
-function messageOf(error: unknown): string {
+/** What an error says. */
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

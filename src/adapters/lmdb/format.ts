@@ -1,7 +1,7 @@
 /**
  * Data directories: where the claim, the disk and the rules of a store meet.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Disk } from "../../actor/ports.js";
 import {
@@ -13,15 +13,19 @@ import {
 } from "../../actor/refusal.js";
 import { formatStore, openStore, type Store } from "../../actor/store.js";
 import { AccessError, isPresent, ownership } from "./access.js";
-import { type LmdbDiskOptions, openLmdbDisk } from "./disk.js";
+import { syncDirectory } from "./folder.js";
 import { DiskRefused } from "./header.js";
+import { type DiskOptions, openDisk as openFiles } from "./journaled.js";
 import { type Claim, claimDirectory } from "./lock.js";
 
 /** A store's folder, and those made above it, are its owner's alone. */
 const DIRECTORY_MODE = 0o700;
 
+/** What a journal takes: a second of a fast cluster's votes, and a moment to put into LMDB. */
+const JOURNAL_BYTES = 1024 * 1024;
+
 /** Options of {@link formatDirectory} and {@link openDirectory}. */
-export type DirectoryOptions = Pick<LmdbDiskOptions, "bytesMax" | "growBytes">;
+export type DirectoryOptions = Pick<DiskOptions, "bytesMax" | "growBytes" | "syncs">;
 
 /** A store that is open in a directory of its own. */
 export interface OpenDirectory {
@@ -74,7 +78,7 @@ export async function openDirectory(
   const claim = await claimed(directory);
   let disk: Disk | undefined;
   try {
-    const opened = openDisk(directory, options);
+    const opened = openDisk(directory, { journalBytes: JOURNAL_BYTES, ...options });
     disk = opened;
     const store = await new Promise<Store>((done, refuse) => {
       openStore(opened, identity, directory, (result) => {
@@ -115,9 +119,9 @@ export async function claimed(directory: string): Promise<Claim> {
 }
 
 /** Opens the disk of a directory. @throws StoreRefused */
-export function openDisk(directory: string, options: LmdbDiskOptions): Disk {
+export function openDisk(directory: string, options: DiskOptions): Disk {
   try {
-    return openLmdbDisk(directory, options);
+    return openFiles(directory, options);
   } catch (error) {
     if (!(error instanceof DiskRefused)) throw error;
     if (error.code === "missing") throw notFormatted(directory);
@@ -167,15 +171,4 @@ function unwritable(directory: string, cause: unknown): StoreRefused {
 export function syncPlace(directory: string): void {
   syncDirectory(directory);
   syncDirectory(dirname(resolve(directory)));
-}
-
-/** Makes the names in a directory durable. Windows has no such thing, and needs none. */
-function syncDirectory(directory: string): void {
-  if (process.platform === "win32") return;
-  const file = openSync(directory, "r");
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

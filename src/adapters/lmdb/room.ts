@@ -60,12 +60,29 @@ export function pagesOf(db: RootDatabase<Buffer, Uint8Array>): Pages {
  */
 const COUNTED_FOR_COMMITS = 64;
 
+/** What a transaction is to do. */
+export interface Load {
+  readonly puts: number;
+  readonly removes: number;
+  /** Of the values, and {@link PUT_BYTES} for each put. */
+  readonly bytes: number;
+}
+
+/** What LMDB keeps beside a value. */
+const PUT_BYTES = 64;
+
+/** Adds up what a batch is to do. */
+export function loadOf(puts: readonly { readonly bytes: Uint8Array }[], removes: number): Load {
+  const bytes = puts.reduce((sum, put) => sum + put.bytes.length + PUT_BYTES, 0);
+  return { puts: puts.length, removes, bytes };
+}
+
 /** A count of the pages. */
 interface Counted {
   readonly pages: Pages;
-  /** What the commits since, the next one included, may have taken from the end of the file. */
-  takenPages: number;
-  commits: number;
+  /** What the commits since may have taken from the end of the file. */
+  readonly takenPages: number;
+  readonly commits: number;
 }
 
 /** Keeps the data file longer than the next commit can make it. */
@@ -99,22 +116,35 @@ export class Room {
    * Details: a batch that removes something is let over `bytesMax`, or a store at its limit could
    * never forget.
    */
-  take(
-    count: () => Pages,
-    puts: readonly { readonly bytes: Uint8Array }[],
-    removes: number,
-  ): string | null {
+  take(count: () => Pages, load: Load): string | null {
     const counted = this.#counted;
     if (counted !== null && counted.commits < COUNTED_FOR_COMMITS) {
-      counted.takenPages += pagesFor(counted, puts, removes);
-      counted.commits++;
-      if (this.#lacking(counted, removes) === null && this.#end(counted) <= this.#length)
+      const taken = this.#with(counted, load);
+      if (this.#hasEnd(taken, load)) {
+        this.#counted = { ...taken, commits: counted.commits + 1 };
         return null;
+      }
     }
-    const fresh = { pages: count(), takenPages: 0, commits: 1 };
-    fresh.takenPages = pagesFor(fresh, puts, removes);
-    this.#counted = fresh;
-    return this.#lacking(fresh, removes) ?? this.#reach(this.#end(fresh));
+    const fresh = { pages: count(), takenPages: 0, commits: 0 };
+    const taken = this.#with(fresh, load);
+    this.#counted = { ...taken, commits: 1 };
+    return this.#lacking(taken, load) ?? this.#reach(this.#end(taken));
+  }
+
+  /**
+   * Makes sure that a later batch will find room. To be called like {@link take}.
+   *
+   * @param load of that batch, as far as it is known
+   */
+  reserve(count: () => Pages, load: Load): string | null {
+    this.#counted = { pages: count(), takenPages: 0, commits: 0 };
+    const taken = this.#with(this.#counted, load);
+    return this.#lacking(taken, load) ?? this.#reach(this.#end(taken));
+  }
+
+  /** Says, without counting, whether a later batch will surely find room. */
+  holds(load: Load): boolean {
+    return this.#counted !== null && this.#hasEnd(this.#with(this.#counted, load), load);
   }
 
   /** Says whether a batch of so many bytes has a chance, without taking anything. */
@@ -146,8 +176,16 @@ export class Room {
     }
   }
 
+  #with(counted: Counted, load: Load): Counted {
+    return { ...counted, takenPages: counted.takenPages + pagesFor(counted, load) };
+  }
+
+  #hasEnd(taken: Counted, load: Load): boolean {
+    return this.#lacking(taken, load) === null && this.#end(taken) <= this.#length;
+  }
+
   /** What keeps a batch from being written, other than the length of the file. */
-  #lacking({ pages, takenPages }: Counted, removes: number): string | null {
+  #lacking({ pages, takenPages }: Counted, { removes }: Load): string | null {
     const need = (takenPages + slack(pages)) * pages.size;
     if (removes === 0 && this.#tooMuch(pages, need)) {
       const used = pages.used * pages.size;
@@ -191,20 +229,14 @@ export class Room {
 }
 
 /** Bounds the pages that a batch can take from the end of the file; generously. */
-function pagesFor(
-  { pages, takenPages }: Counted,
-  puts: readonly { readonly bytes: Uint8Array }[],
-  removes: number,
-): number {
-  let values = 0;
-  for (const { bytes } of puts) values += Math.ceil((bytes.length + 64) / pages.size);
+function pagesFor({ pages, takenPages }: Counted, { puts, removes, bytes }: Load): number {
+  const values = Math.ceil(bytes / pages.size) + puts;
   // Each operation copies a path of the tree, but no page of it twice; a put may split one. The
   // tree may have grown since it was counted, by a level too.
-  const operations = puts.length + removes;
-  const touched = Math.min(operations * (pages.depth + 2), pages.tree + takenPages);
+  const touched = Math.min((puts + removes) * (pages.depth + 2), pages.tree + takenPages);
   // A commit adds the numbers of the pages that it freed to the list of free pages.
   const freed = FREED_PAGES + Math.ceil((values + touched) / FREED_PER_PAGE);
-  return values + touched + 2 * puts.length + freed;
+  return values + touched + 2 * puts + freed;
 }
 
 function slack(pages: Pages): number {
