@@ -25,6 +25,7 @@ import type { StoreRefused } from "../../src/actor/refusal.js";
 import type { Store } from "../../src/actor/store.js";
 import { openLmdbDisk } from "../../src/adapters/lmdb/disk.js";
 import { formatDirectory, openDirectory } from "../../src/adapters/lmdb/format.js";
+import { openDisk } from "../../src/adapters/lmdb/journaled.js";
 import { claimDirectory } from "../../src/adapters/lmdb/lock.js";
 import { commitNow, identity, promiseOf, slotsIn, voteOf } from "../actor/stores.js";
 import { commit } from "../ports/disk.suite.js";
@@ -38,6 +39,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
+/** Commits end before the call returns. */
+const atOnce = { syncs: "in place" } as const;
+
 const fresh = () => join(root, `d${++count}`);
 
 async function formatted(): Promise<string> {
@@ -47,7 +51,7 @@ async function formatted(): Promise<string> {
 }
 
 async function using<T>(directory: string, use: (store: Store) => T): Promise<T> {
-  const { store, close } = await openDirectory(directory, identity);
+  const { store, close } = await openDirectory(directory, identity, atOnce);
   try {
     return use(store);
   } finally {
@@ -186,8 +190,8 @@ describe("a directory", () => {
 
   it("is fenced when two processes got past its lock", async () => {
     const directory = await formatted();
-    const { store, close } = await openDirectory(directory, identity);
-    const other = openLmdbDisk(directory);
+    const { store, close } = await openDirectory(directory, identity, atOnce);
+    const other = openDisk(directory);
     const meta = Uint8Array.of(0);
     await commit(other, { puts: [{ key: meta, bytes: Uint8Array.of(1) }] });
     expect(commitNow(store, [voteOf(1)])).toMatchObject({ kind: "fenced" });

@@ -84,14 +84,19 @@ export function openLmdbDisk(directory: string, options: LmdbDiskOptions = {}): 
     return new LmdbDisk(path, db, new Room(path, bytesMax, options.growBytes ?? 2 ** 20));
   } catch (error) {
     db?.close().catch(() => undefined);
-    if (error instanceof DiskRefused) throw error;
-    if (error instanceof AccessError) {
-      throw new DiskRefused("unreadable", error.message, { cause: error });
-    }
-    throw new DiskRefused("unwritable", `${messageOf(error)}; ${ownership(path)}`, {
-      cause: error,
-    });
+    throw refusalOf(path, error);
   }
+}
+
+/** Turns what went wrong with a file into the refusal of its disk. */
+export function refusalOf(path: string, error: unknown): DiskRefused {
+  if (error instanceof DiskRefused) return error;
+  if (error instanceof AccessError) {
+    return new DiskRefused("unreadable", error.message, { cause: error });
+  }
+  const isFull = (error as NodeJS.ErrnoException).code === "ENOSPC";
+  const why = isFull ? "the disk is full" : `${messageOf(error)}; ${ownership(path)}`;
+  return new DiskRefused(isFull ? "full" : "unwritable", why, { cause: error });
 }
 
 /**
@@ -150,9 +155,18 @@ export class LmdbDisk implements Disk {
     done(this.commitNow(batch));
   }
 
-  /** Like {@link commit}; the batch is on stable storage when this returns null. */
-  commitNow(batch: DiskBatch): DiskError | null {
-    return this.#transact(() => this.#fill(batch));
+  /**
+   * Like {@link commit}; the batch is on stable storage when this returns null.
+   *
+   * @param within runs once it is known that `expect` holds, while no other process can write
+   * @throws DiskRefused if `within` does; nothing is written then
+   */
+  commitNow(batch: DiskBatch, within?: () => void): DiskError | null {
+    return this.#transact(() => {
+      this.#checkExpected(batch.expect);
+      within?.();
+      this.#fill(batch);
+    });
   }
 
   /**
@@ -194,6 +208,7 @@ export class LmdbDisk implements Disk {
       return null;
     } catch (error) {
       if (error instanceof Aborted) return error.error;
+      if (error instanceof DiskRefused) throw error;
       const kind = this.#isForRoom(error) ? "full" : "failed";
       const written = { kind, message: messageOf(error) } as const;
       if (kind === "failed") this.#broken = written;
@@ -202,8 +217,7 @@ export class LmdbDisk implements Disk {
   }
 
   /** Runs inside the transaction, under LMDB's lock: no other process writes meanwhile. */
-  #fill({ expect, puts, removes }: DiskBatch): void {
-    this.#checkExpected(expect);
+  #fill({ puts, removes }: DiskBatch): void {
     this.#orAbort(this.#room.take(() => pagesOf(this.#db), loadOf(puts, removes.length)));
     for (const { key, bytes } of puts) void this.#db.put(key, bytes as Buffer);
     for (const key of removes) void this.#db.remove(key);

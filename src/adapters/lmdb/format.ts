@@ -25,7 +25,10 @@ const DIRECTORY_MODE = 0o700;
 const JOURNAL_BYTES = 1024 * 1024;
 
 /** Options of {@link formatDirectory} and {@link openDirectory}. */
-export type DirectoryOptions = Pick<DiskOptions, "bytesMax" | "growBytes" | "syncs">;
+export type DirectoryOptions = Pick<
+  DiskOptions,
+  "bytesMax" | "growBytes" | "journalBytes" | "syncs"
+>;
 
 /** A store that is open in a directory of its own. */
 export interface OpenDirectory {

@@ -34,6 +34,8 @@ const RECORD_MAGIC = 0x4a4e5953;
 const MARK_AT = HEAD_MAGIC.length;
 /** Length of a journal's mark. */
 export const MARK_BYTES = 16;
+/** Generation of a journal that was just made. */
+export const FIRST_GENERATION = 1;
 const TAKEN_AT = MARK_AT + MARK_BYTES;
 /** Where the fields of a record are. */
 const AT = { magic: 0, body: 4, generation: 8, sequence: 16, before: 20, checksum: 24 };
@@ -42,7 +44,7 @@ const AT = { magic: 0, body: 4, generation: 8, sequence: 16, before: 20, checksu
 export class JournalFile {
   readonly #file: number;
   readonly #bytes: number;
-  #generation = 1;
+  #generation = FIRST_GENERATION;
   #sequence = 0;
   #before = 0;
   #end = HEAD_BYTES;

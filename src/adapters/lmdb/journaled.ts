@@ -9,8 +9,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../actor/ports.js";
+import { invariant } from "../../paxos/assert.js";
+import { isPresent } from "./access.js";
 import { type Change, Changes, changesOf, readChanges, sizeOf, writeChanges } from "./changes.js";
 import {
   checkKey,
@@ -20,15 +22,17 @@ import {
   type LmdbDiskOptions,
   messageOf,
   openLmdbDisk,
+  refusalOf,
 } from "./disk.js";
 import { syncDirectory } from "./folder.js";
 import { DiskRefused } from "./header.js";
-import { JournalFile, MARK_BYTES, takeJournal } from "./journal-file.js";
+import { FIRST_GENERATION, JournalFile, MARK_BYTES, takeJournal } from "./journal-file.js";
 
 const FILE_NAME = "store.journal";
 /** Where LMDB says which journal it has. No other key may begin like that. */
 const JOURNAL_KEY = Uint8Array.of(0xff);
 const VERSION = 1;
+const NO_JOURNAL: DiskBatch["expect"] = { key: JOURNAL_KEY, bytes: null };
 
 /** Syncs that take so many milliseconds on average run beside the loop; shorter ones in it. */
 const BESIDE_FROM_MS = 2;
@@ -60,53 +64,55 @@ export interface DiskOptions extends LmdbDiskOptions {
  *   if there is no room for what it holds or for the next one
  */
 export function openDisk(directory: string, options: DiskOptions = {}): Disk {
+  const path = join(directory, FILE_NAME);
   const base = openLmdbDisk(directory, options);
   try {
-    recoverJournal(directory, base);
+    recoverJournal(base, path);
     const { journalBytes, syncs = "measured" } = options;
-    return journalBytes === undefined ? base : beginJournal(directory, base, journalBytes, syncs);
+    return journalBytes === undefined ? base : beginJournal(base, path, journalBytes, syncs);
   } catch (error) {
     base.close();
-    throw error;
+    throw refusalOf(path, error);
   }
 }
 
 /** Puts into LMDB what the journal holds that the last process left. @throws DiskRefused */
-function recoverJournal(directory: string, base: LmdbDisk): void {
-  const path = join(directory, FILE_NAME);
+function recoverJournal(base: LmdbDisk, path: string): void {
   const found = base.get(JOURNAL_KEY);
-  if (found !== undefined) {
-    const name = new Uint8Array(found);
-    const { mark, generation } = readName(name);
-    const changes = new Changes();
-    for (const body of takeJournal(path, mark, generation)) changes.add(readChanges(body));
-    changes.add([{ key: JOURNAL_KEY, bytes: null }]);
-    const expect = { key: JOURNAL_KEY, bytes: name };
-    orRefused(base.commitNow({ expect, ...changes.toBatch() }));
-  }
-  // One that LMDB does not know of was never written to.
-  rmSync(path, { force: true });
+  if (found === undefined) return;
+  const name = new Uint8Array(found);
+  const { mark, generation } = readName(name);
+  if (!isPresent(path)) throw new DiskRefused("damaged", "its journal is missing");
+  const changes = new Changes();
+  for (const body of takeJournal(path, mark, generation)) changes.add(readChanges(body));
+  changes.add([{ key: JOURNAL_KEY, bytes: null }]);
+  orRefused(base.commitNow({ expect: { key: JOURNAL_KEY, bytes: name }, ...changes.toBatch() }));
 }
 
-/** Begins a journal for a disk that has none. @throws DiskRefused if there is no room for it */
-function beginJournal(directory: string, base: LmdbDisk, bytes: number, syncs: Syncs): Disk {
-  const path = join(directory, FILE_NAME);
+/** Begins a journal for a disk that has none. @throws DiskRefused */
+function beginJournal(base: LmdbDisk, path: string, bytes: number, syncs: Syncs): Disk {
   const mark = randomBytes(MARK_BYTES);
   let journal: JournalFile | undefined;
+  // While LMDB names no journal and nobody else can write, a file that is there is a leftover.
+  const create = () => {
+    try {
+      rmSync(path, { force: true });
+      journal = JournalFile.create(path, mark, bytes, FILE_MODE);
+      syncDirectory(dirname(path));
+    } catch (error) {
+      throw refusalOf(path, error);
+    }
+  };
+  const put = { key: JOURNAL_KEY, bytes: nameOf(mark, FIRST_GENERATION) };
   try {
-    journal = JournalFile.create(path, mark, bytes, FILE_MODE);
-    syncDirectory(directory);
-    const put = { key: JOURNAL_KEY, bytes: nameOf(mark, journal.generation) };
-    const expect = { key: JOURNAL_KEY, bytes: null };
-    orRefused(base.commitNow({ expect, puts: [put], removes: [] }));
-    return new JournaledDisk({ base, journal, path, mark, syncs });
+    orRefused(base.commitNow({ expect: NO_JOURNAL, puts: [put], removes: [] }, create));
   } catch (error) {
+    // Its file stays: LMDB may have its name all the same.
     journal?.close();
-    rmSync(path, { force: true });
-    if (error instanceof DiskRefused) throw error;
-    const isFull = (error as NodeJS.ErrnoException).code === "ENOSPC";
-    throw new DiskRefused(isFull ? "full" : "unwritable", messageOf(error), { cause: error });
+    throw error;
   }
+  invariant(journal !== undefined, "a journal that LMDB names was made");
+  return new JournaledDisk({ base, journal, path, mark, syncs });
 }
 
 class JournaledDisk implements Disk {
@@ -140,7 +146,7 @@ class JournaledDisk implements Disk {
     this.#path = made.path;
     this.#mark = made.mark;
     this.#syncs = made.syncs;
-    this.#own = { key: JOURNAL_KEY, bytes: nameOf(made.mark, made.journal.generation) };
+    this.#own = { key: JOURNAL_KEY, bytes: nameOf(made.mark, FIRST_GENERATION) };
   }
 
   get file(): string {
@@ -210,8 +216,10 @@ class JournaledDisk implements Disk {
     const all = new Changes();
     all.add(this.#changes.all());
     all.add([{ key: JOURNAL_KEY, bytes: null }]);
-    const error = this.#base.commitNow({ expect: this.#own, ...all.toBatch() });
-    if (error === null) rmSync(this.#path, { force: true });
+    if (this.#base.commitNow({ expect: this.#own, ...all.toBatch() }) !== null) return;
+    // Unless another process has begun one meanwhile, under the same name.
+    const remove = () => rmSync(this.#path, { force: true });
+    this.#base.commitNow({ expect: NO_JOURNAL, puts: [], removes: [] }, remove);
   }
 
   /** Goes through what waits; a `done` may ask for more meanwhile. */
