@@ -15,6 +15,8 @@ export type Commit =
 
 /** By how much the file grows at a time: little, so that it often does. */
 export const growBytes = 48 * 1024;
+/** Bytes of the journal: so few that it is often emptied, and that some batches do not fit. */
+export const journalBytes = 24 * 1024;
 
 const openEvery = 17;
 const trimEvery = 9;

@@ -1,16 +1,19 @@
 /**
- * Every disk that a power cut could leave, from the recording of a file.
+ * Every disk that a power cut could leave, from the recording of a folder.
  *
- * Model: a write is durable once a later sync of the file has ended, or at once when its own call
+ * Model: a write is durable once a later sync of its file has ended, or at once when its own call
  * ends if its descriptor is O_DSYNC. Until then the disk may have it, not have it, or have some of
- * its sectors (512 bytes are written whole or not at all), whatever became of the others.
+ * its sectors (512 bytes are written whole or not at all), whatever became of the others. That a
+ * name was made or removed is durable once a later sync of the folder has ended; until then the
+ * disk may have that or not. A sync of a file says nothing of its name, nor of another file.
  *
  * Method: the cut is made at the last moment before each sync ends. That covers every earlier cut
- * since the sync before: those disks are the ones on which the later writes were dropped, and at
+ * since the sync before: those disks are the ones on which the later changes were dropped, and at
  * the later moment at least as much was acknowledged.
  */
 import type { SeededRandom } from "../../../src/adapters/memory/random.js";
-import type { Op } from "./recording.js";
+import { Image, sectorBytes } from "./image.js";
+import type { FileNumber, Op } from "./recording.js";
 
 /** How many disks to make of each cut. */
 export interface CrashPlan {
@@ -24,12 +27,18 @@ export interface CrashPlan {
   readonly tears: number;
 }
 
-/** What a power cut left. */
-export interface Crash {
-  /** The cut, and what became of each unsynced write: kept (+), dropped (-) or torn. */
-  readonly name: string;
+/** A file as a power cut left it. */
+export interface LeftFile {
   readonly bytes: Buffer;
   readonly length: number;
+}
+
+/** What a power cut left. */
+export interface Crash {
+  /** The cut, and what became of each unsynced change: kept (+), dropped (-) or torn. */
+  readonly name: string;
+  /** The files of the folder, by name. */
+  readonly files: ReadonlyMap<string, LeftFile>;
   /** Commits that were acknowledged before the cut: all of them must be there. */
   readonly acknowledged: number;
   /** Commits that had begun when the last write that is there was written. */
@@ -37,27 +46,28 @@ export interface Crash {
   readonly isTorn: boolean;
 }
 
-/** An {@link Op} that changes the file. */
-type Change =
-  | { readonly kind: "write"; readonly at: number; readonly bytes: Buffer }
-  | { readonly kind: "length"; readonly to: number };
+/** An {@link Op} that changes a file. */
+type Written = Extract<Op, { readonly kind: "write" | "length" }>;
+/** An {@link Op} that changes the folder. */
+type Named = Extract<Op, { readonly kind: "create" | "remove" }>;
+type Change = Written | Named;
 
 interface Unsynced {
   readonly change: Change;
+  /** Commits that had begun when it was written. */
   readonly begun: number;
 }
 
 /** What becomes of an unsynced change: dropped, kept, or these of its sectors kept. */
 type Fate = boolean | readonly boolean[];
 
-const sectorBytes = 512;
 const pageBytes = 4096;
 
 /** The moment before a sync ends. */
 interface Cut {
   /** Number of the operation that does not end. */
   readonly at: number;
-  readonly durable: Image;
+  readonly durable: Folder;
   readonly durableBegun: number;
   readonly unsynced: readonly Unsynced[];
   readonly acknowledged: number;
@@ -66,13 +76,18 @@ interface Cut {
 /** Counts what was recorded. */
 export function countOps(ops: readonly Op[]): { writes: number; syncs: number } {
   const writes = ops.filter(({ kind }) => kind === "write" || kind === "length").length;
-  const syncs = ops.filter((op) => op.kind === "sync" || (op.kind === "write" && op.synced)).length;
-  return { writes, syncs };
+  return { writes, syncs: ops.filter(isSync).length };
 }
 
-/** What the file was when the recording began. */
+/** Says whether an operation makes something durable. */
+function isSync(op: Op): boolean {
+  return op.kind === "sync" || op.kind === "folder" || (op.kind === "write" && op.synced);
+}
+
+/** What the folder was when the recording began. */
 export interface Start {
-  readonly bytes: Buffer;
+  /** Its files by name, in the order of their numbers. */
+  readonly files: ReadonlyMap<string, LeftFile>;
   /** Commits it holds. */
   readonly commits: number;
 }
@@ -84,24 +99,24 @@ export function* crashes(
   random: SeededRandom,
   start?: Start,
 ): Generator<Crash> {
-  const scratch = new Image();
+  const scratch: Image[] = [];
   let number = 0;
   for (const cut of cuts(ops, start)) {
     number += 1;
     if (number % (plan.cutEvery ?? 1) !== 0) continue;
     for (const fates of fatesOf(cut.unsynced, plan, random)) {
-      scratch.copy(cut.durable);
+      const left = cut.durable.copy(scratch);
       let begun = cut.durableBegun;
-      for (const [i, one] of cut.unsynced.entries()) {
+      for (const [i, { change, ...one }] of cut.unsynced.entries()) {
         const fate = fates[i] ?? false;
         if (fate === false) continue;
-        scratch.apply(one.change, fate);
-        begun = Math.max(begun, one.begun);
+        left.apply(change, fate);
+        // A name holds no commit.
+        if (isWritten(change)) begun = Math.max(begun, one.begun);
       }
-      const { bytes, length } = scratch;
       const isTorn = fates.some((fate) => typeof fate !== "boolean");
       const name = `operation ${cut.at}: ${fates.map(nameOf).join(" ") || "nothing unsynced"}`;
-      yield { name, bytes, length, acknowledged: cut.acknowledged, begun, isTorn };
+      yield { name, files: left.files(), acknowledged: cut.acknowledged, begun, isTorn };
     }
   }
 }
@@ -112,14 +127,13 @@ export function* settled(ops: readonly Op[], start?: Start): Generator<Omit<Cras
   for (const { at, durable, durableBegun, acknowledged } of cuts(ops, start)) {
     if (acknowledged === last) continue;
     last = acknowledged;
-    const { bytes, length } = durable;
-    yield { name: `operation ${at}`, bytes, length, acknowledged, begun: durableBegun };
+    const files = durable.files();
+    yield { name: `operation ${at}`, files, acknowledged, begun: durableBegun };
   }
 }
 
 function* cuts(ops: readonly Op[], start?: Start): Generator<Cut> {
-  const durable = new Image();
-  if (start !== undefined) durable.apply({ kind: "write", at: 0, bytes: start.bytes }, true);
+  const durable = new Folder(start?.files ?? new Map());
   let durableBegun = start?.commits ?? 0;
   let unsynced: Unsynced[] = [];
   let acknowledged = durableBegun;
@@ -127,19 +141,32 @@ function* cuts(ops: readonly Op[], start?: Start): Generator<Cut> {
   for (const [at, op] of ops.entries()) {
     if (op.kind === "begin") begun = op.commit + 1;
     if (op.kind === "done") acknowledged = op.commit + 1;
-    if (op.kind === "write" || op.kind === "length") unsynced.push({ change: op, begun });
-    const ends = op.kind === "sync" || (op.kind === "write" && op.synced);
-    if (!ends) continue;
+    if (isWritten(op) || isNamed(op)) unsynced.push({ change: op, begun });
+    if (!isSync(op)) continue;
     yield { at, durable, durableBegun, unsynced, acknowledged };
-    // An O_DSYNC write takes nothing along that was written before it.
-    const synced = op.kind === "sync" ? unsynced : unsynced.slice(-1);
-    for (const one of synced) {
+    const isSynced = ({ change }: Unsynced) => makesDurable(op, change);
+    for (const one of unsynced.filter(isSynced)) {
       durable.apply(one.change, true);
-      durableBegun = Math.max(durableBegun, one.begun);
+      if (isWritten(one.change)) durableBegun = Math.max(durableBegun, one.begun);
     }
-    unsynced = unsynced.slice(0, unsynced.length - synced.length);
+    unsynced = unsynced.filter((one) => !isSynced(one));
   }
   yield { at: ops.length, durable, durableBegun, unsynced, acknowledged };
+}
+
+/** Says what a sync makes durable. An O_DSYNC write takes nothing along that was written before. */
+function makesDurable(sync: Op, change: Change): boolean {
+  if (sync.kind === "folder") return isNamed(change);
+  if (sync.kind === "sync") return isWritten(change) && change.file === sync.file;
+  return change === sync;
+}
+
+function isWritten(op: Op): op is Written {
+  return op.kind === "write" || op.kind === "length";
+}
+
+function isNamed(op: Op): op is Named {
+  return op.kind === "create" || op.kind === "remove";
 }
 
 function* fatesOf(
@@ -202,7 +229,7 @@ function tear(change: Change, random: SeededRandom): Fate {
 }
 
 function sectorsOf(change: Change): number {
-  if (change.kind === "length") return 1;
+  if (change.kind !== "write") return 1;
   const first = Math.floor(change.at / sectorBytes);
   return Math.ceil((change.at + change.bytes.length) / sectorBytes) - first;
 }
@@ -212,47 +239,60 @@ function nameOf(fate: Fate): string {
   return `torn(${fate.map((kept) => (kept ? "1" : "0")).join("")})`;
 }
 
-/** The bytes of a file. */
-class Image {
-  bytes = Buffer.alloc(2 ** 16);
-  length = 0;
+/** The files of a folder and their names. */
+class Folder {
+  readonly #names = new Map<string, FileNumber>();
+  readonly #images = new Map<FileNumber, Image>();
+  /** Images of another folder that are copied when they are written to, and what to. */
+  readonly #lent = new Map<FileNumber, Image>();
+  readonly #scratch: Image[] = [];
 
-  copy(other: Image): void {
-    this.length = 0;
-    this.#reach(other.length);
-    other.bytes.copy(this.bytes, 0, 0, other.length);
+  constructor(files: ReadonlyMap<string, LeftFile>) {
+    for (const [name, { bytes, length }] of files) {
+      const file = this.#images.size;
+      this.#names.set(name, file);
+      this.#images.set(file, new Image());
+      this.#images.get(file)?.write(0, bytes.subarray(0, length));
+    }
+  }
+
+  /** Returns a copy; what is not changed there is not copied. @param scratch for the rest */
+  copy(scratch: Image[]): Folder {
+    const copy = new Folder(new Map());
+    for (const [name, file] of this.#names) copy.#names.set(name, file);
+    for (const [file, image] of this.#images) copy.#lent.set(file, image);
+    copy.#scratch.push(...scratch);
+    while (copy.#scratch.length < this.#images.size + 2) {
+      const image = new Image();
+      scratch.push(image);
+      copy.#scratch.push(image);
+    }
+    return copy;
+  }
+
+  files(): ReadonlyMap<string, LeftFile> {
+    const empty = new Image();
+    return new Map(
+      [...this.#names].map(([name, file]) => {
+        return [name, this.#images.get(file) ?? this.#lent.get(file) ?? empty];
+      }),
+    );
   }
 
   apply(change: Change, fate: true | readonly boolean[]): void {
-    if (change.kind === "length") {
-      if (change.to > this.length) this.#reach(change.to);
-      this.bytes.fill(0, change.to, this.length);
-      this.length = change.to;
-      return;
-    }
-    const end = change.at + change.bytes.length;
-    const first = Math.floor(change.at / sectorBytes);
-    for (let at = change.at; at < end; ) {
-      const sector = Math.floor(at / sectorBytes);
-      const next = fate === true ? end : Math.min(end, (sector + 1) * sectorBytes);
-      if (fate === true || fate[sector - first] === true) {
-        this.#reach(next);
-        change.bytes.copy(this.bytes, at, at - change.at, next - change.at);
-      }
-      at = next;
-    }
+    if (change.kind === "create") this.#names.set(change.name, change.file);
+    else if (change.kind === "remove") this.#names.delete(change.name);
+    else if (change.kind === "length") this.#image(change.file).setLength(change.to);
+    else if (fate === true) this.#image(change.file).write(change.at, change.bytes);
+    else this.#image(change.file).writeSectors(change.at, change.bytes, fate);
   }
 
-  /** Makes it at least so long; what was never written reads as zeros. */
-  #reach(length: number): void {
-    if (length <= this.length) return;
-    if (length > this.bytes.length) {
-      const longer = Buffer.alloc(2 * length);
-      this.bytes.copy(longer, 0, 0, this.length);
-      this.bytes = longer;
-    } else {
-      this.bytes.fill(0, this.length, length);
-    }
-    this.length = length;
+  #image(file: FileNumber): Image {
+    const own = this.#images.get(file);
+    if (own !== undefined) return own;
+    const image = this.#scratch.pop() ?? new Image();
+    image.copy(this.#lent.get(file));
+    this.#images.set(file, image);
+    return image;
   }
 }

@@ -7,8 +7,7 @@
  *
  * Argument: a {@link JudgeOrder} in JSON. Standard output: a {@link Verdict} in JSON.
  */
-import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { type StoreIdentity, StoreRefused } from "../../../src/actor/refusal.js";
 import { type OpenDirectory, openDirectory } from "../../../src/adapters/lmdb/format.js";
 import { createSeededRandom } from "../../../src/adapters/memory/random.js";
@@ -20,10 +19,13 @@ import {
   difference,
   drawCommits,
   growBytes,
+  journalBytes,
   withRecord,
 } from "./commits.js";
 import { type Crash, type CrashPlan, countOps, crashes, type Start, settled } from "./crashes.js";
-import { markCommits, type Op, readRecording } from "./recording.js";
+import { layFiles, readFiles } from "./laying.js";
+import { type Op, readRecording } from "./recording.js";
+import { countRecords, type JournalCounts, markCommits } from "./records.js";
 
 /** What to judge. */
 export interface JudgeOrder {
@@ -35,21 +37,27 @@ export interface JudgeOrder {
   readonly plan: CrashPlan;
   /** Disks to leave out: those before were judged by another process. */
   readonly from: number;
-  /** Forgets this sync (from 0), as a disk would that lies: for a test of the judge. */
-  readonly withoutSync?: number | undefined;
+  /** Forgets a sync, as a disk would that lies: for a test of the judge. */
+  readonly withoutSync?: ForgottenSync | undefined;
   /** File of 8 bytes with the number of the disk under way. */
   readonly progress: string;
+}
+
+/** A sync of a file or of the folder, from 0 in the order of those of its kind. */
+export interface ForgottenSync {
+  readonly of: "store.mdb" | "store.journal" | "folder";
+  readonly number: number;
 }
 
 /** The store of a worker. */
 export interface LiveStore {
   readonly identity: StoreIdentity;
-  /** A copy of its file from before the recording. */
+  /** A copy of its folder from before the recording. */
   readonly base: string;
 }
 
 /** What was found. */
-export interface Verdict {
+export interface Verdict extends JournalCounts {
   readonly writes: number;
   readonly syncs: number;
   /** Commits that were recorded. */
@@ -77,6 +85,8 @@ const farSlot = 2 ** 40;
 class Judge {
   readonly #order: JudgeOrder;
   readonly #identity: StoreIdentity;
+  /** The files of its folder when the recording began. */
+  readonly #base: Start["files"];
   readonly #recorded: readonly Op[];
   /** What the store holds after so many commits. */
   readonly #expected = new Map<number, Contents>();
@@ -86,9 +96,10 @@ class Judge {
   constructor(order: JudgeOrder) {
     this.#order = order;
     this.#identity = "live" in order.wrote ? order.wrote.live.identity : identity;
-    this.#recorded = readRecording(order.log, this.#file);
+    this.#base = "live" in order.wrote ? readFiles(order.wrote.live.base) : new Map();
+    this.#recorded = readRecording(order.log, order.directory, [...this.#base.keys()]);
     const found = { commits: 0, disks: 0, torn: 0, ahead: 0, continued: 0, failed: 0 };
-    const counts = countOps(this.#recorded);
+    const counts = { ...countOps(this.#recorded), ...countRecords(this.#recorded) };
     this.#verdict = { ...counts, ...found, refusedUnborn: {}, failures: [] };
   }
 
@@ -121,13 +132,12 @@ class Judge {
       return { ops: this.#recorded };
     }
     // Nobody but the store knows what it was told: what a shutdown in good order leaves is right.
-    const bytes = readFileSync(wrote.live.base);
-    this.#lay({ bytes, length: bytes.length });
+    layFiles(this.#order.directory, this.#base);
     const commits = await this.#opened(({ store }) => store.meta.writeNumber - 1);
-    const start = { bytes, commits };
+    const start = { files: this.#base, commits };
     const ops = markCommits(this.#recorded, commits);
     for (const disk of settled(ops, start)) {
-      this.#lay(disk);
+      layFiles(this.#order.directory, disk.files);
       const [held, contents] = await this.#opened(
         ({ store }) => [store.meta.writeNumber - 1, contentsOf(store)] as const,
       );
@@ -144,17 +154,20 @@ class Judge {
   #withoutLie(ops: readonly Op[]): readonly Op[] {
     const { withoutSync } = this.#order;
     if (withoutSync === undefined) return ops;
-    const syncs = [...ops.keys()].filter((at) => ops[at]?.kind === "sync");
-    return ops.filter((_, at) => at !== syncs[withoutSync]);
-  }
-
-  get #file(): string {
-    return join(this.#order.directory, "store.mdb");
+    const names = new Map([...this.#base.keys()].map((name, file) => [file, name]));
+    const syncs = ops.filter((op) => {
+      if (op.kind === "create") names.set(op.file, op.name);
+      if (op.kind === "folder") return withoutSync.of === "folder";
+      return op.kind === "sync" && names.get(op.file) === withoutSync.of;
+    });
+    const forgotten = syncs[withoutSync.number];
+    if (forgotten === undefined) throw new Error(`there are ${syncs.length} such syncs`);
+    return ops.filter((op) => op !== forgotten);
   }
 
   async #judge(crash: Crash, number: number): Promise<void> {
     const verdict = this.#verdict;
-    this.#lay(crash);
+    layFiles(this.#order.directory, crash.files);
     verdict.disks += 1;
     if (crash.isTorn) verdict.torn += 1;
     try {
@@ -171,15 +184,6 @@ class Judge {
         verdict.failures.push(`disk ${number}, ${crash.name}: ${String(error)}`);
       }
     }
-  }
-
-  /** Puts the disk where the store was: the same file, since a store knows its own. */
-  #lay({ bytes, length }: Pick<Crash, "bytes" | "length">): void {
-    const file = openSync(this.#file, "r+");
-    ftruncateSync(file, 0);
-    writeSync(file, bytes, 0, length, 0);
-    closeSync(file);
-    rmSync(`${this.#file}-lock`, { force: true });
   }
 
   /** Opens the store. @returns how many commits it holds, each in whole and none later */
@@ -221,7 +225,8 @@ class Judge {
   }
 
   async #opened<T>(use: (open: OpenDirectory) => T | Promise<T>): Promise<T> {
-    const open = await openDirectory(this.#order.directory, this.#identity, { growBytes });
+    const options = { growBytes, journalBytes };
+    const open = await openDirectory(this.#order.directory, this.#identity, options);
     try {
       return await use(open);
     } finally {

@@ -1,7 +1,7 @@
 /**
  * The recording of an acceptor that votes in a cluster under load.
  */
-import { copyFileSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { storeIdentity } from "../../../src/actor/refusal.js";
 import { storeIdOf } from "../../../src/paxos/cluster.js";
@@ -43,7 +43,7 @@ export async function recordAcceptor(
   const directory = storeFolder(fleet.dataOf(recorded), "acceptor", recorded);
   const [log, base] = [join(fleet.cwd, "log"), join(fleet.cwd, "base")];
   await fleet.worker(recorded).end("SIGTERM");
-  copyFileSync(join(directory, "store.mdb"), base);
+  cpSync(directory, base, { recursive: true });
   const running = await startLoad({ cluster: fleetCluster, nats, ...load });
   // -D: the process that we start is the worker, so that killing it does not set it free.
   const acceptor = await fleet.launch(recorded, [strace, "-D", ...traceArgs(log)]);

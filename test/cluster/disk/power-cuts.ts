@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { memoryFolder, type Processes } from "../../cli/processes.js";
 import { guardChild, guardFolder } from "../../support/guard.js";
 import type { CrashPlan } from "./crashes.js";
-import type { JudgeOrder, Verdict } from "./judge.js";
+import type { ForgottenSync, JudgeOrder, Verdict } from "./judge.js";
 import { recordAcceptor } from "./live.js";
 import { trace } from "./recording.js";
 
@@ -21,8 +21,8 @@ export interface PowerCutOptions {
   /** Batches the store is made to write. */
   readonly count: number;
   readonly plan: CrashPlan;
-  /** Forgets this sync (from 0): a disk that lies, for a test of the judge. */
-  readonly withoutSync?: number | undefined;
+  /** Forgets this sync: a disk that lies, for a test of the judge. */
+  readonly withoutSync?: ForgottenSync | undefined;
   /** Ends at the first disk that ended the judge, instead of going on behind it. */
   readonly untilDeath?: boolean | undefined;
 }
@@ -94,6 +94,10 @@ async function judgeAll(order: JudgeOrder, deathsAllowed: number): Promise<Outco
 const nothing: Verdict = {
   writes: 0,
   syncs: 0,
+  records: 0,
+  journaled: 0,
+  groups: 0,
+  emptied: 0,
   commits: 0,
   disks: 0,
   torn: 0,
