@@ -30,10 +30,14 @@ describe.skipIf("missing" in strace)(`a power cut${skipped}`, () => {
     expect({ failures, deaths, failed }).toEqual({ failures: [], deaths: [], failed: 0 });
     // Before the format was acknowledged there is no store to lose.
     expect(Object.keys(refusedUnborn).sort()).toEqual(["corrupt", "not_formatted"]);
-    expect(counts.syncs).toBeGreaterThan(65);
+    expect(counts.syncs).toBeGreaterThan(45);
+    // The journal is emptied, holds batches alone and together, and is too small for some.
+    expect(counts.emptied).toBeGreaterThan(3);
+    expect(counts.groups).toBeGreaterThan(0);
+    expect(counts.commits - 1 - counts.journaled).toBeGreaterThan(3);
     expect(counts.disks).toBeGreaterThan(700);
-    expect(counts.torn).toBeGreaterThan(350);
-    expect(counts.ahead).toBeGreaterThan(30);
+    expect(counts.torn).toBeGreaterThan(400);
+    expect(counts.ahead).toBeGreaterThan(100);
     expect(counts.continued).toBeGreaterThan(140);
   }, 120_000);
 
@@ -62,12 +66,13 @@ describe.skipIf("missing" in strace)(`a power cut${skipped}`, () => {
     `of an acceptor that votes under load (${natsServerMissing ?? "nats-server found"})`,
     async () => {
       server = await startNatsServer();
-      const plan = { exhaustiveMax: 4, subsets: 4, tears: 4, cutEvery: 5 };
+      const plan = { exhaustiveMax: 4, subsets: 4, tears: 4, cutEvery: 2 };
       const what = { processes, nats: server.url, strace: path, forMs: 300, seed: "3", plan };
-      const { failures, deaths, failed, commits, disks } = await cutPowerOfAcceptor(what);
+      const { failures, deaths, failed, ...counts } = await cutPowerOfAcceptor(what);
       expect({ failures, deaths, failed }).toEqual({ failures: [], deaths: [], failed: 0 });
-      expect(commits).toBeGreaterThan(10);
-      expect(disks).toBeGreaterThan(2 * commits);
+      expect(counts.commits).toBeGreaterThan(10);
+      expect(counts.journaled).toBe(counts.commits);
+      expect(counts.disks).toBeGreaterThan(counts.commits);
     },
     testMs,
   );

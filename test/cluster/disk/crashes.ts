@@ -17,7 +17,7 @@ import type { FileNumber, Op } from "./recording.js";
 
 /** How many disks to make of each cut. */
 export interface CrashPlan {
-  /** Takes every so many-th cut only; odd, since the cuts before pages and heads take turns. */
+  /** Takes every so many-th cut only. */
   readonly cutEvery?: number | undefined;
   /** Up to so many unsynced writes every subset is tried; beyond, a sample. */
   readonly exhaustiveMax: number;
@@ -62,6 +62,8 @@ interface Unsynced {
 type Fate = boolean | readonly boolean[];
 
 const pageBytes = 4096;
+/** Sectors of a torn write that the name of a disk lists. */
+const namedMax = 64;
 
 /** The moment before a sync ends. */
 interface Cut {
@@ -236,7 +238,8 @@ function sectorsOf(change: Change): number {
 
 function nameOf(fate: Fate): string {
   if (typeof fate === "boolean") return fate ? "+" : "-";
-  return `torn(${fate.map((kept) => (kept ? "1" : "0")).join("")})`;
+  const sectors = fate.map((kept) => (kept ? "1" : "0")).join("");
+  return `torn(${sectors.slice(0, namedMax)}${sectors.length > namedMax ? "…" : ""})`;
 }
 
 /** The files of a folder and their names. */

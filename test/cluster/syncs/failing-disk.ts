@@ -14,13 +14,30 @@ export interface InjectedFault {
   readonly call: "fdatasync" | "pwrite64" | "writev";
   readonly error: "EIO" | "ENOSPC";
   readonly when: number;
+  /**
+   * Kills the acceptor before, so that the one whose disk fails finds a journal. Default: it ends
+   * in good order, and leaves none.
+   */
+  readonly afterKill?: boolean | undefined;
 }
 
 /** What a fault did. `refused`: there was no room, and then there was: it went on by itself. */
 export type Effect = "halted" | "died" | "refused";
 
-/** What failed: a sync, the page that makes a commit count, another page, room taken in advance. */
-export type Hit = "sync" | "head" | "page" | "room";
+/**
+ * What failed. Of the journal: the sync of a record, a record, zeros that make the file, the mark
+ * that it is taken over. Of LMDB: its sync, the page that makes a commit count, another page, room
+ * that is taken in advance.
+ */
+export type Hit =
+  | "record sync"
+  | "record"
+  | "journal made"
+  | "journal taken"
+  | "sync"
+  | "head"
+  | "page"
+  | "room";
 
 const victim = "a3";
 /** Milliseconds in which a role that must halt has done so. */
@@ -36,7 +53,16 @@ export class FailingDisk {
   readonly #strace: string;
   readonly #load: Load;
   readonly effects: Record<Effect, number> = { halted: 0, died: 0, refused: 0 };
-  readonly hits: Record<Hit, number> = { sync: 0, head: 0, page: 0, room: 0 };
+  readonly hits: Record<Hit, number> = {
+    "record sync": 0,
+    record: 0,
+    "journal made": 0,
+    "journal taken": 0,
+    sync: 0,
+    head: 0,
+    page: 0,
+    room: 0,
+  };
   #probes = 0;
 
   private constructor(fleet: Fleet, strace: string, load: Load) {
@@ -59,24 +85,25 @@ export class FailingDisk {
    * @throws Error if it goes on after a failed sync, or is heard after it has halted
    */
   async fail(fault: InjectedFault): Promise<Effect> {
-    await this.#stopVictim();
-    const { call, error, when } = fault;
+    const { call, error, when, afterKill = false } = fault;
+    await this.#stopVictim(afterKill ? "SIGKILL" : "SIGTERM");
     rmSync(this.#log, { force: true });
-    const file = join(this.#fleet.dataOf(victim), "acceptor-a3", "store.mdb");
+    const folder = join(this.#fleet.dataOf(victim), "acceptor-a3");
+    const files = ["store.mdb", "store.journal"].flatMap((name) => ["-P", join(folder, name)]);
     // -D: strace is a grandchild, so that the process we started is the worker.
     const inject = `inject=${call}:error=${error}:when=${when}`;
-    const traced = ["-D", "-f", "-qq", "-o", this.#log, "-P", file];
+    const traced = ["-D", "-f", "-qq", "-y", "-o", this.#log, ...files];
     const under = [this.#strace, ...traced, "-e", `trace=${call}`, "-e", inject];
     const worker = this.#fleet.begin(victim, under);
     const hasEnded = () => worker.child.exitCode !== null || worker.child.signalCode !== null;
-    const what = `${call} ${when} with ${error}`;
+    const what = `${call} ${when}${afterKill ? " after a kill" : ""} with ${error}`;
     await until(() => hasEnded() || this.#hit() !== undefined, slowMs).catch(() => {
       throw new Error(`${what} never came about`);
     });
     // strace writes on its own time.
     await until(() => this.#hit() !== undefined, haltMsMax);
     const hit = this.#hit() ?? "sync";
-    const goesOn = hit === "room" && error === "ENOSPC";
+    const goesOn = (hit === "room" || hit === "record") && error === "ENOSPC";
     if (!goesOn) {
       await until(hasEnded, haltMsMax).catch(() => {
         throw new Error(`the acceptor went on after ${what} (${hit})`);
@@ -131,7 +158,10 @@ export class FailingDisk {
     const log = readFileSync(this.#log, { encoding: "utf8", flag: "a+" });
     const line = log.split("\n").find((one) => one.includes("(INJECTED)"));
     if (line === undefined) return undefined;
-    if (line.includes("fdatasync")) return "sync";
+    const isJournal = line.includes("store.journal>");
+    if (line.includes("fdatasync")) return isJournal ? "record sync" : "sync";
+    if (isJournal && /, 1, \d+\) /.test(line)) return "journal taken";
+    if (isJournal) return /"synod journal/.test(line) ? "journal made" : "record";
     if (/, 128, (?:40|4136)\) /.test(line)) return "head";
     return /\\0"\.\.\., \d{6,}, \d+\) /.test(line) ? "room" : "page";
   }
@@ -140,10 +170,10 @@ export class FailingDisk {
     return join(this.#fleet.cwd, "injected");
   }
 
-  async #stopVictim(): Promise<void> {
+  async #stopVictim(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     const { child, ended } = this.#fleet.worker(victim);
     if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGTERM");
+    child.kill(signal);
     await ended;
   }
 }

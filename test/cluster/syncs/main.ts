@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { Processes } from "../../cli/processes.js";
 import { startNatsServer } from "../../support/nats-server.js";
 import { findStrace } from "../../support/strace.js";
-import { FailingDisk, type InjectedFault } from "./failing-disk.js";
+import { FailingDisk, type Hit, type InjectedFault } from "./failing-disk.js";
 
 async function run(): Promise<number> {
   const { values } = parseArgs({ options: { upto: { type: "string", default: "12" } } });
@@ -20,8 +20,11 @@ async function run(): Promise<number> {
     const disk = await FailingDisk.start(processes, server.url, strace.path);
     for (let when = 1; when <= Number(values.upto); when += 1) {
       for (const fault of faultsAt(when)) {
+        const before = { ...disk.hits };
         const effect = await disk.fail(fault);
-        process.stdout.write(`${fault.call} ${when} with ${fault.error}: ${effect}\n`);
+        const hit = Object.entries(disk.hits).find(([name, n]) => n > before[name as Hit])?.[0];
+        const what = `${fault.call} ${when}${fault.afterKill === true ? " after a kill" : ""}`;
+        process.stdout.write(`${what} with ${fault.error}: ${hit}: ${effect}\n`);
       }
     }
     const { failures, counts } = await disk.end();
@@ -35,13 +38,13 @@ async function run(): Promise<number> {
 }
 
 function faultsAt(when: number): InjectedFault[] {
-  return [
-    { call: "fdatasync", error: "EIO", when },
-    { call: "pwrite64", error: "EIO", when },
-    { call: "pwrite64", error: "ENOSPC", when },
-    { call: "writev", error: "EIO", when },
-    { call: "writev", error: "ENOSPC", when },
-  ];
+  return [false, true].flatMap((afterKill) => [
+    { call: "fdatasync", error: "EIO", when, afterKill },
+    { call: "pwrite64", error: "EIO", when, afterKill },
+    { call: "pwrite64", error: "ENOSPC", when, afterKill },
+    { call: "writev", error: "EIO", when, afterKill },
+    { call: "writev", error: "ENOSPC", when, afterKill },
+  ]);
 }
 
 run().then(
