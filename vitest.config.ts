@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { CountReporter } from "./test/support/reporter.js";
 
 /** Tests of rules and machines: they start nothing and share nothing but the modules they load. */
-const pure = ["paxos", "actors", "actor", "scenarios", "explore", "sim"].map(
+const pure = ["paxos", "actors", "kernel", "scenarios", "explore", "sim", "judge"].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 

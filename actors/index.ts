@@ -1,12 +1,12 @@
 /**
  * The registry: every role, its chart, and what its host must know to run it.
  */
-import type { Refusal } from "../src/actor/effect.js";
-import type { Incoming } from "../src/actor/ports.js";
-import { type Door, type RoleDefinition, stateName } from "../src/actor/role.js";
+import type { Refusal } from "../src/kernel/effect.js";
+import type { Incoming } from "../src/kernel/ports.js";
+import { type Door, type RoleDefinition, stateName } from "../src/kernel/role.js";
 import { BODY_TYPES, type BodyType } from "../src/paxos/command.js";
 import type { Limits } from "../src/paxos/limits.js";
-import type { Message, RoleName } from "../src/paxos/messages.js";
+import type { Message, RoleName } from "../src/paxos/wire/messages.js";
 import { acceptorStatus, acceptorWaits, showAcceptor } from "./acceptor/context.js";
 import { acceptorMachine } from "./acceptor/machine.js";
 import { acceptorServices } from "./acceptor/services.js";

@@ -3,20 +3,19 @@
  *
  * The contract is in `src/client/README.md`.
  */
-import type { Clock } from "./actor/ports.js";
+
 import { createCodec } from "./adapters/msgpackr/codec.js";
 import { NatsConnectError } from "./adapters/nats/errors.js";
 import type { NatsOptions, OpenConnection } from "./adapters/nats/given.js";
 import { isConnection } from "./adapters/nats/options.js";
 import { connectNats, type NatsTransport } from "./adapters/nats/transport.js";
+import { createClock, createRandom } from "./adapters/node/clock.js";
 import { checkOptions, type OpenOptions, openClient } from "./client/connect.js";
 import { aborted, type Ended, watchEnd } from "./client/ending.js";
 import { InvalidError, NotPermittedError, UnavailableError } from "./client/errors.js";
 import type { Synod } from "./client/synod.js";
-import { createClock, createRandom } from "./worker/clock.js";
+import type { Clock } from "./kernel/ports.js";
 
-export type { Logger } from "./actor/ports.js";
-export type { Wait } from "./actor/role.js";
 export type { NatsCredentials, NatsOptions, OpenConnection } from "./adapters/nats/given.js";
 export type { CapturingStream } from "./client/captures.js";
 export type { After } from "./client/chosen.js";
@@ -63,6 +62,8 @@ export type {
   Synod,
 } from "./client/synod.js";
 export type { Value, ValueCodec } from "./client/values.js";
+export type { Logger } from "./kernel/ports.js";
+export type { Wait } from "./kernel/role.js";
 export type { Ballot } from "./paxos/ballot.js";
 export type { Receipt } from "./paxos/receipt.js";
 export { HistoryFile } from "./worker/history-file.js";

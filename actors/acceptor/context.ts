@@ -1,11 +1,11 @@
 /** What an acceptor remembers while it runs, and what it shows. */
-import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import { type Plain, showBytes, showSome, showText } from "../../src/actor/show.js";
-import { type AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
+import type { RoleInput, RoleStatus, Wait } from "../../src/kernel/role.js";
+import { type Plain, showBytes, showSome, showText } from "../../src/kernel/show.js";
 import { type Ballot, formatBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { Message, Sender, Vote } from "../../src/paxos/messages.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
+import { type AcceptorState, recoverAcceptor } from "../../src/paxos/consensus/acceptor.js";
+import type { Message, Sender, Vote } from "../../src/paxos/wire/messages.js";
+import type { StoreRecord } from "../../src/paxos/wire/record.js";
 
 /** An answer and who asked for it. */
 export interface Reply {

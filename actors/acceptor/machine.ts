@@ -2,17 +2,19 @@
  * The acceptor: promises, votes, and keeps its word across crashes.
  *
  * Paper: PMS §2.2 (the algorithm), §2.4 ("an acceptor must remember … even if it fails and is then
- * restarted"). The rules are in `src/paxos/acceptor.ts`; this chart says when which one applies.
+ * restarted"). The rules are in `src/paxos/consensus/acceptor.ts`; this chart says when which one
+ * applies.
  */
 
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
+import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/kernel/effect.js";
 import {
   type HostEvent,
   type InboundOf,
   payloadBytesMaxOf,
   type RoleInput,
-} from "../../src/actor/role.js";
+} from "../../src/kernel/role.js";
+import { isLower } from "../../src/paxos/ballot.js";
 import {
   castVotes,
   judgeBallot,
@@ -22,8 +24,8 @@ import {
   promise,
   promiseKey,
   voteForKey,
-} from "../../src/paxos/acceptor.js";
-import { isLower } from "../../src/paxos/ballot.js";
+} from "../../src/paxos/consensus/acceptor.js";
+import { noteJump, spendJump } from "../../src/paxos/consensus/round-jump.js";
 import type {
   Accept,
   AskLeader,
@@ -35,9 +37,8 @@ import type {
   Objection,
   Prepare,
   Repair,
-} from "../../src/paxos/messages.js";
-import { limitsUnder } from "../../src/paxos/payload.js";
-import { noteJump, spendJump } from "../../src/paxos/round-jump.js";
+} from "../../src/paxos/wire/messages.js";
+import { limitsUnder } from "../../src/paxos/wire/payload.js";
 import { type AcceptorContext, acceptorContext, type Reply } from "./context.js";
 import { readVotes } from "./services.js";
 

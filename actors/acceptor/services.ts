@@ -1,6 +1,6 @@
 /** What only an acceptor needs: to send votes that are on its disk and no more in its memory. */
-import type { Address, Effect } from "../../src/actor/effect.js";
-import type { Services, ServiceTools } from "../../src/actor/role.js";
+import type { Address, Effect } from "../../src/kernel/effect.js";
+import type { Services, ServiceTools } from "../../src/kernel/role.js";
 
 const READ_VOTES = "read-votes";
 

@@ -1,6 +1,6 @@
 /** What an elector knows of the leader, and what it shows. */
-import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import { type Plain, showText } from "../../src/actor/show.js";
+import type { RoleInput, RoleStatus, Wait } from "../../src/kernel/role.js";
+import { type Plain, showText } from "../../src/kernel/show.js";
 import { type Ballot, formatBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 

@@ -6,12 +6,12 @@
  * protects safety reads what is said here.
  */
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, effects, NOTHING } from "../../src/actor/effect.js";
-import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
-import { draw } from "../../src/paxos/backoff.js";
+import { broadcast, effects, NOTHING } from "../../src/kernel/effect.js";
+import type { HostEvent, InboundOf, RoleInput } from "../../src/kernel/role.js";
 import { isLower } from "../../src/paxos/ballot.js";
+import { draw } from "../../src/paxos/consensus/backoff.js";
 import type { Limits } from "../../src/paxos/limits.js";
-import type { Beacon } from "../../src/paxos/messages.js";
+import type { Beacon } from "../../src/paxos/wire/messages.js";
 import { candidateOf, type ElectorContext, electorContext } from "./context.js";
 import { type NoPong, ping } from "./services.js";
 

@@ -1,7 +1,8 @@
 /** What only an elector needs: to ask whether the leader's process is there. */
-import type { Effect } from "../../src/actor/effect.js";
-import type { Services, ServiceTools } from "../../src/actor/role.js";
-import { subjectOf } from "../../src/actor/subject.js";
+
+import { subjectOf } from "../../src/kernel/bus/subject.js";
+import type { Effect } from "../../src/kernel/effect.js";
+import type { Services, ServiceTools } from "../../src/kernel/role.js";
 
 const PING = "ping";
 

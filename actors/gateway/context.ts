@@ -1,13 +1,13 @@
 /** What a gateway knows and holds, and what it shows. */
 
-import type { Effect } from "../../src/actor/effect.js";
-import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import { type Plain, showBytes, showSome, showText } from "../../src/actor/show.js";
+import type { Effect } from "../../src/kernel/effect.js";
+import type { RoleInput, RoleStatus, Wait } from "../../src/kernel/role.js";
+import { type Plain, showBytes, showSome, showText } from "../../src/kernel/show.js";
 import { type Ballot, formatBallot } from "../../src/paxos/ballot.js";
+import { awaited, GatewayState, openOwnSession } from "../../src/paxos/clients/gateway.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import { awaited, GatewayState, openOwnSession } from "../../src/paxos/gateway.js";
-import type { Propose } from "../../src/paxos/messages.js";
 import type { FollowedLearner } from "../../src/paxos/progress.js";
+import type { Propose } from "../../src/paxos/wire/messages.js";
 
 /** The gateway's context. `data` is bulk and has one owner. */
 export interface GatewayContext {

@@ -3,16 +3,16 @@
  *
  * Paper: none; PMS §3 has clients send to the leader. Clients of Synod know no leader: a gateway
  * holds what they asked until a learner tells what became of it. The rules are in
- * `src/paxos/gateway.ts`.
+ * `src/paxos/clients/gateway.ts`.
  */
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/actor/effect.js";
+import { broadcast, count, type Effect, effects, NOTHING, send } from "../../src/kernel/effect.js";
 import {
   type HostEvent,
   type InboundOf,
   payloadBytesMaxOf,
   type RoleInput,
-} from "../../src/actor/role.js";
+} from "../../src/kernel/role.js";
 import { isLower, sameBallot } from "../../src/paxos/ballot.js";
 import {
   attachSession,
@@ -21,25 +21,29 @@ import {
   openOwnSession,
   openSession,
   settle,
-} from "../../src/paxos/gateway.js";
-import { type DoorProposal, holdProposal, proposalsOf } from "../../src/paxos/gateway-door.js";
-import { forgetIdle, type TooLarge } from "../../src/paxos/gateway-gaps.js";
+} from "../../src/paxos/clients/gateway.js";
+import {
+  type DoorProposal,
+  holdProposal,
+  proposalsOf,
+} from "../../src/paxos/clients/gateway-door.js";
+import { forgetIdle, type TooLarge } from "../../src/paxos/clients/gateway-gaps.js";
 import {
   isOverdue,
   sendAllAgain,
   sendOverdueAgain,
   takeProposals,
-} from "../../src/paxos/gateway-sending.js";
+} from "../../src/paxos/clients/gateway-sending.js";
 import type { Limits } from "../../src/paxos/limits.js";
+import { type FollowedLearner, furthestLearner } from "../../src/paxos/progress.js";
 import type {
   Beacon,
   ClientRequests,
   EndSession,
   OpenSession,
   Outcomes,
-} from "../../src/paxos/messages.js";
-import { limitsUnder } from "../../src/paxos/payload.js";
-import { type FollowedLearner, furthestLearner } from "../../src/paxos/progress.js";
+} from "../../src/paxos/wire/messages.js";
+import { limitsUnder } from "../../src/paxos/wire/payload.js";
 import { type GatewayContext, gatewayContext } from "./context.js";
 import { refusal, refuseProposal, tellResults, tellSettled } from "./telling.js";
 

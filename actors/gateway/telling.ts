@@ -1,7 +1,7 @@
 /** What a gateway says to clients, and to those who ask through the public subjects. */
-import { type Effect, send } from "../../src/actor/effect.js";
-import type { Settled } from "../../src/paxos/gateway.js";
-import type { Outcome, Refused } from "../../src/paxos/messages.js";
+import { type Effect, send } from "../../src/kernel/effect.js";
+import type { Settled } from "../../src/paxos/clients/gateway.js";
+import type { Outcome, Refused } from "../../src/paxos/wire/messages.js";
 
 const RESULTS_MAX = 2048;
 

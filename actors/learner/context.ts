@@ -1,17 +1,17 @@
 /** What a learner knows, keeps for those who come late, and shows. */
 
-import type { FeedEntry } from "../../src/actor/effect.js";
-import type { Learned, RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import { type Plain, showBytes, showSome, showText } from "../../src/actor/show.js";
-import type { Bases } from "../../src/paxos/basis.js";
+import type { FeedEntry } from "../../src/kernel/effect.js";
+import type { Learned, RoleInput, RoleStatus, Wait } from "../../src/kernel/role.js";
+import { type Plain, showBytes, showSome, showText } from "../../src/kernel/show.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import { KeptLog } from "../../src/paxos/kept-log.js";
-import { KeyLearnerState, type KeyNews } from "../../src/paxos/key-learner.js";
-import { LearnerState } from "../../src/paxos/learner.js";
-import { LogState } from "../../src/paxos/log.js";
-import type { ChosenEntry, Outcome } from "../../src/paxos/messages.js";
+import type { Bases } from "../../src/paxos/consensus/basis.js";
+import { LearnerState } from "../../src/paxos/consensus/learner.js";
+import type { Source } from "../../src/paxos/consensus/repair.js";
+import { KeptLog } from "../../src/paxos/log/kept-log.js";
+import { LogState } from "../../src/paxos/log/log.js";
 import { CatchUp, type Distance, describeDistance, Pace } from "../../src/paxos/progress.js";
-import type { Source } from "../../src/paxos/repair.js";
+import { KeyLearnerState, type KeyNews } from "../../src/paxos/single/key-learner.js";
+import type { ChosenEntry, Outcome } from "../../src/paxos/wire/messages.js";
 import { publishedBy } from "./services.js";
 
 /** A request through the door `history`. */

@@ -1,7 +1,7 @@
 /** A learner's answers to `history`. */
-import { count, type DoorAnswer, type Effect, type FeedEntry } from "../../src/actor/effect.js";
-import { payloadBytesMaxOf } from "../../src/actor/role.js";
-import { limitsUnder } from "../../src/paxos/payload.js";
+import { count, type DoorAnswer, type Effect, type FeedEntry } from "../../src/kernel/effect.js";
+import { payloadBytesMaxOf } from "../../src/kernel/role.js";
+import { limitsUnder } from "../../src/paxos/wire/payload.js";
 import { type HistoryAsk, isCurrent, type LearnerContext } from "./context.js";
 
 /** Most entries of one answer to `history`. */

@@ -1,9 +1,9 @@
 /**
  * The learner: finds out what is chosen, in order and without gaps, and tells it.
  *
- * Paper: PMS §2.3 (learning a chosen value), §3 (gaps). The rules are in `src/paxos/learner.ts`
- * (when a value is known), `key-learner.ts` (the same for single-decree keys), `log.ts` and
- * `session.ts` (what took effect).
+ * Paper: PMS §2.3 (learning a chosen value), §3 (gaps). The rules are in
+ * `src/paxos/consensus/learner.ts` (when a value is known), `key-learner.ts` (the same for
+ * single-decree keys), `log.ts` and `session.ts` (what took effect).
  */
 import { assertEvent, assign, setup } from "xstate";
 import {
@@ -14,11 +14,10 @@ import {
   type FeedEntry,
   NOTHING,
   send,
-} from "../../src/actor/effect.js";
-import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
-import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
-import { hasBasis, noteBasis } from "../../src/paxos/basis.js";
-import { noteKeyChosen, noteKeyValue, noteKeyVote } from "../../src/paxos/key-learner.js";
+} from "../../src/kernel/effect.js";
+import type { HostEvent, InboundOf, RoleInput } from "../../src/kernel/role.js";
+import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/consensus/acceptor.js";
+import { hasBasis, noteBasis } from "../../src/paxos/consensus/basis.js";
 import {
   forgetHeardTail,
   hearTail,
@@ -30,8 +29,11 @@ import {
   noteVotes,
   tailToProve,
   takeChosen,
-} from "../../src/paxos/learner.js";
-import { applyEntry } from "../../src/paxos/log.js";
+} from "../../src/paxos/consensus/learner.js";
+import { helperOf, turnOf } from "../../src/paxos/consensus/repair.js";
+import { applyEntry } from "../../src/paxos/log/log.js";
+import { noteApplied, noteGoal, notePace } from "../../src/paxos/progress.js";
+import { noteKeyChosen, noteKeyValue, noteKeyVote } from "../../src/paxos/single/key-learner.js";
 import type {
   Accept,
   Accepted,
@@ -47,9 +49,7 @@ import type {
   Outcome,
   Repair,
   Votes,
-} from "../../src/paxos/messages.js";
-import { noteApplied, noteGoal, notePace } from "../../src/paxos/progress.js";
-import { helperOf, turnOf } from "../../src/paxos/repair.js";
+} from "../../src/paxos/wire/messages.js";
 import {
   distance,
   feedStart,

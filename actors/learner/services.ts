@@ -1,8 +1,9 @@
 /** What only a learner needs: the public feed of chosen values. */
-import type { Effect, FeedEntry } from "../../src/actor/effect.js";
-import { Feed } from "../../src/actor/feed.js";
-import type { Services, ServiceTools } from "../../src/actor/role.js";
-import { doorSubject } from "../../src/actor/subject.js";
+
+import { Feed } from "../../src/kernel/bus/feed.js";
+import { doorSubject } from "../../src/kernel/bus/subject.js";
+import type { Effect, FeedEntry } from "../../src/kernel/effect.js";
+import type { Services, ServiceTools } from "../../src/kernel/role.js";
 
 const PUBLISH = "publish";
 

@@ -1,10 +1,10 @@
 /** What a proposer of the log knows, and what it shows. */
-import type { Neighbour, RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import { type Plain, showNames, showSome, showText } from "../../src/actor/show.js";
+import type { Neighbour, RoleInput, RoleStatus, Wait } from "../../src/kernel/role.js";
+import { type Plain, showNames, showSome, showText } from "../../src/kernel/show.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { type Cluster, configAt, standingIn } from "../../src/paxos/cluster.js";
-import type { LastHeard, Message } from "../../src/paxos/messages.js";
-import { ProposerState } from "../../src/paxos/proposer.js";
+import { ProposerState } from "../../src/paxos/consensus/proposer.js";
+import type { LastHeard, Message } from "../../src/paxos/wire/messages.js";
 
 /** The proposer's context. `data` is bulk and has one owner. */
 export interface ProposerContext {

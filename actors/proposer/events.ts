@@ -1,5 +1,5 @@
 /** All that a proposer of the log takes in. */
-import type { HostEvent, InboundOf } from "../../src/actor/role.js";
+import type { HostEvent, InboundOf } from "../../src/kernel/role.js";
 import type {
   Accepted,
   AskBasis,
@@ -10,7 +10,7 @@ import type {
   Promise1b,
   Propose,
   Repair,
-} from "../../src/paxos/messages.js";
+} from "../../src/paxos/wire/messages.js";
 
 export type ProposerEvent =
   | InboundOf<Hint | Beacon | LastHeard | Promise1b | Accepted | Nack | Propose | AskBasis | Repair>

@@ -1,9 +1,9 @@
 /** Which leader a proposer follows, and when a hint against that leader is out of date. */
-import type { Inbound } from "../../src/actor/role.js";
+import type { Inbound } from "../../src/kernel/role.js";
 import { type Ballot, isLower } from "../../src/paxos/ballot.js";
-import type { Beacon, Hint, LastHeard, Sender } from "../../src/paxos/messages.js";
-import { dropOpen } from "../../src/paxos/proposer.js";
-import { isFarAbove, noteRound } from "../../src/paxos/round-jump.js";
+import { dropOpen } from "../../src/paxos/consensus/proposer.js";
+import { isFarAbove, noteRound } from "../../src/paxos/consensus/round-jump.js";
+import type { Beacon, Hint, LastHeard, Sender } from "../../src/paxos/wire/messages.js";
 import type { ProposerContext } from "./context.js";
 
 /**

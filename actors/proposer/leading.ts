@@ -1,10 +1,10 @@
 /** What a leader says, and under which limits. */
-import { broadcast, type Effect } from "../../src/actor/effect.js";
-import { payloadBytesMaxOf } from "../../src/actor/role.js";
+import { broadcast, type Effect } from "../../src/kernel/effect.js";
+import { payloadBytesMaxOf } from "../../src/kernel/role.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { Message } from "../../src/paxos/messages.js";
-import { limitsUnder } from "../../src/paxos/payload.js";
-import { takeAnnouncements } from "../../src/paxos/proposer.js";
+import { takeAnnouncements } from "../../src/paxos/consensus/proposer.js";
+import type { Message } from "../../src/paxos/wire/messages.js";
+import { limitsUnder } from "../../src/paxos/wire/payload.js";
 import type { ProposerContext } from "./context.js";
 
 /**

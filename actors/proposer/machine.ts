@@ -2,22 +2,21 @@
  * The proposer of the log: stands by, takes over, leads.
  *
  * Paper: PMS §2.2 (phases 1(a), 2(a)), §2.4 (a distinguished proposer), §3 (one phase 1 for all
- * slots). The rules are in `src/paxos/proposer.ts`; whether to stand is the elector's hint, and
- * nothing that protects safety reads it.
+ * slots). The rules are in `src/paxos/consensus/proposer.ts`; whether to stand is the elector's
+ * hint, and nothing that protects safety reads it.
  */
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, count, effects, NOTHING, send } from "../../src/actor/effect.js";
-import type { RoleInput } from "../../src/actor/role.js";
-import { drawBackoff } from "../../src/paxos/backoff.js";
+import { broadcast, count, effects, NOTHING, send } from "../../src/kernel/effect.js";
+import type { RoleInput } from "../../src/kernel/role.js";
 import { sameBallot } from "../../src/paxos/ballot.js";
 import { configAt, formsPhase1Quorum } from "../../src/paxos/cluster.js";
-import { mayStepAside } from "../../src/paxos/health.js";
+import { drawBackoff } from "../../src/paxos/consensus/backoff.js";
 import {
   addPromisePart,
   dropUnfounded,
   noteReported,
   promisesSuffice,
-} from "../../src/paxos/promises.js";
+} from "../../src/paxos/consensus/promises.js";
 import {
   adopt,
   adoptionIsDone,
@@ -30,9 +29,15 @@ import {
   takeAccepts,
   takeLateAccepts,
   windowIsFull,
-} from "../../src/paxos/proposer.js";
-import { enqueue, fillWindow } from "../../src/paxos/queue.js";
-import { goBack, jumpEndsBallot, noteJumpRefusal, noteRound } from "../../src/paxos/round-jump.js";
+} from "../../src/paxos/consensus/proposer.js";
+import { enqueue, fillWindow } from "../../src/paxos/consensus/queue.js";
+import {
+  goBack,
+  jumpEndsBallot,
+  noteJumpRefusal,
+  noteRound,
+} from "../../src/paxos/consensus/round-jump.js";
+import { mayStepAside } from "../../src/paxos/health.js";
 import { gatewayAmong, type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
 import type { ProposerEvent } from "./events.js";
 import { answersWith, ask, follow, isCurrent, isOutrankedBy, stepAside } from "./following.js";

@@ -1,10 +1,10 @@
 /** What a client session knows and holds, and what it shows. */
-import type { Settlement } from "../../src/actor/effect.js";
-import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import { type Plain, showBytes, showSome, showText } from "../../src/actor/show.js";
-import { ClientState } from "../../src/paxos/client.js";
+import type { Settlement } from "../../src/kernel/effect.js";
+import type { RoleInput, RoleStatus, Wait } from "../../src/kernel/role.js";
+import { type Plain, showBytes, showSome, showText } from "../../src/kernel/show.js";
+import { ClientState } from "../../src/paxos/clients/client.js";
 import type { Limits } from "../../src/paxos/limits.js";
-import type { ClientRequests } from "../../src/paxos/messages.js";
+import type { ClientRequests } from "../../src/paxos/wire/messages.js";
 
 /** The session's context. `data` is bulk and has one owner; the rest is replaced, never changed. */
 export interface SessionContext {

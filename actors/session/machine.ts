@@ -3,17 +3,16 @@
  * gateway serves it.
  *
  * Paper: none; PMS §3 has clients send commands to the leader. The rules are in
- * `src/paxos/client.ts`; what the log makes of a session is in `src/paxos/session.ts`.
+ * `src/paxos/clients/client.ts`; what the log makes of a session is in `src/paxos/log/session.ts`.
  */
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, effects, NOTHING, type Settlement, send } from "../../src/actor/effect.js";
+import { broadcast, effects, NOTHING, type Settlement, send } from "../../src/kernel/effect.js";
 import {
   type HostEvent,
   type InboundOf,
   payloadBytesMaxOf,
   type RoleInput,
-} from "../../src/actor/role.js";
-import { drawBackoff } from "../../src/paxos/backoff.js";
+} from "../../src/kernel/role.js";
 import {
   addSubmissions,
   complete,
@@ -24,9 +23,10 @@ import {
   type Submission,
   takeRequests,
   withdraw,
-} from "../../src/paxos/client.js";
-import type { Refused, Results, SessionOpened } from "../../src/paxos/messages.js";
-import { limitsUnder } from "../../src/paxos/payload.js";
+} from "../../src/paxos/clients/client.js";
+import { drawBackoff } from "../../src/paxos/consensus/backoff.js";
+import type { Refused, Results, SessionOpened } from "../../src/paxos/wire/messages.js";
+import { limitsUnder } from "../../src/paxos/wire/payload.js";
 import { type SessionContext, sessionContext } from "./context.js";
 import { leave, nextGateway } from "./moving.js";
 import { resolve } from "./services.js";

@@ -1,5 +1,5 @@
 /** The session role as the registry and the client list it. */
-import { type RoleDefinition, stateName } from "../../src/actor/role.js";
+import { type RoleDefinition, stateName } from "../../src/kernel/role.js";
 import { sessionStatus, sessionWaits, showSession } from "./context.js";
 import { sessionMachine } from "./machine.js";
 

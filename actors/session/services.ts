@@ -1,6 +1,6 @@
 /** What only a session needs: to tell its caller what became of what was submitted. */
-import type { Effect, Settlement } from "../../src/actor/effect.js";
-import type { Services } from "../../src/actor/role.js";
+import type { Effect, Settlement } from "../../src/kernel/effect.js";
+import type { Services } from "../../src/kernel/role.js";
 
 const RESOLVE = "resolve";
 

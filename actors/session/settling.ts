@@ -1,6 +1,6 @@
 /** What callers are told of submissions that end without a result. */
-import type { Settlement } from "../../src/actor/effect.js";
-import { giveUp, type Submission } from "../../src/paxos/client.js";
+import type { Settlement } from "../../src/kernel/effect.js";
+import { giveUp, type Submission } from "../../src/paxos/clients/client.js";
 import type { SessionContext } from "./context.js";
 
 /** One value is over the limit; those behind it go on. */

@@ -1,9 +1,9 @@
 /** What a single-decree proposer knows of its one key, and what it shows. */
-import type { RoleInput, RoleStatus, Wait } from "../../src/actor/role.js";
-import { type Plain, showBytes, showNames, showText } from "../../src/actor/show.js";
+import type { RoleInput, RoleStatus, Wait } from "../../src/kernel/role.js";
+import { type Plain, showBytes, showNames, showText } from "../../src/kernel/show.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { type Cluster, configOfKeys, standingIn } from "../../src/paxos/cluster.js";
-import type { SynodAttempt } from "../../src/paxos/synod.js";
+import type { SynodAttempt } from "../../src/paxos/single/synod.js";
 
 /** The context of one key's proposer. Small, and replaced as a whole. */
 export interface SynodProposerContext {

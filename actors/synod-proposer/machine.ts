@@ -4,17 +4,16 @@
  *
  * Paper: PMS §2.2 phases 1(a) and 2(a), §2.3 (it is the distinguished learner of its own votes, and
  * in mode `leader` it "in turn informs the other learners").
- * The rules are in `src/paxos/synod.ts`.
+ * The rules are in `src/paxos/single/synod.ts`.
  */
 import { assertEvent, assign, setup } from "xstate";
-import { broadcast, type DoorAnswer, effects, NOTHING } from "../../src/actor/effect.js";
-import type { HostEvent, InboundOf, RoleInput } from "../../src/actor/role.js";
-import { drawBackoff } from "../../src/paxos/backoff.js";
+import { broadcast, type DoorAnswer, effects, NOTHING } from "../../src/kernel/effect.js";
+import type { HostEvent, InboundOf, RoleInput } from "../../src/kernel/role.js";
 import { followRound } from "../../src/paxos/ballot.js";
 import { configOfKeys } from "../../src/paxos/cluster.js";
 import { decodeTyped, encodeTyped } from "../../src/paxos/command.js";
-import type { Decide, KeyAccepted, KeyNack, KeyPromise } from "../../src/paxos/messages.js";
-import { isRefusedByJump, roundToGoBackTo } from "../../src/paxos/round-jump.js";
+import { drawBackoff } from "../../src/paxos/consensus/backoff.js";
+import { isRefusedByJump, roundToGoBackTo } from "../../src/paxos/consensus/round-jump.js";
 import {
   alreadyChosen,
   beginAttempt,
@@ -28,7 +27,8 @@ import {
   type SynodAttempt,
   valueFindsNoRoom,
   votesFormQuorum,
-} from "../../src/paxos/synod.js";
+} from "../../src/paxos/single/synod.js";
+import type { Decide, KeyAccepted, KeyNack, KeyPromise } from "../../src/paxos/wire/messages.js";
 import { type SynodProposerContext, synodProposerContext } from "./context.js";
 
 type SynodEvent = InboundOf<Decide | KeyPromise | KeyAccepted | KeyNack> | HostEvent;

@@ -26,7 +26,7 @@ export function chartFiles(): readonly GeneratedFile[] {
  * Writes the generated parts of `actors/README.md` anew.
  *
  * @param readme   the page as it is; what stands outside the markers is kept
- * @param messages the text of `src/paxos/messages.ts`
+ * @param messages the text of `src/paxos/wire/messages.ts`
  * @throws Error if a pair of markers is missing
  */
 export function fillReadme(readme: string, messages: string): string {

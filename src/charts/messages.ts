@@ -1,12 +1,12 @@
 /**
  * The table of messages: who hears a verb is data of the registry, what it means is the doc comment
- * of its type in `src/paxos/messages.ts`.
+ * of its type in `src/paxos/wire/messages.ts`.
  *
  * Why from the source text: a doc comment is the one place where a message is explained. It is read
  * when the pages are written, never when a program runs.
  */
 import { roles } from "../../actors/index.js";
-import { hearingsOf } from "../paxos/verbs.js";
+import { hearingsOf } from "../paxos/wire/verbs.js";
 import { markdownTable } from "./table.js";
 
 /** A message as the source explains it. */
@@ -26,7 +26,7 @@ const HEADING = /\/\/ --- (?<section>.+?) -+/.source;
 /** Headings, and the interfaces whose first field is their verb, each right under its comment. */
 const PART = new RegExp(`^${HEADING}$|^${COMMENT}\\n${MESSAGE}$`, "gm");
 
-/** Reads the messages and their doc comments from the text of `src/paxos/messages.ts`. */
+/** Reads the messages and their doc comments from the text of `src/paxos/wire/messages.ts`. */
 export function readMessageDocs(source: string): readonly MessageDoc[] {
   const docs: MessageDoc[] = [];
   let section = "";

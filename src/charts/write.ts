@@ -5,6 +5,6 @@ import { chartFiles, fillReadme } from "./files.js";
 const README = "actors/README.md";
 const text = fillReadme(
   readFileSync(README, "utf8"),
-  readFileSync("src/paxos/messages.ts", "utf8"),
+  readFileSync("src/paxos/wire/messages.ts", "utf8"),
 );
 for (const file of [...chartFiles(), { path: README, text }]) writeFileSync(file.path, file.text);

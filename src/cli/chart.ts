@@ -1,11 +1,11 @@
 /** `synod chart`: the statechart of a role, as text for a picture or another tool. */
 import type { Command } from "commander";
 import { roles } from "../../actors/index.js";
-import type { RoleDefinition } from "../actor/role.js";
 import { readChart } from "../charts/ir.js";
 import { chartConfig, chartJson } from "../charts/json.js";
 import { chartMermaid } from "../charts/mermaid.js";
 import { chartModule } from "../charts/xstate.js";
+import type { RoleDefinition } from "../kernel/role.js";
 import { closest } from "../worker/closest.js";
 import { usage } from "./failure.js";
 import { output } from "./output.js";

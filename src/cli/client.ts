@@ -1,10 +1,11 @@
 /** A client of the cluster that the options name, for one command. */
-import type { Space } from "../actor/subject.js";
+
 import { createCodec } from "../adapters/msgpackr/codec.js";
+import { createClock, createRandom } from "../adapters/node/clock.js";
 import { Asker } from "../client/asker.js";
 import type { Client } from "../client/client.js";
 import { openClient } from "../client/connect.js";
-import { createClock, createRandom } from "../worker/clock.js";
+import type { Space } from "../kernel/bus/subject.js";
 import { type ConnectionFlags, connectTo, findPlace, type Place } from "./connection.js";
 import { usage } from "./failure.js";
 

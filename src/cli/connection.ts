@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { Space } from "../actor/subject.js";
 import { readCreds, readNatsContext } from "../adapters/nats/context.js";
 import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats, type NatsTransport } from "../adapters/nats/transport.js";
+import type { Space } from "../kernel/bus/subject.js";
 import { readUp } from "../worker/cluster-folder.js";
 import { hasSupervisor } from "../worker/parent.js";
 import { usage } from "./failure.js";

@@ -1,7 +1,7 @@
 /** `synod format`: draws the ids of a cluster, and makes the stores of its roles. */
 import type { Command } from "commander";
+import { createRandom } from "../adapters/node/clock.js";
 import { type Cluster, storeIdOf } from "../paxos/cluster.js";
-import { createRandom } from "../worker/clock.js";
 import {
   descriptorJson,
   drawCluster,

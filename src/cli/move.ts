@@ -1,6 +1,6 @@
 /** `synod move`: moves the store of a role to another disk or another machine. */
 import type { Command } from "commander";
-import { createRandom } from "../worker/clock.js";
+import { createRandom } from "../adapters/node/clock.js";
 import { readDescriptor } from "../worker/descriptor.js";
 import { readRoles } from "../worker/roles.js";
 import {

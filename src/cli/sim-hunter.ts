@@ -1,6 +1,6 @@
 /** One thread of `synod sim`: hunts the seeds it is sent, and says what it caught. */
 import { parentPort } from "node:worker_threads";
-import { hunt } from "../sim/hunt.js";
+import { hunt } from "../sim/run/hunt.js";
 
 /** Seeds from ≤ seed < to. */
 export interface Errand {

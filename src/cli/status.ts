@@ -1,9 +1,9 @@
 /** `synod status`: who runs, who leads, who lags. */
 import type { Command } from "commander";
-import type { Bound } from "../actor/role.js";
 import type { CapturingStream } from "../client/captures.js";
 import type { ProcessHealth, RoleReport, ServedDescriptor, Status } from "../client/control.js";
 import { noneIfForbidden, type Unheard } from "../client/hearing.js";
+import type { Bound } from "../kernel/role.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { describeDistance } from "../paxos/progress.js";
 import { withClient } from "./client.js";

@@ -1,5 +1,5 @@
 /** The end of the log as it is now: where `chosen` ends, and `up` begins to print. */
-import { doorSubject } from "../actor/subject.js";
+import { doorSubject } from "../kernel/bus/subject.js";
 import { EXIT } from "../worker/exit.js";
 import type { OpenClient } from "./client.js";
 import { Failure } from "./failure.js";

@@ -1,7 +1,7 @@
 /** How we speak to people: sentences and tables on standard error or output, colour if wanted. */
 import { basename, relative } from "node:path";
 import { stripVTControlCharacters, styleText } from "node:util";
-import type { LogFields, Logger } from "../actor/ports.js";
+import type { LogFields, Logger } from "../kernel/ports.js";
 import { output } from "./output.js";
 
 type Style = "bold" | "dim" | "red" | "yellow" | "green";

@@ -1,10 +1,10 @@
 /** Which NATS server `up` uses, started if need be, and free of another cluster of the name. */
 import { closeSync, openSync } from "node:fs";
 import { delimiter, dirname } from "node:path";
-import type { Space } from "../actor/subject.js";
 import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats } from "../adapters/nats/transport.js";
-import { createClock } from "../worker/clock.js";
+import { createClock } from "../adapters/node/clock.js";
+import type { Space } from "../kernel/bus/subject.js";
 import type { ClusterFolder } from "../worker/cluster-folder.js";
 import { isAnswered } from "../worker/control.js";
 import { EXIT } from "../worker/exit.js";

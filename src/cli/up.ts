@@ -1,9 +1,9 @@
 /** `synod up`: a whole cluster on this machine, under a supervisor. */
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { doorSubject } from "../actor/subject.js";
+import { createClock, createRandom } from "../adapters/node/clock.js";
+import { doorSubject } from "../kernel/bus/subject.js";
 import type { Cluster } from "../paxos/cluster.js";
-import { createClock, createRandom } from "../worker/clock.js";
 import { ClusterFolder } from "../worker/cluster-folder.js";
 import { drawCluster } from "../worker/descriptor.js";
 import { EXIT } from "../worker/exit.js";

@@ -1,6 +1,6 @@
 /** `synod why`: what each role waits for, from whom, since when. */
 import type { Command } from "commander";
-import type { Wait } from "../actor/role.js";
+import type { Wait } from "../kernel/role.js";
 import { withClient } from "./client.js";
 import { type ConnectionFlags, withConnection } from "./connection.js";
 import { duration, result } from "./terminal.js";

@@ -11,7 +11,7 @@ import type {
   Incoming,
   Transport,
   TransportStatus,
-} from "../actor/ports.js";
+} from "../kernel/ports.js";
 import { connectionClosed, INBOX_ADVICE, notPermitted, type SynodError } from "./errors.js";
 
 /**

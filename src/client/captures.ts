@@ -6,8 +6,9 @@
  * filter `subject` of `STREAM.NAMES` finds every stream whose subjects overlap it (tried on
  * nats-server 2.9.10, 2.10.27 and 2.15.1).
  */
-import type { Transport } from "../actor/ports.js";
-import { doorSubject, type Space } from "../actor/subject.js";
+
+import { doorSubject, type Space } from "../kernel/bus/subject.js";
+import type { Transport } from "../kernel/ports.js";
 import { readJson } from "./entries.js";
 
 /** A stream that captures requests. */

@@ -6,8 +6,9 @@
  * asks for the tail. Pull is the flow control: a reader that does not pull keeps a bounded buffer,
  * and the rest is fetched when it goes on.
  */
-import type { Clock, Transport } from "../actor/ports.js";
-import { doorSubject, type Space } from "../actor/subject.js";
+
+import { doorSubject, type Space } from "../kernel/bus/subject.js";
+import type { Clock, Transport } from "../kernel/ports.js";
 import type { Asker, Reply } from "./asker.js";
 import { type RawEntry, readFeedMessage, readHistory, readJson } from "./entries.js";
 import { connectionClosed, errorOfRefusal, notPermitted, type SynodError } from "./errors.js";

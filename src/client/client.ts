@@ -1,12 +1,13 @@
 /** The client: what `connect` returns, over whatever transport it is given. */
-import { Host } from "../actor/host.js";
-import { LamportClock } from "../actor/lamport.js";
-import type { Clock, Codec, Logger, Random, Transport, TransportStatus } from "../actor/ports.js";
-import { doorSubject, parseSubject, subjectOf } from "../actor/subject.js";
+
+import { LamportClock } from "../kernel/bus/lamport.js";
+import { doorSubject, parseSubject, subjectOf } from "../kernel/bus/subject.js";
+import { Host } from "../kernel/host.js";
+import type { Clock, Codec, Logger, Random, Transport, TransportStatus } from "../kernel/ports.js";
 import type { Cluster } from "../paxos/cluster.js";
 import type { BodyType } from "../paxos/command.js";
-import type { Sender } from "../paxos/messages.js";
 import type { Receipt } from "../paxos/receipt.js";
+import type { Sender } from "../paxos/wire/messages.js";
 import { Asker } from "./asker.js";
 import { capturingStreams } from "./captures.js";
 import { type After, ChosenFeed } from "./chosen.js";

@@ -1,6 +1,7 @@
 /** Opening a client: learns the cluster from whoever answers for it. */
-import type { Clock, Codec, Logger, Random, Transport } from "../actor/ports.js";
-import { doorSubject } from "../actor/subject.js";
+
+import { doorSubject } from "../kernel/bus/subject.js";
+import type { Clock, Codec, Logger, Random, Transport } from "../kernel/ports.js";
 import type { Cluster } from "../paxos/cluster.js";
 import { readLimits } from "../paxos/limits.js";
 import { Asker, type Reply } from "./asker.js";

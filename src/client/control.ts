@@ -1,5 +1,5 @@
 /** `status` and `why` from the library: every process answers for itself, and we gather. */
-import type { RoleStatus, Wait } from "../actor/role.js";
+import type { RoleStatus, Wait } from "../kernel/role.js";
 import type { Asker } from "./asker.js";
 import type { CapturingStream } from "./captures.js";
 import { readJson } from "./entries.js";

@@ -4,7 +4,7 @@
  * Asking again is harmless: the first value wins, for ever, and whoever asks learns which one that
  * was.
  */
-import type { Clock } from "../actor/ports.js";
+import type { Clock } from "../kernel/ports.js";
 import type { Asker, Reply } from "./asker.js";
 import { aborted, type Call, closed, type Ended, timeoutOf, watchEnd } from "./ending.js";
 import { readJson, readType } from "./entries.js";

@@ -1,5 +1,5 @@
 /** Ends of calls: whichever comes first of time, the caller's signal, and `close`. */
-import type { Clock } from "../actor/ports.js";
+import type { Clock } from "../kernel/ports.js";
 import { InvalidError, StoppedError, type SynodError, type SynodErrorDetails } from "./errors.js";
 
 /** What every call takes. */

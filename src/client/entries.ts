@@ -1,5 +1,5 @@
 /** Chosen values as they come over the public feed and from `history`, read with suspicion. */
-import type { Headers } from "../actor/ports.js";
+import type { Headers } from "../kernel/ports.js";
 import type { Ballot } from "../paxos/ballot.js";
 import { BODY_TYPES, type BodyType } from "../paxos/command.js";
 import type { Receipt } from "../paxos/receipt.js";

@@ -2,7 +2,7 @@
  * What goes wrong, as callers see it: one class a code, and in each whether the call may have taken
  * effect all the same.
  */
-import type { Denied } from "../actor/ports.js";
+import type { Denied } from "../kernel/ports.js";
 
 /** Every code, and what `mayHaveHappened` is unless the thrower knows better. */
 const CODES = {

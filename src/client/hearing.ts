@@ -1,5 +1,5 @@
 /** Who hears whom, put together from what every process says of itself. */
-import type { Wait } from "../actor/role.js";
+import type { Wait } from "../kernel/role.js";
 import { type RoleWaits, rolesOf } from "./control.js";
 import { NotPermittedError } from "./errors.js";
 

@@ -1,7 +1,7 @@
 /** `prove` from the library: gathers what every process knows of a position into one chain. */
 import { type Ballot, formatBallot } from "../paxos/ballot.js";
 import type { Cluster } from "../paxos/cluster.js";
-import type { BallotValue } from "../paxos/evidence.js";
+import type { BallotValue } from "../paxos/proof/evidence.js";
 import {
   type HeldBasis,
   type HeldPromise,
@@ -9,7 +9,7 @@ import {
   type Proof,
   prove,
   type StoredVote,
-} from "../paxos/proof.js";
+} from "../paxos/proof/proof.js";
 import { rolesOf } from "./control.js";
 import { parseBallot, readType } from "./entries.js";
 import { TrimmedError, UnavailableError } from "./errors.js";

@@ -6,11 +6,11 @@
 
 import { sessionRole } from "../../actors/session/role.js";
 import { sessionServices } from "../../actors/session/services.js";
-import type { Settlement } from "../actor/effect.js";
-import type { Host } from "../actor/host.js";
-import type { Clock, Random, Transport } from "../actor/ports.js";
-import type { Runner } from "../actor/runner.js";
-import type { Submission } from "../paxos/client.js";
+import type { Settlement } from "../kernel/effect.js";
+import type { Host } from "../kernel/host.js";
+import type { Clock, Random, Transport } from "../kernel/ports.js";
+import type { Runner } from "../kernel/runner.js";
+import type { Submission } from "../paxos/clients/client.js";
 import type { Receipt } from "../paxos/receipt.js";
 import { aborted, type Call, closed, type Ended, timeoutOf, watchEnd } from "./ending.js";
 import {

@@ -1,5 +1,5 @@
 /** The library's public shape. */
-import type { Proof } from "../paxos/proof.js";
+import type { Proof } from "../paxos/proof/proof.js";
 import type { Receipt } from "../paxos/receipt.js";
 import type { After } from "./chosen.js";
 import type { RoleWaits, Status } from "./control.js";

@@ -1,7 +1,7 @@
 /** Values of an application, and the typed bytes that the log holds. */
 import type { BodyType } from "../paxos/command.js";
 import type { Limits } from "../paxos/limits.js";
-import { limitsUnder } from "../paxos/payload.js";
+import { limitsUnder } from "../paxos/wire/payload.js";
 import { InvalidError, TooLargeError } from "./errors.js";
 import { decodeMsgpack, encodeMsgpack, isBytes, isWellFormed, UnwritableValue } from "./msgpack.js";
 

@@ -4,8 +4,8 @@
  *
  * Why at 80 %: people raise a limit of the descriptor by restarts, and make room on a disk.
  */
-import type { Clock, Logger } from "../actor/ports.js";
-import type { Bound, Wait } from "../actor/role.js";
+import type { Clock, Logger } from "../kernel/ports.js";
+import type { Bound, Wait } from "../kernel/role.js";
 
 /** The share of a limit from which on it is warned of. */
 const WARN_SHARE = 0.8;

@@ -1,8 +1,9 @@
 /** Connects a worker to its server, however long that takes. */
-import type { Logger, Transport } from "../actor/ports.js";
+
 import { NatsConnectError } from "../adapters/nats/errors.js";
 import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats } from "../adapters/nats/transport.js";
+import type { Logger, Transport } from "../kernel/ports.js";
 
 /** What a worker says of its connection. */
 interface PatientOptions {

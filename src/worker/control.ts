@@ -2,10 +2,11 @@
  * The control subjects of a cluster: every process answers `status`, `why`, `prove` and `hearing`
  * for itself and `cluster` for all, and the client that asks gathers the answers.
  */
-import { messageBytes } from "../actor/answer.js";
-import type { Clock, Headers, Transport } from "../actor/ports.js";
-import { doorSubject, type Space } from "../actor/subject.js";
+
 import { Asker } from "../client/asker.js";
+import { messageBytes } from "../kernel/answer.js";
+import { doorSubject, type Space } from "../kernel/bus/subject.js";
+import type { Clock, Headers, Transport } from "../kernel/ports.js";
 
 /** What can be asked. */
 export type ControlQuestion = "status" | "why" | "cluster" | "prove" | "hearing";

@@ -9,7 +9,7 @@ import type { TSchema } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { parse } from "yaml";
-import type { Random } from "../actor/ports.js";
+import type { Random } from "../kernel/ports.js";
 import type { Cluster, LearnMode, Member } from "../paxos/cluster.js";
 import { DEFAULT_LIMITS, type Limits } from "../paxos/limits.js";
 import { type QuorumSystem, quorumProblems } from "../paxos/quorum.js";

@@ -9,12 +9,12 @@
 import type { AcceptorContext } from "../../actors/acceptor/context.js";
 import type { LearnerContext } from "../../actors/learner/context.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
-import { StoreRefused } from "../actor/refusal.js";
-import type { Runner } from "../actor/runner.js";
-import type { Store } from "../actor/store.js";
+import type { Runner } from "../kernel/runner.js";
+import { StoreRefused } from "../kernel/store/refusal.js";
+import type { Store } from "../kernel/store/store.js";
 import { formatBallot } from "../paxos/ballot.js";
 import { digest } from "../paxos/digest.js";
-import type { Basis } from "../paxos/messages.js";
+import type { Basis } from "../paxos/wire/messages.js";
 
 /** What is asked: what stands at a position, or what is known of a slot. */
 export type ProofQuestion = { readonly position: number } | { readonly slot: number };

@@ -1,7 +1,7 @@
 /** Reads how this process stands: the lag of its event loop, and its heap. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
-import type { HealthMeter } from "../actor/ports.js";
+import type { HealthMeter } from "../kernel/ports.js";
 
 /**
  * Milliseconds between two samples of the event loop, which wake the process: the lag is read short

@@ -5,9 +5,10 @@
  * Why ask and not remember: a proposer that stands by says nothing for hours, so its silence shows
  * nothing; and what was heard a minute ago may be cut off by now.
  */
-import type { Clock, Headers, Transport } from "../actor/ports.js";
-import type { Runner } from "../actor/runner.js";
-import { doorSubject, type Space } from "../actor/subject.js";
+
+import { doorSubject, type Space } from "../kernel/bus/subject.js";
+import type { Clock, Headers, Transport } from "../kernel/ports.js";
+import type { Runner } from "../kernel/runner.js";
 
 /** Milliseconds that a sign may take. */
 const signMs = 250;

@@ -1,6 +1,6 @@
 /** `synod/worker`: running roles from a program of your own. */
-export type { Logger } from "../actor/ports.js";
-export type { Wait } from "../actor/role.js";
+export type { Logger } from "../kernel/ports.js";
+export type { Wait } from "../kernel/role.js";
 export type { Cluster } from "../paxos/cluster.js";
 export { DescriptorError } from "./descriptor.js";
 export type { ProcessStatus, ProcessWaits, RoleReport, RoleWaits } from "./report.js";

@@ -2,7 +2,7 @@
  * Placements: which roles share a process when one machine runs a whole cluster.
  */
 import type { Cluster } from "../paxos/cluster.js";
-import type { RoleName } from "../paxos/messages.js";
+import type { RoleName } from "../paxos/wire/messages.js";
 
 /**
  * - `separated`: one role a process, the one to learn from;

@@ -2,9 +2,9 @@
  * Reports: what one process says of its roles when it is asked for `status` or `why`.
  */
 
-import { type Bound, type RoleStatus, stateName, type Wait } from "../actor/role.js";
-import type { Runner } from "../actor/runner.js";
-import type { Denial } from "../actor/server-errors.js";
+import type { Denial } from "../kernel/bus/server-errors.js";
+import { type Bound, type RoleStatus, stateName, type Wait } from "../kernel/role.js";
+import type { Runner } from "../kernel/runner.js";
 import type { HealthReading } from "../paxos/health.js";
 import type { Distance } from "../paxos/progress.js";
 import type { BoundedRole } from "./bounds.js";

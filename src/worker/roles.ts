@@ -3,11 +3,11 @@
  */
 
 import { roles as registry } from "../../actors/index.js";
-import type { Random } from "../actor/ports.js";
-import type { RoleDefinition } from "../actor/role.js";
+import type { Random } from "../kernel/ports.js";
+import type { RoleDefinition } from "../kernel/role.js";
 import { type Cluster, storeIdOf } from "../paxos/cluster.js";
-import type { RoleName } from "../paxos/messages.js";
-import { LISTED_ROLES } from "../paxos/verbs.js";
+import type { RoleName } from "../paxos/wire/messages.js";
+import { LISTED_ROLES } from "../paxos/wire/verbs.js";
 import { closest } from "./closest.js";
 
 /** A role to run, under an id. */

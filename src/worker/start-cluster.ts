@@ -5,16 +5,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Clock, Logger, Random, Transport } from "../actor/ports.js";
 import { createSeededRandom } from "../adapters/memory/random.js";
 import { createMemoryBus, type MemoryBus } from "../adapters/memory/transport.js";
 import type { NatsOptions } from "../adapters/nats/given.js";
 import { connectNats } from "../adapters/nats/transport.js";
+import { createClock, createRandom } from "../adapters/node/clock.js";
 import { startBroker } from "../broker/broker.js";
+import type { Clock, Logger, Random, Transport } from "../kernel/ports.js";
 import type { Cluster } from "../paxos/cluster.js";
 import type { Limits } from "../paxos/limits.js";
 import type { QuorumSystem } from "../paxos/quorum.js";
-import { createClock, createRandom } from "./clock.js";
 import { connectPatiently } from "./connect-patiently.js";
 import { drawCluster } from "./descriptor.js";
 import { formatStores } from "./local-cluster.js";

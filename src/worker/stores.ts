@@ -2,8 +2,6 @@
  * The stores of a data folder: one folder `<role>-<id>` for each role that remembers.
  */
 import { join } from "node:path";
-import { readMoveCode, writeMoveCode } from "../actor/move.js";
-import { type StoreIdentity, StoreRefused, storeIdentity } from "../actor/refusal.js";
 import { formatDirectory, type OpenDirectory, openDirectory } from "../adapters/lmdb/format.js";
 import {
   leaveDirectory,
@@ -11,8 +9,10 @@ import {
   prepareDirectory,
   takeInDirectory,
 } from "../adapters/lmdb/move.js";
+import { createRandom } from "../adapters/node/clock.js";
+import { readMoveCode, writeMoveCode } from "../kernel/store/move.js";
+import { type StoreIdentity, StoreRefused, storeIdentity } from "../kernel/store/refusal.js";
 import { type Cluster, storeIdOf } from "../paxos/cluster.js";
-import { createRandom } from "./clock.js";
 
 /** A role's store in a data folder. */
 interface RoleStore {

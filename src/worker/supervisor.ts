@@ -8,7 +8,7 @@
  * started again, the later the more often it died.
  */
 import type { ChildProcess } from "node:child_process";
-import type { Clock, Logger, Random } from "../actor/ports.js";
+import type { Clock, Logger, Random } from "../kernel/ports.js";
 import { EXIT } from "./exit.js";
 import { askToStop, readChildWord } from "./parent.js";
 

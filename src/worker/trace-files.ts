@@ -13,11 +13,11 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { LamportClock } from "../actor/lamport.js";
-import type { Observer } from "../actor/observer.js";
-import { createTracer } from "../actor/trace.js";
-import { countsOf } from "../actor/trace-file.js";
+import type { LamportClock } from "../kernel/bus/lamport.js";
+import type { Observer } from "../kernel/observer.js";
 import type { Cluster } from "../paxos/cluster.js";
+import { countsOf } from "../trace/file.js";
+import { createTracer } from "../trace/trace.js";
 
 /** Files open at once: each single-decree key has one. */
 const OPEN_MAX = 64;

@@ -2,18 +2,18 @@
  * A worker: roles of one cluster, run in this process with their stores, clock and connection.
  */
 
-import { HealthWatch } from "../actor/health.js";
-import { Host } from "../actor/host.js";
-import { LamportClock } from "../actor/lamport.js";
-import type { Clock, HealthMeter, Logger, Random, Transport } from "../actor/ports.js";
-import { StoreRefused } from "../actor/refusal.js";
-import type { Store } from "../actor/store.js";
 import { createCodec } from "../adapters/msgpackr/codec.js";
 import { structured } from "../adapters/msgpackr/structured.js";
 import type { NatsOptions } from "../adapters/nats/given.js";
+import { createClock, createRandom } from "../adapters/node/clock.js";
+import { LamportClock } from "../kernel/bus/lamport.js";
+import { HealthWatch } from "../kernel/health.js";
+import { Host } from "../kernel/host.js";
+import type { Clock, HealthMeter, Logger, Random, Transport } from "../kernel/ports.js";
+import { StoreRefused } from "../kernel/store/refusal.js";
+import type { Store } from "../kernel/store/store.js";
 import { type Cluster, configurationHash } from "../paxos/cluster.js";
 import { BoundWatch } from "./bounds.js";
-import { createClock, createRandom } from "./clock.js";
 import { connectPatiently } from "./connect-patiently.js";
 import { answerControl } from "./control.js";
 import { readDescriptor } from "./descriptor.js";

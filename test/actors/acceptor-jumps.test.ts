@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import type { AcceptorContext } from "../../actors/acceptor/context.js";
 import { acceptorMachine } from "../../actors/acceptor/machine.js";
-import type { Message } from "../../src/paxos/messages.js";
+import type { Message } from "../../src/paxos/wire/messages.js";
 import { Bench, ballot, heard, roleInput, sender, testCluster, vote } from "../support/steps.js";
 
 const JUMP = 10;

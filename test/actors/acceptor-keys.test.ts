@@ -5,9 +5,9 @@
  */
 import { describe, expect, it } from "vitest";
 import { acceptorMachine } from "../../actors/acceptor/machine.js";
-import { count, type Effect, send } from "../../src/actor/effect.js";
-import type { KeyAccept, KeyNack, KeyPrepare, Vote } from "../../src/paxos/messages.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
+import { count, type Effect, send } from "../../src/kernel/effect.js";
+import type { KeyAccept, KeyNack, KeyPrepare, Vote } from "../../src/paxos/wire/messages.js";
+import type { StoreRecord } from "../../src/paxos/wire/record.js";
 import {
   Bench,
   ballot,

@@ -6,10 +6,10 @@
 import { describe, expect, it } from "vitest";
 import { acceptorMachine } from "../../actors/acceptor/machine.js";
 import { readVotes } from "../../actors/acceptor/services.js";
-import { count, type Effect, send } from "../../src/actor/effect.js";
-import type { RoleInput } from "../../src/actor/role.js";
-import type { Accept, Prepare } from "../../src/paxos/messages.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
+import { count, type Effect, send } from "../../src/kernel/effect.js";
+import type { RoleInput } from "../../src/kernel/role.js";
+import type { Accept, Prepare } from "../../src/paxos/wire/messages.js";
+import type { StoreRecord } from "../../src/paxos/wire/record.js";
 import {
   Bench,
   ballot,

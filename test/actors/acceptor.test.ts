@@ -7,10 +7,10 @@
 import { describe, expect, it } from "vitest";
 import { acceptorMachine } from "../../actors/acceptor/machine.js";
 import { roles } from "../../actors/index.js";
-import { count, type Effect, send } from "../../src/actor/effect.js";
-import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
-import type { Accept, Nack, Prepare, Promise1b } from "../../src/paxos/messages.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
+import { count, type Effect, send } from "../../src/kernel/effect.js";
+import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/consensus/acceptor.js";
+import type { Accept, Nack, Prepare, Promise1b } from "../../src/paxos/wire/messages.js";
+import type { StoreRecord } from "../../src/paxos/wire/record.js";
 import {
   Bench,
   ballot,

@@ -7,10 +7,10 @@ import { describe, expect, it } from "vitest";
 import { electorMachine } from "../../actors/elector/machine.js";
 import { ping } from "../../actors/elector/services.js";
 import { roles } from "../../actors/index.js";
-import { broadcast, type Effect } from "../../src/actor/effect.js";
-import type { RoleInput } from "../../src/actor/role.js";
-import { draw } from "../../src/paxos/backoff.js";
+import { broadcast, type Effect } from "../../src/kernel/effect.js";
+import type { RoleInput } from "../../src/kernel/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
+import { draw } from "../../src/paxos/consensus/backoff.js";
 import {
   Bench,
   ballot,

@@ -4,8 +4,8 @@
  * Method: as in gateway.test.ts.
  */
 import { describe, expect, it } from "vitest";
-import { type Effect, send } from "../../src/actor/effect.js";
-import type { Outcome } from "../../src/paxos/messages.js";
+import { type Effect, send } from "../../src/kernel/effect.js";
+import type { Outcome } from "../../src/paxos/wire/messages.js";
 import { ballot, heardTogether, testCluster } from "../support/steps.js";
 import {
   clients,

@@ -1,11 +1,11 @@
 /** Steps of a gateway: what it hears of leader, learner and clients, and what it says to them. */
 import { expect } from "vitest";
 import { gatewayMachine } from "../../actors/gateway/machine.js";
-import { broadcast, type Effect, send } from "../../src/actor/effect.js";
-import type { RoleInput } from "../../src/actor/role.js";
+import { broadcast, type Effect, send } from "../../src/kernel/effect.js";
+import type { RoleInput } from "../../src/kernel/role.js";
+import { GatewayState, openOwnSession } from "../../src/paxos/clients/gateway.js";
 import { encodeCommand } from "../../src/paxos/command.js";
-import { GatewayState, openOwnSession } from "../../src/paxos/gateway.js";
-import type { Outcome, Refused } from "../../src/paxos/messages.js";
+import type { Outcome, Refused } from "../../src/paxos/wire/messages.js";
 import {
   Bench,
   ballot,

@@ -7,7 +7,7 @@
 import { describe, expect, it } from "vitest";
 import type { GatewayContext } from "../../actors/gateway/context.js";
 import { roles } from "../../actors/index.js";
-import { send } from "../../src/actor/effect.js";
+import { send } from "../../src/kernel/effect.js";
 import { type Bench, ballot, heardTogether, START_MS } from "../support/steps.js";
 import {
   asksWho,

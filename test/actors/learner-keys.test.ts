@@ -7,9 +7,9 @@ import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import type { LearnerContext } from "../../actors/learner/context.js";
 import { learnerMachine } from "../../actors/learner/machine.js";
-import { broadcast, count } from "../../src/actor/effect.js";
+import { broadcast, count } from "../../src/kernel/effect.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { Vote } from "../../src/paxos/messages.js";
+import type { Vote } from "../../src/paxos/wire/messages.js";
 import {
   Bench,
   ballot,

@@ -4,13 +4,13 @@
  */
 import { learnerMachine } from "../../actors/learner/machine.js";
 import { publish } from "../../actors/learner/services.js";
-import { broadcast, type Effect, send } from "../../src/actor/effect.js";
-import type { RoleInput } from "../../src/actor/role.js";
+import { broadcast, type Effect, send } from "../../src/kernel/effect.js";
+import type { RoleInput } from "../../src/kernel/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import { encodeCommand } from "../../src/paxos/command.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { ChosenEntry, ChosenRange, SlotVote } from "../../src/paxos/messages.js";
 import { encodeBatch } from "../../src/paxos/value.js";
+import type { ChosenEntry, ChosenRange, SlotVote } from "../../src/paxos/wire/messages.js";
 import {
   Bench,
   ballot,

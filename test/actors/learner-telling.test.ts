@@ -6,10 +6,10 @@
 import { describe, expect, it } from "vitest";
 import type { LearnerContext } from "../../actors/learner/context.js";
 import { publishedBy } from "../../actors/learner/services.js";
-import { type Effect, send } from "../../src/actor/effect.js";
-import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/acceptor.js";
-import type { Outcome } from "../../src/paxos/messages.js";
+import { type Effect, send } from "../../src/kernel/effect.js";
+import { VOTE_OVERHEAD_BYTES } from "../../src/paxos/consensus/acceptor.js";
 import { encodeBatch } from "../../src/paxos/value.js";
+import type { Outcome } from "../../src/paxos/wire/messages.js";
 import { START_MS, sender, testCluster } from "../support/steps.js";
 import {
   accept,

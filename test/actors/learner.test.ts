@@ -6,7 +6,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
-import { broadcast, count } from "../../src/actor/effect.js";
+import { broadcast, count } from "../../src/kernel/effect.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { encodeBatch, NOOP } from "../../src/paxos/value.js";
 import { ballot, START_MS, testCluster, value } from "../support/steps.js";

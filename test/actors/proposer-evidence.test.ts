@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { ProposerContext } from "../../actors/proposer/context.js";
-import { count } from "../../src/actor/effect.js";
+import { count } from "../../src/kernel/effect.js";
 import { type Bench, ballot, heard, sender, value } from "../support/steps.js";
 import {
   accepted,

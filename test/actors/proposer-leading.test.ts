@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
-import { count, type Effect, send } from "../../src/actor/effect.js";
+import { count, type Effect, send } from "../../src/kernel/effect.js";
 import { NOOP } from "../../src/paxos/value.js";
 import { type Bench, ballot, heardTogether, testCluster, value } from "../support/steps.js";
 import {

@@ -1,11 +1,11 @@
 /** Steps of a proposer of the log: what it hears, what it says, and how it comes to lead. */
 import { proposerMachine } from "../../actors/proposer/machine.js";
-import { broadcast, type Effect } from "../../src/actor/effect.js";
-import type { RoleInput } from "../../src/actor/role.js";
+import { broadcast, type Effect } from "../../src/kernel/effect.js";
+import type { RoleInput } from "../../src/kernel/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { Basis, Beacon, ChosenRange, Nack, SlotVote } from "../../src/paxos/messages.js";
 import { encodeBatch } from "../../src/paxos/value.js";
+import type { Basis, Beacon, ChosenRange, Nack, SlotVote } from "../../src/paxos/wire/messages.js";
 import {
   Bench,
   ballot,

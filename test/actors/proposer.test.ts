@@ -7,7 +7,7 @@
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
-import { drawBackoff } from "../../src/paxos/backoff.js";
+import { drawBackoff } from "../../src/paxos/consensus/backoff.js";
 import {
   type Bench,
   ballot,

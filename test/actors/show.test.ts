@@ -14,13 +14,13 @@ import type { LearnerContext } from "../../actors/learner/context.js";
 import type { ProposerContext } from "../../actors/proposer/context.js";
 import type { SessionContext } from "../../actors/session/context.js";
 import type { SynodProposerContext } from "../../actors/synod-proposer/context.js";
-import type { RoleSnapshot } from "../../src/actor/role.js";
-import { createStepper } from "../../src/actor/step.js";
-import { addSubmissions, takeRequests } from "../../src/paxos/client.js";
+import type { RoleSnapshot } from "../../src/kernel/role.js";
+import { createStepper } from "../../src/kernel/step.js";
+import { addSubmissions, takeRequests } from "../../src/paxos/clients/client.js";
+import { add, openSession } from "../../src/paxos/clients/gateway.js";
 import { digest } from "../../src/paxos/digest.js";
-import { add, openSession } from "../../src/paxos/gateway.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import { ROLES, type RoleName, type Vote } from "../../src/paxos/messages.js";
+import { ROLES, type RoleName, type Vote } from "../../src/paxos/wire/messages.js";
 import { ballot, roleInput, START_MS } from "../support/steps.js";
 
 const MANY = 10_000;

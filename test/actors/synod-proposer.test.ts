@@ -5,9 +5,9 @@
  */
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
-import { drawBackoff } from "../../src/paxos/backoff.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
+import { drawBackoff } from "../../src/paxos/consensus/backoff.js";
 import { heardTogether, testCluster, timerSet } from "../support/steps.js";
 import {
   accepted,

@@ -12,7 +12,7 @@ import type { ElectorContext } from "../../actors/elector/context.js";
 import type { Delivery } from "../../src/adapters/memory/bus.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
-import type { Verb } from "../../src/paxos/messages.js";
+import type { Verb } from "../../src/paxos/wire/messages.js";
 import { VERBS } from "../support/arbitraries.js";
 import { exampleCluster } from "../support/examples.js";
 import { SEPARATED, World } from "../support/world.js";

@@ -9,7 +9,7 @@ import { createCodec } from "../../src/adapters/msgpackr/codec.js";
 import { type Cluster, configurationName } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { Message, MessageOf, Verb } from "../../src/paxos/messages.js";
+import type { Message, MessageOf, Verb } from "../../src/paxos/wire/messages.js";
 import { exampleCluster, exampleMessages, exampleSender } from "../support/examples.js";
 import { packSealed, resealed } from "../support/sealed.js";
 

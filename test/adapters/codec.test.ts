@@ -11,13 +11,13 @@ import { Value } from "@sinclair/typebox/value";
 import fc from "fast-check";
 import { Packr } from "msgpackr";
 import { describe, expect, it } from "vitest";
-import type { Envelope, WireFault } from "../../src/actor/ports.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
 import { COHERENT } from "../../src/adapters/msgpackr/coherence.js";
 import { isPlain } from "../../src/adapters/msgpackr/plain.js";
 import { SCHEMAS, SENDER_SCHEMA } from "../../src/adapters/msgpackr/schema.js";
+import type { Envelope, WireFault } from "../../src/kernel/ports.js";
 import { configurationName } from "../../src/paxos/cluster.js";
-import { type Message, ROLES, type Verb } from "../../src/paxos/messages.js";
+import { type Message, ROLES, type Verb } from "../../src/paxos/wire/messages.js";
 import {
   exampleMessages,
   messageArbitrary,

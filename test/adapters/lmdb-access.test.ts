@@ -18,9 +18,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { StoreRefused } from "../../src/actor/refusal.js";
 import { formatDirectory, openDirectory } from "../../src/adapters/lmdb/format.js";
-import { identity } from "../actor/stores.js";
+import { StoreRefused } from "../../src/kernel/store/refusal.js";
+import { identity } from "../kernel/stores.js";
 import { buildChildren, lacking, run, writeChild } from "./lmdb-child.js";
 
 const isRoot = process.getuid?.() === 0;

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { identity } from "../actor/stores.js";
+import { identity } from "../kernel/stores.js";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -21,13 +21,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { StoreRefused } from "../../src/actor/refusal.js";
-import type { Store } from "../../src/actor/store.js";
 import { openLmdbDisk } from "../../src/adapters/lmdb/disk.js";
 import { formatDirectory, openDirectory } from "../../src/adapters/lmdb/format.js";
 import { openDisk } from "../../src/adapters/lmdb/journaled.js";
 import { claimDirectory } from "../../src/adapters/lmdb/lock.js";
-import { commitNow, identity, promiseOf, slotsIn, voteOf } from "../actor/stores.js";
+import type { StoreRefused } from "../../src/kernel/store/refusal.js";
+import type { Store } from "../../src/kernel/store/store.js";
+import { commitNow, identity, promiseOf, slotsIn, voteOf } from "../kernel/stores.js";
 import { commit } from "../ports/disk.suite.js";
 import { buildChildren, lacking, run, writeChild } from "./lmdb-child.js";
 

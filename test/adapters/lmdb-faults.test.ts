@@ -97,7 +97,8 @@ describe.skipIf("missing" in strace)(`a write${skipped}`, () => {
   });
 
   it("whose sync fails is `failed`, and so is every one after it", () => {
-    // Format syncs once; opening syncs LMDB, which then names a journal, and that; then each commit.
+    // Format syncs once; opening syncs LMDB, which then names a journal, and that; then each
+    // commit.
     for (const when of [4, 7]) {
       const data = JSON.stringify(join(root, `eio-${when}`));
       const path = child(

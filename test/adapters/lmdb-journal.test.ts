@@ -8,9 +8,9 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Disk, DiskError } from "../../src/actor/ports.js";
 import { type DiskOptions, openDisk } from "../../src/adapters/lmdb/journaled.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
+import type { Disk, DiskError } from "../../src/kernel/ports.js";
 import { commit } from "../ports/disk.suite.js";
 
 const HEAD_BYTES = 4096;

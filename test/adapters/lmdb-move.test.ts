@@ -7,7 +7,6 @@ import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { StoreRefused } from "../../src/actor/refusal.js";
 import { formatDirectory, openDirectory } from "../../src/adapters/lmdb/format.js";
 import {
   leaveDirectory,
@@ -15,7 +14,8 @@ import {
   prepareDirectory,
   takeInDirectory,
 } from "../../src/adapters/lmdb/move.js";
-import { commitNow, identity, promiseOf, slotsIn, voteOf } from "../actor/stores.js";
+import { StoreRefused } from "../../src/kernel/store/refusal.js";
+import { commitNow, identity, promiseOf, slotsIn, voteOf } from "../kernel/stores.js";
 import { findStrace } from "../support/strace.js";
 import { buildChildren, run, writeChild } from "./lmdb-child.js";
 

@@ -1,10 +1,10 @@
 /** What only the deterministic twin of the bus can do: interfere with deliveries, repeat a run. */
 import { describe, expect, test } from "vitest";
-import type { Answer, Transport, TransportStatus } from "../../src/actor/ports.js";
 import type { Delivery } from "../../src/adapters/memory/bus.js";
 import { createVirtualClock } from "../../src/adapters/memory/clock.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import { createMemoryBus } from "../../src/adapters/memory/transport.js";
+import type { Answer, Transport, TransportStatus } from "../../src/kernel/ports.js";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (content: string) => new TextEncoder().encode(content);

@@ -16,14 +16,14 @@ import { chartMermaid, mermaidId } from "../../src/charts/mermaid.js";
 import { messageTables, readMessageDocs } from "../../src/charts/messages.js";
 import { stateTable, transitionTable } from "../../src/charts/table.js";
 import { chartModule } from "../../src/charts/xstate.js";
-import { VERBS } from "../../src/paxos/verbs.js";
+import { VERBS } from "../../src/paxos/wire/verbs.js";
 import { root } from "../house/sources.js";
 
 const BYTES_MAX = 20_000;
 const RERUN = "run `npm run charts`";
 const all = Object.values(roles).map((role) => [role.name, role.machine] as const);
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-const messages = read("src/paxos/messages.ts");
+const messages = read("src/paxos/wire/messages.ts");
 
 /** A chart with everything that the pictures must cope with. */
 const odd = xstate.createMachine({

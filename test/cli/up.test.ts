@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { connect } from "synod";
 import { afterEach, describe, expect, it } from "vitest";
-import { createRandom } from "../../src/worker/clock.js";
+import { createRandom } from "../../src/adapters/node/clock.js";
 import { ClusterFolder } from "../../src/worker/cluster-folder.js";
 import { drawCluster } from "../../src/worker/descriptor.js";
 import { formatStores } from "../../src/worker/local-cluster.js";

@@ -4,10 +4,6 @@
  * Promises need turns of their own between moves of the clock: `Bench.run` gives both.
  */
 
-import { encodeAnswer } from "../../src/actor/answer.js";
-import type { DoorAnswer, FeedEntry } from "../../src/actor/effect.js";
-import type { Codec, Incoming, Transport } from "../../src/actor/ports.js";
-import { parseSubject, subjectOf } from "../../src/actor/subject.js";
 import { createVirtualClock, type VirtualClock } from "../../src/adapters/memory/clock.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import {
@@ -18,9 +14,18 @@ import {
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
 import type { Client } from "../../src/client/client.js";
 import { type OpenOptions, openClient } from "../../src/client/connect.js";
+import { encodeAnswer } from "../../src/kernel/answer.js";
+import { parseSubject, subjectOf } from "../../src/kernel/bus/subject.js";
+import type { DoorAnswer, FeedEntry } from "../../src/kernel/effect.js";
+import type { Codec, Incoming, Transport } from "../../src/kernel/ports.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { ClientRequests, Message, OpenSession, Refused } from "../../src/paxos/messages.js";
-import { SessionTable } from "../../src/paxos/session.js";
+import { SessionTable } from "../../src/paxos/log/session.js";
+import type {
+  ClientRequests,
+  Message,
+  OpenSession,
+  Refused,
+} from "../../src/paxos/wire/messages.js";
 import { ballot, sender, testCluster } from "../support/steps.js";
 
 const space = { prefix: "synod", cluster: "test" };

@@ -4,10 +4,6 @@
  * Method: the real client against single processes played by the test, on the memory bus.
  */
 import { describe, expect, it } from "vitest";
-import { encodeAnswer } from "../../src/actor/answer.js";
-import type { DoorAnswer } from "../../src/actor/effect.js";
-import type { Incoming } from "../../src/actor/ports.js";
-import { parseSubject } from "../../src/actor/subject.js";
 import type { MemoryTransport } from "../../src/adapters/memory/transport.js";
 import type { Client } from "../../src/client/client.js";
 import {
@@ -25,8 +21,12 @@ import {
 } from "../../src/client/errors.js";
 import { EXACT, encodeValue } from "../../src/client/values.js";
 import * as door from "../../src/index.js";
+import { encodeAnswer } from "../../src/kernel/answer.js";
+import { parseSubject } from "../../src/kernel/bus/subject.js";
+import type { DoorAnswer } from "../../src/kernel/effect.js";
+import type { Incoming } from "../../src/kernel/ports.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { Decide } from "../../src/paxos/messages.js";
+import type { Decide } from "../../src/paxos/wire/messages.js";
 import { ballot, testCluster } from "../support/steps.js";
 import { Bench, FakeGateway, FakeLog, Watched } from "./bench.js";
 

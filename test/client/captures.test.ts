@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { connect } from "nats";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { createClock, createRandom } from "../../src/adapters/node/clock.js";
 import { openClient } from "../../src/client/connect.js";
-import { createClock, createRandom } from "../../src/worker/clock.js";
 import { startCluster } from "../../src/worker/start-cluster.js";
 import { findNatsServer, startNatsServer } from "../support/nats-server.js";
 

@@ -5,13 +5,13 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { FeedEntry } from "../../src/actor/effect.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import { FEED_BOUNDS } from "../../src/client/chosen.js";
 import type { Client } from "../../src/client/client.js";
 import { parseBallot } from "../../src/client/entries.js";
 import { NotPermittedError, TrimmedError } from "../../src/client/errors.js";
 import type { ChosenEvent } from "../../src/client/synod.js";
+import type { FeedEntry } from "../../src/kernel/effect.js";
 import { Bench, chosenText, FakeLearner, Watched } from "./bench.js";
 
 interface Stage {

@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { FeedEntry } from "../../src/actor/effect.js";
-import { Feed } from "../../src/actor/feed.js";
 import { connectNats } from "../../src/adapters/nats/transport.js";
-import { createClock } from "../../src/worker/clock.js";
+import { createClock } from "../../src/adapters/node/clock.js";
+import { Feed } from "../../src/kernel/bus/feed.js";
+import type { FeedEntry } from "../../src/kernel/effect.js";
 import { findNatsServer, startNatsServer } from "../support/nats-server.js";
 import { ballot, value } from "../support/steps.js";
 

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import type { LearnerContext } from "../../actors/learner/context.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import { SessionTable } from "../../src/paxos/session.js";
+import { SessionTable } from "../../src/paxos/log/session.js";
 import { SESSIONS_MAX, stageSmallTable } from "./small-table.js";
 
 /** A cluster with a small table of sessions, and a bench for its clients. */

@@ -4,7 +4,7 @@
  * Method: the machine is stepped as the host does.
  */
 import { describe, expect, it } from "vitest";
-import { send } from "../../src/actor/effect.js";
+import { send } from "../../src/kernel/effect.js";
 import { heard } from "../support/steps.js";
 import {
   expired,

@@ -7,10 +7,10 @@
 import { describe, expect, it } from "vitest";
 import { sessionMachine } from "../../actors/session/machine.js";
 import { sessionRole } from "../../actors/session/role.js";
-import { send } from "../../src/actor/effect.js";
-import { CLIENT_BOUNDS } from "../../src/paxos/client.js";
+import { send } from "../../src/kernel/effect.js";
+import { CLIENT_BOUNDS } from "../../src/paxos/clients/client.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { ClientRequests } from "../../src/paxos/messages.js";
+import type { ClientRequests } from "../../src/paxos/wire/messages.js";
 import {
   Bench,
   heard,

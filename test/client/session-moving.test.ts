@@ -4,7 +4,7 @@
  * Method: as in session-machine.test.ts; gateways say where the leader's gateway is.
  */
 import { describe, expect, it } from "vitest";
-import { send } from "../../src/actor/effect.js";
+import { send } from "../../src/kernel/effect.js";
 import { type Bench, heard, START_MS } from "../support/steps.js";
 import {
   done,

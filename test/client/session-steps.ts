@@ -3,9 +3,9 @@ import { expect } from "vitest";
 import type { SessionContext } from "../../actors/session/context.js";
 import { sessionMachine } from "../../actors/session/machine.js";
 import { resolve } from "../../actors/session/services.js";
-import { broadcast, type Effect, type Settlement, send } from "../../src/actor/effect.js";
-import type { Submission } from "../../src/paxos/client.js";
-import type { ClientRequests, Refused, Results } from "../../src/paxos/messages.js";
+import { broadcast, type Effect, type Settlement, send } from "../../src/kernel/effect.js";
+import type { Submission } from "../../src/paxos/clients/client.js";
+import type { ClientRequests, Refused, Results } from "../../src/paxos/wire/messages.js";
 import {
   Bench,
   ballot,

@@ -6,7 +6,7 @@
  */
 import { expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
-import { draw } from "../../src/paxos/backoff.js";
+import { draw } from "../../src/paxos/consensus/backoff.js";
 import { Model } from "../../src/sim/explore/model.js";
 import { namesOf } from "../../src/sim/explore/sights.js";
 import { type Stride, Strides } from "../../src/sim/explore/strides.js";

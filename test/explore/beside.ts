@@ -5,9 +5,9 @@
  */
 import { expect } from "vitest";
 import { roles } from "../../actors/index.js";
-import { type Address, broadcast } from "../../src/actor/effect.js";
+import { type Address, broadcast } from "../../src/kernel/effect.js";
 import { acceptorIds } from "../../src/paxos/cluster.js";
-import type { Message, RoleName } from "../../src/paxos/messages.js";
+import type { Message, RoleName } from "../../src/paxos/wire/messages.js";
 import type { Actor, Identity, Moved } from "../../src/sim/explore/actor.js";
 import { hears } from "../../src/sim/explore/letters.js";
 import type { Choice, Move } from "../../src/sim/explore/locals.js";

@@ -5,7 +5,6 @@
  */
 import { describe, expect, it } from "vitest";
 import { roles } from "../../actors/index.js";
-import { isOutOfPlace, type RoleDefinition } from "../../src/actor/role.js";
 import {
   type ChartState,
   isAround,
@@ -15,7 +14,8 @@ import {
   statesOf,
 } from "../../src/charts/ir.js";
 import { chartConfig } from "../../src/charts/json.js";
-import { hearingsOf } from "../../src/paxos/verbs.js";
+import { isOutOfPlace, type RoleDefinition } from "../../src/kernel/role.js";
+import { hearingsOf } from "../../src/paxos/wire/verbs.js";
 
 /** More states than this, and a chart does not fit a screen. */
 const STATES_MAX = 12;

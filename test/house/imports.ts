@@ -28,7 +28,7 @@ const chartWords = { xstate: ["setup", "assign", "raise", "assertEvent"] };
 /** What a world without a real clock, disk or network is built of. */
 const deterministic = [
   "src/paxos/",
-  "src/actor/",
+  "src/kernel/",
   "actors/index",
   "src/replicated/",
   "src/client/",
@@ -41,22 +41,22 @@ export const table: readonly Row[] = [
   { files: "src/paxos/", may: ["src/paxos/"] },
 
   // XState is kept behind four files of the kernel, so that its next version touches nothing else.
-  { files: "src/actor/step", may: ["src/paxos/", "src/actor/", "xstate"] },
-  { files: "src/actor/compiler", may: ["src/paxos/", "src/actor/", "xstate"] },
-  { files: "src/actor/table", may: ["src/paxos/", "src/actor/", "xstate"] },
-  { files: "src/actor/role", may: ["src/paxos/", "src/actor/", "xstate"] },
-  { files: "src/actor/", may: ["src/paxos/", "src/actor/"] },
+  { files: "src/kernel/step", may: ["src/paxos/", "src/kernel/", "xstate"] },
+  { files: "src/kernel/compiler", may: ["src/paxos/", "src/kernel/", "xstate"] },
+  { files: "src/kernel/table", may: ["src/paxos/", "src/kernel/", "xstate"] },
+  { files: "src/kernel/role", may: ["src/paxos/", "src/kernel/", "xstate"] },
+  { files: "src/kernel/", may: ["src/paxos/", "src/kernel/"] },
 
   // Services use the ports of the process.
-  { files: "actors/*/services", may: ["actors/{1}/", "src/paxos/", "src/actor/"] },
+  { files: "actors/*/services", may: ["actors/{1}/", "src/paxos/", "src/kernel/"] },
   {
     files: "actors/*/",
     may: [
       "actors/{1}/",
       "src/paxos/",
-      "src/actor/effect",
-      "src/actor/role",
-      "src/actor/show",
+      "src/kernel/effect",
+      "src/kernel/role",
+      "src/kernel/show",
       "xstate",
     ],
     only: chartWords,
@@ -67,9 +67,9 @@ export const table: readonly Row[] = [
     may: [
       "actors/",
       "src/paxos/",
-      "src/actor/effect",
-      "src/actor/role",
-      "src/actor/ports",
+      "src/kernel/effect",
+      "src/kernel/role",
+      "src/kernel/ports",
       "xstate",
     ],
     only: chartWords,
@@ -78,13 +78,13 @@ export const table: readonly Row[] = [
   // Adapters: the ports they serve, the shapes they carry, their own package, never each other.
   {
     files: "src/adapters/nats/",
-    may: ["src/adapters/nats/", "src/actor/ports", "src/paxos/", "nats", "node:"],
+    may: ["src/adapters/nats/", "src/kernel/ports", "src/paxos/", "nats", "node:"],
   },
   {
     files: "src/adapters/msgpackr/",
     may: [
       "src/adapters/msgpackr/",
-      "src/actor/ports",
+      "src/kernel/ports",
       "src/paxos/",
       "msgpackr",
       "@sinclair/typebox",
@@ -96,10 +96,10 @@ export const table: readonly Row[] = [
     files: "src/adapters/lmdb/",
     may: [
       "src/adapters/lmdb/",
-      "src/actor/ports",
-      "src/actor/store",
-      "src/actor/move",
-      "src/actor/refusal",
+      "src/kernel/ports",
+      "src/kernel/store/store",
+      "src/kernel/store/move",
+      "src/kernel/store/refusal",
       "src/paxos/",
       "lmdb",
       "node:",
@@ -107,20 +107,20 @@ export const table: readonly Row[] = [
   },
   {
     files: "src/adapters/pino/",
-    may: ["src/adapters/pino/", "src/actor/ports", "src/paxos/", "pino", "node:"],
+    may: ["src/adapters/pino/", "src/kernel/ports", "src/paxos/", "pino", "node:"],
   },
   // Deterministic twins: no package, and no built-in that could smuggle in a clock.
   {
     files: "src/adapters/memory/",
-    may: ["src/adapters/memory/", "src/actor/ports", "src/paxos/"],
+    may: ["src/adapters/memory/", "src/kernel/ports", "src/paxos/"],
   },
 
   { files: "src/broker/", may: ["src/broker/", "node:"] },
   { files: "src/replicated/", may: ["src/replicated/", "src/paxos/"] },
-  // The whole of src/actor: a client runs its session chart with the kernel.
+  // The whole of src/kernel: a client runs its session chart with the kernel.
   {
     files: "src/client/",
-    may: ["src/client/", "src/paxos/", "src/actor/", "actors/session/", "src/replicated/"],
+    may: ["src/client/", "src/paxos/", "src/kernel/", "actors/session/", "src/replicated/"],
   },
   // Negative controls put a broken action or guard into a chart, so they write some.
   {
@@ -145,7 +145,7 @@ export const table: readonly Row[] = [
   { files: "src/charts/write", may: ["src/charts/", "actors/index", "node:"] },
   {
     files: "src/charts/",
-    may: ["src/charts/", "actors/index", "src/paxos/verbs", "xstate"],
+    may: ["src/charts/", "actors/index", "src/paxos/wire/verbs", "xstate"],
     only: { xstate: [] },
   },
 

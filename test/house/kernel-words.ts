@@ -1,18 +1,18 @@
 /** The kernel knows no role and no verb: what it must know of them it is given as data. */
 import ts from "typescript";
-import { ROLES } from "../../src/paxos/messages.js";
-import { VERBS } from "../../src/paxos/verbs.js";
+import { ROLES } from "../../src/paxos/wire/messages.js";
+import { VERBS } from "../../src/paxos/wire/verbs.js";
 import { type Finding, lineOf, type SourceText, walk } from "./sources.js";
 
 const names: ReadonlySet<string> = new Set([...ROLES, ...Object.keys(VERBS)]);
 
 /** Traces know Paxos, and see the kernel from outside. */
-const outside = /^src\/actor\/trace/;
+const outside = /^src\/kernel\/trace/;
 
 /** No role and no verb is named in the kernel. */
 export function kernelWords(source: SourceText): Finding[] {
   const { path } = source;
-  if (!/^src\/actor\/.*\.ts$/.test(path) || outside.test(path)) return [];
+  if (!/^src\/kernel\/.*\.ts$/.test(path) || outside.test(path)) return [];
   const findings: Finding[] = [];
   walk(source, (node) => {
     if (!ts.isStringLiteralLike(node) || !names.has(node.text) || isKind(node)) return;

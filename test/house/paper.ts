@@ -30,7 +30,7 @@ export interface Row {
 
 /** More would tell less. */
 const RULES_MAX = 3;
-const invariantsFile = "src/paxos/invariants.ts";
+const invariantsFile = "src/paxos/proof/invariants.ts";
 const chartOf = (role: string) => `actors/${role}/machine.ts`;
 
 interface Sentence extends Pick<Row, "section" | "sentence" | "test"> {

@@ -4,7 +4,12 @@
  * Method: rules against a bound that a few keys fill, before and after a crash.
  */
 import { expect, it } from "vitest";
-import { judgeKey, promiseKey, recoverAcceptor, voteForKey } from "../../src/paxos/acceptor.js";
+import {
+  judgeKey,
+  promiseKey,
+  recoverAcceptor,
+  voteForKey,
+} from "../../src/paxos/consensus/acceptor.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
 import { NaiveDisk } from "../support/naive.js";

@@ -3,7 +3,7 @@
  * Method: the rules, with a window of two slots.
  */
 import { expect, it } from "vitest";
-import { castVotes, promise, recoverAcceptor } from "../../src/paxos/acceptor.js";
+import { castVotes, promise, recoverAcceptor } from "../../src/paxos/consensus/acceptor.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 

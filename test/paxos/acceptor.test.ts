@@ -7,6 +7,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type Ballot, sameBallot } from "../../src/paxos/ballot.js";
 import {
   type AcceptorState,
   castVotes,
@@ -18,13 +19,12 @@ import {
   recoverAcceptor,
   VOTE_OVERHEAD_BYTES,
   voteForKey,
-} from "../../src/paxos/acceptor.js";
-import { type Ballot, sameBallot } from "../../src/paxos/ballot.js";
+} from "../../src/paxos/consensus/acceptor.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { AcceptorLook, CastVote, JudgedRequest } from "../../src/paxos/evidence.js";
-import { firstViolation } from "../../src/paxos/invariants.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
-import type { Accept, Prepare, Promise1b, Vote } from "../../src/paxos/messages.js";
+import type { AcceptorLook, CastVote, JudgedRequest } from "../../src/paxos/proof/evidence.js";
+import { firstViolation } from "../../src/paxos/proof/invariants.js";
+import type { Accept, Prepare, Promise1b, Vote } from "../../src/paxos/wire/messages.js";
 import { NaiveAcceptor, NaiveDisk } from "../support/naive.js";
 
 /** Small enough that windows are left, parts are cut and keys run out. */

@@ -1,7 +1,7 @@
 /** Goal: jitter is bounded, spread and replayable. Method: fast-check over seeds and bounds. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { draw, drawBackoff } from "../../src/paxos/backoff.js";
+import { draw, drawBackoff } from "../../src/paxos/consensus/backoff.js";
 
 const seeds = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const bounds = fc

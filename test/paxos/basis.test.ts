@@ -11,8 +11,8 @@ import {
   hasBasis,
   makeBasis,
   noteBasis,
-} from "../../src/paxos/basis.js";
-import type { SlotVote } from "../../src/paxos/messages.js";
+} from "../../src/paxos/consensus/basis.js";
+import type { SlotVote } from "../../src/paxos/wire/messages.js";
 import { voted } from "../support/log-messages.js";
 
 const ballot = { round: 7, owner: "p1.aa" };

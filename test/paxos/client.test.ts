@@ -11,7 +11,7 @@ import {
   complete,
   type Submission,
   takeRequests,
-} from "../../src/paxos/client.js";
+} from "../../src/paxos/clients/client.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import { ballot } from "../support/steps.js";
 

@@ -3,7 +3,7 @@
  * the log. Method: the real gateway's rules against the real rules of the log.
  */
 import { describe, expect, it } from "vitest";
-import type { Propose } from "../../src/paxos/messages.js";
+import type { Propose } from "../../src/paxos/wire/messages.js";
 import { GatewayBench, opened } from "../support/gateway-world.js";
 
 describe("a request that comes again", () => {

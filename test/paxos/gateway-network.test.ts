@@ -6,7 +6,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Outcome, Propose } from "../../src/paxos/messages.js";
+import type { Outcome, Propose } from "../../src/paxos/wire/messages.js";
 import { GatewayBench } from "../support/gateway-world.js";
 
 /** What happens next: to the first message under way (`late`: to another), or beside it. */

@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
-import type { Outcome, Propose } from "../../src/paxos/messages.js";
+import type { Outcome, Propose } from "../../src/paxos/wire/messages.js";
 import { GatewayBench, opened, sessionId } from "../support/gateway-world.js";
 
 describe("a lost message", () => {

@@ -5,11 +5,11 @@
  * network at all is in gateway-network.test.ts.
  */
 import { describe, expect, it } from "vitest";
+import { attachSession, clientOf } from "../../src/paxos/clients/gateway.js";
+import { proposalsOf } from "../../src/paxos/clients/gateway-door.js";
+import { forgetIdle } from "../../src/paxos/clients/gateway-gaps.js";
 import { decodeCommand, encodeCommand } from "../../src/paxos/command.js";
-import { attachSession, clientOf } from "../../src/paxos/gateway.js";
-import { proposalsOf } from "../../src/paxos/gateway-door.js";
-import { forgetIdle } from "../../src/paxos/gateway-gaps.js";
-import type { Outcome, Propose } from "../../src/paxos/messages.js";
+import type { Outcome, Propose } from "../../src/paxos/wire/messages.js";
 import { GatewayBench, opened, sessionId } from "../support/gateway-world.js";
 
 describe("holding and sending", () => {

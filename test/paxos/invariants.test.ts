@@ -4,14 +4,14 @@
  * in paper.test.ts; that they hold of our rules is in synod-world.test.ts and acceptor.test.ts.
  */
 import { describe, expect, it } from "vitest";
-import type { AcceptorLook, Evidence } from "../../src/paxos/evidence.js";
+import type { AcceptorLook, Evidence } from "../../src/paxos/proof/evidence.js";
 import {
   firstViolation,
   INVARIANTS,
   phase2a,
   votesNeverFall,
   votesWereProposed,
-} from "../../src/paxos/invariants.js";
+} from "../../src/paxos/proof/invariants.js";
 import { cast, nothing, numbered } from "../support/paper.js";
 import { KEY } from "../support/synod-world.js";
 

@@ -5,8 +5,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type BodyType, encodeCommand } from "../../src/paxos/command.js";
-import { KeptLog } from "../../src/paxos/kept-log.js";
-import { applyEntry, type LogEntry, LogState } from "../../src/paxos/log.js";
+import { KeptLog } from "../../src/paxos/log/kept-log.js";
+import { applyEntry, type LogEntry, LogState } from "../../src/paxos/log/log.js";
 import { encodeBatch, NOOP } from "../../src/paxos/value.js";
 import { testCluster } from "../support/steps.js";
 

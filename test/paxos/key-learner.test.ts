@@ -13,8 +13,8 @@ import {
   noteKeyChosen,
   noteKeyValue,
   noteKeyVote,
-} from "../../src/paxos/key-learner.js";
-import type { KeyAccept, KeyAccepted, KeyChosen } from "../../src/paxos/messages.js";
+} from "../../src/paxos/single/key-learner.js";
+import type { KeyAccept, KeyAccepted, KeyChosen } from "../../src/paxos/wire/messages.js";
 import { ballot, testCluster, value, vote } from "../support/steps.js";
 
 const cluster = testCluster();

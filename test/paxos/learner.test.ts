@@ -16,8 +16,8 @@ import {
   noteVotes,
   tailToProve,
   takeChosen,
-} from "../../src/paxos/learner.js";
-import type { ChosenEntry, Votes } from "../../src/paxos/messages.js";
+} from "../../src/paxos/consensus/learner.js";
+import type { ChosenEntry, Votes } from "../../src/paxos/wire/messages.js";
 import { accept, accepted, at, bytes, chosen, report, voted } from "../support/log-messages.js";
 import { makeCluster } from "../support/synod-world.js";
 

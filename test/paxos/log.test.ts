@@ -8,9 +8,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Command, encodeCommand } from "../../src/paxos/command.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
-import { type Applied, applyEntry, LogState } from "../../src/paxos/log.js";
-import type { ChosenEntry } from "../../src/paxos/messages.js";
+import { type Applied, applyEntry, LogState } from "../../src/paxos/log/log.js";
 import { encodeBatch, NOOP } from "../../src/paxos/value.js";
+import type { ChosenEntry } from "../../src/paxos/wire/messages.js";
 import { sessionId } from "../support/gateway-world.js";
 import { at, bytes } from "../support/log-messages.js";
 

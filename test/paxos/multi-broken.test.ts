@@ -6,15 +6,15 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
 import { suspendAssertions } from "../../src/paxos/assert.js";
 import { compareBallots } from "../../src/paxos/ballot.js";
-import { noteRepairVotes, noteVotes } from "../../src/paxos/learner.js";
-import type { SlotVote } from "../../src/paxos/messages.js";
-import { addPromisePart } from "../../src/paxos/promises.js";
-import { adopt, countVotes, type ProposerState } from "../../src/paxos/proposer.js";
-import { fillWindow } from "../../src/paxos/queue.js";
+import { AcceptorState, recoverAcceptor } from "../../src/paxos/consensus/acceptor.js";
+import { noteRepairVotes, noteVotes } from "../../src/paxos/consensus/learner.js";
+import { addPromisePart } from "../../src/paxos/consensus/promises.js";
+import { adopt, countVotes, type ProposerState } from "../../src/paxos/consensus/proposer.js";
+import { fillWindow } from "../../src/paxos/consensus/queue.js";
 import { NOOP } from "../../src/paxos/value.js";
+import type { SlotVote } from "../../src/paxos/wire/messages.js";
 import type { LogRules } from "../support/multi-rules.js";
 import { findLogViolation, type LogShape, logWorld } from "../support/multi-schedule.js";
 import type { MultiWorld } from "../support/multi-world.js";

@@ -3,15 +3,15 @@
  * Method: as in paper.test.ts.
  */
 import { describe, expect, it } from "vitest";
-import { drawBackoff } from "../../src/paxos/backoff.js";
 import { compareBallots, formatBallot, isLower, nextBallot } from "../../src/paxos/ballot.js";
-import * as inv from "../../src/paxos/invariants.js";
+import { drawBackoff } from "../../src/paxos/consensus/backoff.js";
+import * as inv from "../../src/paxos/proof/invariants.js";
 import {
   KeyLearnerState,
   noteKeyChosen,
   noteKeyValue,
   noteKeyVote,
-} from "../../src/paxos/key-learner.js";
+} from "../../src/paxos/single/key-learner.js";
 import {
   alreadyChosen,
   countPromise,
@@ -20,7 +20,7 @@ import {
   promisesFormQuorum,
   type SynodAttempt,
   votesFormQuorum,
-} from "../../src/paxos/synod.js";
+} from "../../src/paxos/single/synod.js";
 import { chosenIn, digestOf, numbered, OneAcceptor, voteOf, world } from "../support/paper.js";
 import { KEY, makeCluster, type SynodWorld } from "../support/synod-world.js";
 

@@ -3,15 +3,20 @@
  * Method: as in paper.test.ts, with the rules of acceptor, proposer and learner for all slots.
  */
 import { describe, expect, it } from "vitest";
-import { AcceptorState, castVotes, judgeBallot, promise } from "../../src/paxos/acceptor.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
-import { digest } from "../../src/paxos/digest.js";
-import type { CastVote, IssuedProposal } from "../../src/paxos/evidence.js";
-import { firstViolation } from "../../src/paxos/invariants.js";
-import { LearnerState, noteAccept, noteChosenRange, takeChosen } from "../../src/paxos/learner.js";
-import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { Accept, Accepted, Promise1b, SlotVote } from "../../src/paxos/messages.js";
-import { addPromisePart, promisesSuffice } from "../../src/paxos/promises.js";
+import {
+  AcceptorState,
+  castVotes,
+  judgeBallot,
+  promise,
+} from "../../src/paxos/consensus/acceptor.js";
+import {
+  LearnerState,
+  noteAccept,
+  noteChosenRange,
+  takeChosen,
+} from "../../src/paxos/consensus/learner.js";
+import { addPromisePart, promisesSuffice } from "../../src/paxos/consensus/promises.js";
 import {
   adopt,
   beginBallot,
@@ -19,10 +24,15 @@ import {
   ProposerState,
   takeAccepts,
   takeLateAccepts,
-} from "../../src/paxos/proposer.js";
-import { enqueue, fillWindow } from "../../src/paxos/queue.js";
-import { highestVote } from "../../src/paxos/synod.js";
+} from "../../src/paxos/consensus/proposer.js";
+import { enqueue, fillWindow } from "../../src/paxos/consensus/queue.js";
+import { digest } from "../../src/paxos/digest.js";
+import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
+import type { CastVote, IssuedProposal } from "../../src/paxos/proof/evidence.js";
+import { firstViolation } from "../../src/paxos/proof/invariants.js";
+import { highestVote } from "../../src/paxos/single/synod.js";
 import { encodeBatch, NOOP, openValue } from "../../src/paxos/value.js";
+import type { Accept, Accepted, Promise1b, SlotVote } from "../../src/paxos/wire/messages.js";
 import { NaiveDisk } from "../support/naive.js";
 import { nothing, numbered } from "../support/paper.js";
 import { makeCluster } from "../support/synod-world.js";

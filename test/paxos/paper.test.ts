@@ -8,8 +8,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nextBallot, sameBallot } from "../../src/paxos/ballot.js";
 import { acceptorIds } from "../../src/paxos/cluster.js";
-import { chosenProposals } from "../../src/paxos/evidence.js";
-import * as inv from "../../src/paxos/invariants.js";
+import { chosenProposals } from "../../src/paxos/proof/evidence.js";
+import * as inv from "../../src/paxos/proof/invariants.js";
 import { isPhase1Quorum, isPhase2Quorum } from "../../src/paxos/quorum.js";
 import { subsets } from "../support/naive.js";
 import {

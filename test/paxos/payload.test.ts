@@ -7,9 +7,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Request } from "../../src/paxos/command.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { Accept, Message, Votes } from "../../src/paxos/messages.js";
-import { divide, limitsUnder } from "../../src/paxos/payload.js";
-import { SessionTable } from "../../src/paxos/session.js";
+import { SessionTable } from "../../src/paxos/log/session.js";
+import type { Accept, Message, Votes } from "../../src/paxos/wire/messages.js";
+import { divide, limitsUnder } from "../../src/paxos/wire/payload.js";
 
 const ballot = { round: 1, owner: "p1.0123456789abcdef" };
 

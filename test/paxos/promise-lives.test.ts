@@ -10,13 +10,13 @@ import {
   castVotes,
   promise,
   recoverAcceptor,
-} from "../../src/paxos/acceptor.js";
+} from "../../src/paxos/consensus/acceptor.js";
+import { addPromisePart, promisesSuffice } from "../../src/paxos/consensus/promises.js";
+import { adopt, beginBallot, ProposerState } from "../../src/paxos/consensus/proposer.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { Promise1b } from "../../src/paxos/messages.js";
-import { addPromisePart, promisesSuffice } from "../../src/paxos/promises.js";
-import { adopt, beginBallot, ProposerState } from "../../src/paxos/proposer.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
 import { NOOP } from "../../src/paxos/value.js";
+import type { Promise1b } from "../../src/paxos/wire/messages.js";
+import type { StoreRecord } from "../../src/paxos/wire/record.js";
 import { testCluster } from "../support/steps.js";
 
 // Two votes fit into one part.

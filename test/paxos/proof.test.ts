@@ -4,14 +4,14 @@
  * Method: evidence written by hand, one thing changed in each.
  */
 import { describe, expect, it } from "vitest";
-import type { BallotValue } from "../../src/paxos/evidence.js";
+import type { BallotValue } from "../../src/paxos/proof/evidence.js";
 import {
   type HeldBasis,
   type Learned,
   type ProofEvidence,
   prove,
   type StoredVote,
-} from "../../src/paxos/proof.js";
+} from "../../src/paxos/proof/proof.js";
 import { testCluster } from "../support/steps.js";
 
 const cluster = testCluster();

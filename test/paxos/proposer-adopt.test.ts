@@ -5,17 +5,17 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { digest } from "../../src/paxos/digest.js";
-import type { SlotVote } from "../../src/paxos/messages.js";
-import { addPromisePart, promisesSuffice } from "../../src/paxos/promises.js";
+import { addPromisePart, promisesSuffice } from "../../src/paxos/consensus/promises.js";
 import {
   adopt,
   adoptionIsDone,
   beginBallot,
   countVotes,
   type ProposerState,
-} from "../../src/paxos/proposer.js";
+} from "../../src/paxos/consensus/proposer.js";
+import { digest } from "../../src/paxos/digest.js";
 import { NOOP } from "../../src/paxos/value.js";
+import type { SlotVote } from "../../src/paxos/wire/messages.js";
 import { accepted, at, promised, voted } from "../support/log-messages.js";
 import { naivePick } from "../support/naive.js";
 import { cluster, FIRST, leading, openValues, preparing } from "../support/proposers.js";

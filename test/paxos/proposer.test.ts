@@ -3,7 +3,6 @@
  * Method: the rules one by one. Phase 1 is in proposer-adopt.test.ts.
  */
 import { describe, expect, it } from "vitest";
-import { digest } from "../../src/paxos/digest.js";
 import {
   beginBallot,
   countVotes,
@@ -15,8 +14,9 @@ import {
   takeAnnouncements,
   takeLateAccepts,
   windowIsFull,
-} from "../../src/paxos/proposer.js";
-import { enqueue, fillWindow } from "../../src/paxos/queue.js";
+} from "../../src/paxos/consensus/proposer.js";
+import { enqueue, fillWindow } from "../../src/paxos/consensus/queue.js";
+import { digest } from "../../src/paxos/digest.js";
 import { encodeBatch, openValue } from "../../src/paxos/value.js";
 import { accepted, at, bytes, voted } from "../support/log-messages.js";
 import { cluster, FIRST, leading } from "../support/proposers.js";

@@ -22,7 +22,7 @@ import {
   type Standing,
   type StoreRecord,
   voteKey,
-} from "../../src/paxos/record.js";
+} from "../../src/paxos/wire/record.js";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const value = new TextEncoder().encode("a value of a slot");

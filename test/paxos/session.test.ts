@@ -7,8 +7,8 @@
 import { describe, expect, it } from "vitest";
 import type { Request } from "../../src/paxos/command.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
+import { SessionTable, type Verdict } from "../../src/paxos/log/session.js";
 import type { Receipt } from "../../src/paxos/receipt.js";
-import { SessionTable, type Verdict } from "../../src/paxos/session.js";
 
 function request(session: string, number: number, rest: Partial<Request> = {}): Request {
   const body = { gateway: "g1", id: "", type: "bytes", body: Uint8Array.of(1) } as const;

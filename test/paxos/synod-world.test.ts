@@ -6,15 +6,15 @@
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
 import { suspendAssertions } from "../../src/paxos/assert.js";
 import { compareBallots } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import { chosenProposals } from "../../src/paxos/evidence.js";
-import { firstViolation } from "../../src/paxos/invariants.js";
-import type { Vote } from "../../src/paxos/messages.js";
+import { AcceptorState, recoverAcceptor } from "../../src/paxos/consensus/acceptor.js";
+import { chosenProposals } from "../../src/paxos/proof/evidence.js";
+import { firstViolation } from "../../src/paxos/proof/invariants.js";
 import type { QuorumSystem } from "../../src/paxos/quorum.js";
-import { pickValue, type SynodAttempt } from "../../src/paxos/synod.js";
+import { pickValue, type SynodAttempt } from "../../src/paxos/single/synod.js";
+import type { Vote } from "../../src/paxos/wire/messages.js";
 import { makeCluster, type Rules, type Step, SynodWorld } from "../support/synod-world.js";
 
 function stepOf(kind: Step["kind"]): fc.Arbitrary<Step> {

@@ -8,7 +8,6 @@ import { describe, expect, it } from "vitest";
 import { type Ballot, ballotOwner } from "../../src/paxos/ballot.js";
 import { acceptorIds } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { KeyNack, Vote } from "../../src/paxos/messages.js";
 import {
   alreadyChosen,
   beginAttempt,
@@ -19,7 +18,8 @@ import {
   promisesFormQuorum,
   type SynodAttempt,
   votesFormQuorum,
-} from "../../src/paxos/synod.js";
+} from "../../src/paxos/single/synod.js";
+import type { KeyNack, Vote } from "../../src/paxos/wire/messages.js";
 import { naiveMajority, naivePick } from "../support/naive.js";
 import { KEY, makeCluster } from "../support/synod-world.js";
 

@@ -1,9 +1,9 @@
 /** One contract for clocks and randomness: the twins, and those of a process. */
 import { describe, expect, test } from "vitest";
-import type { Clock, Random } from "../../src/actor/ports.js";
 import { createVirtualClock } from "../../src/adapters/memory/clock.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
-import { createClock, createRandom } from "../../src/worker/clock.js";
+import { createClock, createRandom } from "../../src/adapters/node/clock.js";
+import type { Clock, Random } from "../../src/kernel/ports.js";
 
 interface ClockBench {
   readonly clock: Clock;

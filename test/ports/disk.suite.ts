@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Disk, DiskBatch, DiskError } from "../../src/actor/ports.js";
+import type { Disk, DiskBatch, DiskError } from "../../src/kernel/ports.js";
 
 /** A place for a disk, under test. */
 export interface DiskPlace {

@@ -4,7 +4,7 @@
  * Method: as in `transport.suite.ts`; one of two connections receives nothing of its own.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Answer, Incoming } from "../../src/actor/ports.js";
+import type { Answer, Incoming } from "../../src/kernel/ports.js";
 import type { TestTransport, TransportBench } from "./transport.suite.js";
 
 const bytes = (content: string) => new TextEncoder().encode(content);

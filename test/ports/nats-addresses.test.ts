@@ -7,10 +7,10 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { TransportStatus } from "../../src/actor/ports.js";
 import type { NatsOptions } from "../../src/adapters/nats/given.js";
 import { connectNats, type NatsTransport } from "../../src/adapters/nats/transport.js";
 import { connect, StoppedError, UnavailableError } from "../../src/index.js";
+import type { TransportStatus } from "../../src/kernel/ports.js";
 import { startCluster } from "../../src/worker/start-cluster.js";
 import { until } from "../cli/processes.js";
 import { makeCertificates } from "../support/certificates.js";

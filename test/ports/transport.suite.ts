@@ -11,7 +11,7 @@ import type {
   Incoming,
   Transport,
   TransportStatus,
-} from "../../src/actor/ports.js";
+} from "../../src/kernel/ports.js";
 
 /** A transport that a test can end. */
 export interface TestTransport extends Transport {

@@ -4,15 +4,15 @@
  */
 import { describe, expect, it } from "vitest";
 import type { LearnerContext } from "../../actors/learner/context.js";
-import { subjectOf } from "../../src/actor/subject.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { subjectOf } from "../../src/kernel/bus/subject.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import { formatBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { Message, Sender } from "../../src/paxos/messages.js";
-import type { Member } from "../../src/sim/world.js";
+import type { Message, Sender } from "../../src/paxos/wire/messages.js";
+import type { Member } from "../../src/sim/world/world.js";
 import { SEPARATED, World, worldCluster } from "../support/world.js";
 
 const ACCEPTORS = { a1: SEPARATED["a1"], a2: SEPARATED["a2"], a3: SEPARATED["a3"] };

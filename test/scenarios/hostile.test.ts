@@ -6,13 +6,13 @@
 import { describe, expect, it } from "vitest";
 import type { GatewayContext } from "../../actors/gateway/context.js";
 import { roles } from "../../actors/index.js";
-import { subjectOf } from "../../src/actor/subject.js";
 import { createSeededRandom, type SeededRandom } from "../../src/adapters/memory/random.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
 import { structured } from "../../src/adapters/msgpackr/structured.js";
+import { subjectOf } from "../../src/kernel/bus/subject.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { Message, RoleName, Sender } from "../../src/paxos/messages.js";
+import type { Message, RoleName, Sender } from "../../src/paxos/wire/messages.js";
 import { exampleMessages } from "../support/examples.js";
 import { SEPARATED, World, worldCluster } from "../support/world.js";
 

@@ -7,7 +7,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { brokenOptions, type Caught, huntBroken, planOf } from "../../src/sim/broken/hunt.js";
 import { BROKEN } from "../../src/sim/broken/index.js";
-import { runPlan } from "../../src/sim/run.js";
+import { runPlan } from "../../src/sim/run/run.js";
 
 vi.setConfig({ testTimeout: 120_000 });
 

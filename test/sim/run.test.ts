@@ -6,10 +6,10 @@
 import { describe, expect, it } from "vitest";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import { quorumProblems } from "../../src/paxos/quorum.js";
-import { Coverage, notSeen } from "../../src/sim/coverage.js";
-import { drawPlan } from "../../src/sim/plan.js";
-import { type Run, runPlan } from "../../src/sim/run.js";
-import { drawQuorums } from "../../src/sim/setup.js";
+import { drawPlan } from "../../src/sim/plan/plan.js";
+import { drawQuorums } from "../../src/sim/plan/setup.js";
+import { type Run, runPlan } from "../../src/sim/run/run.js";
+import { Coverage, notSeen } from "../../src/sim/world/coverage.js";
 
 /** Every message that the bus carried to a tap, with its time. */
 function transcript(seed: number): string[] {

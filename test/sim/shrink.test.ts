@@ -9,10 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { foundTestName, writeFoundTest } from "../../src/sim/found-test.js";
-import { drawPlan, type Plan } from "../../src/sim/plan.js";
-import { runPlan } from "../../src/sim/run.js";
-import { type Shrunk, shrink } from "../../src/sim/shrink.js";
+import { drawPlan, type Plan } from "../../src/sim/plan/plan.js";
+import { foundTestName, writeFoundTest } from "../../src/sim/run/found-test.js";
+import { runPlan } from "../../src/sim/run/run.js";
+import { type Shrunk, shrink } from "../../src/sim/run/shrink.js";
 import { reportOf } from "../../src/sim/story/report.js";
 import { earlyDisk } from "../support/early-disk.js";
 

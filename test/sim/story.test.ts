@@ -3,8 +3,8 @@
  * Method: stories of drawn plans, and of plans written down here.
  */
 import { describe, expect, it } from "vitest";
-import { CALM, drawPlan, type Plan } from "../../src/sim/plan.js";
-import { type Run, runPlan } from "../../src/sim/run.js";
+import { CALM, drawPlan, type Plan } from "../../src/sim/plan/plan.js";
+import { type Run, runPlan } from "../../src/sim/run/run.js";
 import { Names } from "../../src/sim/story/names.js";
 import { reportOf, runInSteps } from "../../src/sim/story/report.js";
 import { subjectOfViolation } from "../../src/sim/story/slice.js";

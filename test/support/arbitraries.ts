@@ -19,7 +19,7 @@ import {
   type SlotVote,
   type Verb,
   type Vote,
-} from "../../src/paxos/messages.js";
+} from "../../src/paxos/wire/messages.js";
 
 export { exampleMessages } from "./examples.js";
 

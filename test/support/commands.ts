@@ -1,7 +1,7 @@
 /** The commands of scenario scripts, and what each does on the stage. */
 import type { Cluster } from "../../src/paxos/cluster.js";
 import type { Limits } from "../../src/paxos/limits.js";
-import { clusterOf, type Setup } from "../../src/sim/setup.js";
+import { clusterOf, type Setup } from "../../src/sim/plan/setup.js";
 import type { Script } from "./script.js";
 import { Stage } from "./stage.js";
 

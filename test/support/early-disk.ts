@@ -1,6 +1,6 @@
 /** A broken control: a disk that says that a batch is synced as soon as it is asked to keep it. */
-import type { Disk } from "../../src/actor/ports.js";
-import type { RunOptions } from "../../src/sim/run.js";
+import type { Disk } from "../../src/kernel/ports.js";
+import type { RunOptions } from "../../src/sim/run/run.js";
 
 function tooEarly(disk: Disk): Disk {
   return {

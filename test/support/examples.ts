@@ -6,7 +6,13 @@ import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { ChosenRange, MessageOf, RoleName, Sender, Verb } from "../../src/paxos/messages.js";
+import type {
+  ChosenRange,
+  MessageOf,
+  RoleName,
+  Sender,
+  Verb,
+} from "../../src/paxos/wire/messages.js";
 
 type Some = Partial<{ [V in Verb]: MessageOf<V> }>;
 

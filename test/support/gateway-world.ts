@@ -1,7 +1,7 @@
 /**
  * A gateway on a bench: clients, a leader that puts commands in a log, and the real rules of it.
  */
-import { type Command, decodeCommand } from "../../src/paxos/command.js";
+
 import {
   GatewayState,
   type Held,
@@ -10,18 +10,19 @@ import {
   openSession,
   type Settled,
   settle,
-} from "../../src/paxos/gateway.js";
-import { holdProposal } from "../../src/paxos/gateway-door.js";
+} from "../../src/paxos/clients/gateway.js";
+import { holdProposal } from "../../src/paxos/clients/gateway-door.js";
 import {
   isOverdue,
   sendAllAgain,
   sendOverdueAgain,
   takeProposals,
-} from "../../src/paxos/gateway-sending.js";
+} from "../../src/paxos/clients/gateway-sending.js";
+import { type Command, decodeCommand } from "../../src/paxos/command.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
-import { applyEntry, type LogEntry, LogState } from "../../src/paxos/log.js";
-import type { ClientRequests, Outcome, Propose } from "../../src/paxos/messages.js";
+import { applyEntry, type LogEntry, LogState } from "../../src/paxos/log/log.js";
 import { encodeBatch } from "../../src/paxos/value.js";
+import type { ClientRequests, Outcome, Propose } from "../../src/paxos/wire/messages.js";
 
 /** The session of a short name. */
 export function sessionId(name: string): string {

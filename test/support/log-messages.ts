@@ -8,7 +8,7 @@ import type {
   Promise1b,
   SlotVote,
   Votes,
-} from "../../src/paxos/messages.js";
+} from "../../src/paxos/wire/messages.js";
 
 /** The ballot of a round; of two owners, q is higher than p. */
 export function at(round: number, owner = "p"): Ballot {

@@ -1,7 +1,7 @@
 /** An acceptor of the small world of the log: memory, a disk, and what waits for the disk. */
-import { AcceptorState, nack } from "../../src/paxos/acceptor.js";
-import type { Accept, Accepted, Prepare, Repair, SlotVote } from "../../src/paxos/messages.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
+import { AcceptorState, nack } from "../../src/paxos/consensus/acceptor.js";
+import type { Accept, Accepted, Prepare, Repair, SlotVote } from "../../src/paxos/wire/messages.js";
+import type { StoreRecord } from "../../src/paxos/wire/record.js";
 import type { LogMessage, Surroundings } from "./multi-rules.js";
 import { NaiveDisk } from "./naive.js";
 

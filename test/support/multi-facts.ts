@@ -18,8 +18,8 @@ import {
   type LearnedValue,
   proposalId,
   type Wish,
-} from "../../src/paxos/evidence.js";
-import { firstViolation } from "../../src/paxos/invariants.js";
+} from "../../src/paxos/proof/evidence.js";
+import { firstViolation } from "../../src/paxos/proof/invariants.js";
 import { NOOP } from "../../src/paxos/value.js";
 
 interface SlotFacts {

@@ -1,13 +1,14 @@
 /** A learner of the small world of the log: what it knows, and what it applied. */
-import { digest } from "../../src/paxos/digest.js";
+
 import {
   hearTail,
   LearnerState,
   noteChosenRange,
   noteEntries,
   type Reporter,
-} from "../../src/paxos/learner.js";
-import type { ChosenEntry, Repair } from "../../src/paxos/messages.js";
+} from "../../src/paxos/consensus/learner.js";
+import { digest } from "../../src/paxos/digest.js";
+import type { ChosenEntry, Repair } from "../../src/paxos/wire/messages.js";
 import type { LogMessage, Surroundings } from "./multi-rules.js";
 
 /** How far the store of a message's sender had come. */

@@ -1,7 +1,11 @@
 /** What the parts of the small world of the log share: its rules, letters and counters. */
-import * as acceptor from "../../src/paxos/acceptor.js";
+
 import type { Cluster } from "../../src/paxos/cluster.js";
-import * as learner from "../../src/paxos/learner.js";
+import * as acceptor from "../../src/paxos/consensus/acceptor.js";
+import * as learner from "../../src/paxos/consensus/learner.js";
+import * as promises from "../../src/paxos/consensus/promises.js";
+import * as proposer from "../../src/paxos/consensus/proposer.js";
+import { fillWindow } from "../../src/paxos/consensus/queue.js";
 import type {
   Accept,
   Accepted,
@@ -13,10 +17,7 @@ import type {
   Promise1b,
   Repair,
   Votes,
-} from "../../src/paxos/messages.js";
-import * as promises from "../../src/paxos/promises.js";
-import * as proposer from "../../src/paxos/proposer.js";
-import { fillWindow } from "../../src/paxos/queue.js";
+} from "../../src/paxos/wire/messages.js";
 import type { Facts } from "./multi-facts.js";
 
 /** The rules that a world runs by; a negative control replaces one. */

@@ -7,10 +7,10 @@
  */
 import { ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
 import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
+import * as proposer from "../../src/paxos/consensus/proposer.js";
+import { enqueue } from "../../src/paxos/consensus/queue.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { Accept, Accepted, Chosen, Prepare } from "../../src/paxos/messages.js";
-import * as proposer from "../../src/paxos/proposer.js";
-import { enqueue } from "../../src/paxos/queue.js";
+import type { Accept, Accepted, Chosen, Prepare } from "../../src/paxos/wire/messages.js";
 import { WorldAcceptor } from "./multi-acceptor.js";
 import { Facts } from "./multi-facts.js";
 import { WorldLearner } from "./multi-learner.js";

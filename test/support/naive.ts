@@ -3,16 +3,16 @@
  * that only grow. Slow and without a disk; what the rules of `src/paxos` are held against.
  */
 
-import { type AcceptorState, recoverAcceptor } from "../../src/paxos/acceptor.js";
 import { type Ballot, compareBallots } from "../../src/paxos/ballot.js";
+import { type AcceptorState, recoverAcceptor } from "../../src/paxos/consensus/acceptor.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
-import type { Vote } from "../../src/paxos/messages.js";
+import type { Vote } from "../../src/paxos/wire/messages.js";
 import {
   decodeRecord,
   encodeRecord,
   type RawRecord,
   type StoreRecord,
-} from "../../src/paxos/record.js";
+} from "../../src/paxos/wire/record.js";
 
 /** Whether the first ballot is greater, as PMS says it. */
 function greaterThan(a: Ballot, b: Ballot): boolean {

@@ -1,7 +1,7 @@
 /** Real servers and connections to them, for the tests of the NATS adapter. */
 import { onTestFinished } from "vitest";
-import type { Answer, Transport, TransportStatus } from "../../src/actor/ports.js";
 import { connectNats, type NatsTransport } from "../../src/adapters/nats/transport.js";
+import type { Answer, Transport, TransportStatus } from "../../src/kernel/ports.js";
 import { type NatsServerOptions, type NatsServerProcess, startNatsServer } from "./nats-server.js";
 
 const untilMsMax = 10_000;

@@ -1,11 +1,17 @@
 /** What the tests of the paper share: its numbers, one acceptor or three, pieces of evidence. */
-import { AcceptorState, judgeKey, promiseKey, voteForKey } from "../../src/paxos/acceptor.js";
+
 import type { Ballot } from "../../src/paxos/ballot.js";
+import {
+  AcceptorState,
+  judgeKey,
+  promiseKey,
+  voteForKey,
+} from "../../src/paxos/consensus/acceptor.js";
 import { digest } from "../../src/paxos/digest.js";
-import { type CastVote, chosenProposals, type Evidence } from "../../src/paxos/evidence.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { KeyPromise, NackReason, Vote } from "../../src/paxos/messages.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
+import { type CastVote, chosenProposals, type Evidence } from "../../src/paxos/proof/evidence.js";
+import type { KeyPromise, NackReason, Vote } from "../../src/paxos/wire/messages.js";
+import type { StoreRecord } from "../../src/paxos/wire/record.js";
 import { NaiveDisk } from "./naive.js";
 import { KEY, makeCluster, SynodWorld } from "./synod-world.js";
 

@@ -1,9 +1,9 @@
 /** Proposers of the log in one state or another, for their tests. */
 
-import type { Promise1b } from "../../src/paxos/messages.js";
-import { addPromisePart } from "../../src/paxos/promises.js";
-import { adopt, beginBallot, ProposerState } from "../../src/paxos/proposer.js";
+import { addPromisePart } from "../../src/paxos/consensus/promises.js";
+import { adopt, beginBallot, ProposerState } from "../../src/paxos/consensus/proposer.js";
 import { NOOP } from "../../src/paxos/value.js";
+import type { Promise1b } from "../../src/paxos/wire/messages.js";
 import { at, promised } from "./log-messages.js";
 import { makeCluster } from "./synod-world.js";
 

@@ -3,22 +3,22 @@
  * Each message between processes takes 1 ms and each sync 1 ms, so that a reader can count them.
  */
 
-import { doorSubject, parseSubject, subjectOf } from "../../src/actor/subject.js";
 import type { Delivery } from "../../src/adapters/memory/bus.js";
 import { MemoryFile } from "../../src/adapters/memory/disk.js";
 import type { MemoryTransport } from "../../src/adapters/memory/transport.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { doorSubject, parseSubject, subjectOf } from "../../src/kernel/bus/subject.js";
 import { type Ballot, higherBallot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { RoleName, Sender } from "../../src/paxos/messages.js";
-import { Clients } from "../../src/sim/clients.js";
-import { Coverage } from "../../src/sim/coverage.js";
-import type { Violation } from "../../src/sim/ledger.js";
-import { Monitor } from "../../src/sim/monitor.js";
-import { Origins } from "../../src/sim/origins.js";
-import type { Request } from "../../src/sim/plan.js";
+import type { RoleName, Sender } from "../../src/paxos/wire/messages.js";
+import type { Violation } from "../../src/sim/monitor/ledger.js";
+import { Monitor } from "../../src/sim/monitor/monitor.js";
+import { Origins } from "../../src/sim/monitor/origins.js";
+import type { Request } from "../../src/sim/plan/plan.js";
+import { Clients } from "../../src/sim/run/clients.js";
 import { Story } from "../../src/sim/story/story.js";
-import { type Member, World } from "../../src/sim/world.js";
+import { Coverage } from "../../src/sim/world/coverage.js";
+import { type Member, World } from "../../src/sim/world/world.js";
 
 const MESSAGE_MS = 1;
 const SYNC_MS = 1;

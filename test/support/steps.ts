@@ -3,15 +3,15 @@
  * the books on its timers.
  */
 import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from "xstate";
-import type { Effect } from "../../src/actor/effect.js";
-import { type Inbound, type RoleInput, stateName } from "../../src/actor/role.js";
-import { createStepper, type Step } from "../../src/actor/step.js";
+import type { Effect } from "../../src/kernel/effect.js";
+import { type Inbound, type RoleInput, stateName } from "../../src/kernel/role.js";
+import { createStepper, type Step } from "../../src/kernel/step.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
-import type { Message, RoleName, Sender, Vote } from "../../src/paxos/messages.js";
-import type { StoreRecord } from "../../src/paxos/record.js";
+import type { Message, RoleName, Sender, Vote } from "../../src/paxos/wire/messages.js";
+import type { StoreRecord } from "../../src/paxos/wire/record.js";
 
 /** The effect that keeps records. */
 export const persist = (...records: readonly StoreRecord[]): Effect => ({

@@ -1,12 +1,12 @@
 /** One key's synod-proposer on a bench: what it hears and says, written short. */
 import { expect } from "vitest";
 import { synodProposerMachine } from "../../actors/synod-proposer/machine.js";
-import { broadcast, type DoorAnswer, type Effect } from "../../src/actor/effect.js";
-import type { RoleInput } from "../../src/actor/role.js";
+import { broadcast, type DoorAnswer, type Effect } from "../../src/kernel/effect.js";
+import type { RoleInput } from "../../src/kernel/role.js";
 import type { Ballot } from "../../src/paxos/ballot.js";
 import { encodeTyped } from "../../src/paxos/command.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { KeyNack, Vote } from "../../src/paxos/messages.js";
+import type { KeyNack, Vote } from "../../src/paxos/wire/messages.js";
 import {
   Bench,
   ballot,

@@ -5,21 +5,22 @@
  * Not the simulator: no clock, no machines, no host. It runs the bare rules, so that a test can
  * take one out and put a broken one in.
  */
-import * as acceptor from "../../src/paxos/acceptor.js";
+
 import { ballotOwner } from "../../src/paxos/ballot.js";
 import { acceptorIds, type Cluster } from "../../src/paxos/cluster.js";
+import * as acceptor from "../../src/paxos/consensus/acceptor.js";
 import { digest } from "../../src/paxos/digest.js";
-import type { Evidence, PromiseReport } from "../../src/paxos/evidence.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
+import type { Evidence, PromiseReport } from "../../src/paxos/proof/evidence.js";
+import type { QuorumSystem } from "../../src/paxos/quorum.js";
+import * as synod from "../../src/paxos/single/synod.js";
 import type {
   KeyAccept,
   KeyAccepted,
   KeyNack,
   KeyPrepare,
   KeyPromise,
-} from "../../src/paxos/messages.js";
-import type { QuorumSystem } from "../../src/paxos/quorum.js";
-import * as synod from "../../src/paxos/synod.js";
+} from "../../src/paxos/wire/messages.js";
 import { NaiveDisk } from "./naive.js";
 
 /** The one key that is decided. */

@@ -4,16 +4,16 @@
  */
 
 import type { LearnerContext } from "../../actors/learner/context.js";
-import type { Host } from "../../src/actor/host.js";
-import type { Observer } from "../../src/actor/observer.js";
-import type { StoreRefused } from "../../src/actor/refusal.js";
-import { stateName } from "../../src/actor/role.js";
-import type { Runner } from "../../src/actor/runner.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import type { Host } from "../../src/kernel/host.js";
+import type { Observer } from "../../src/kernel/observer.js";
+import { stateName } from "../../src/kernel/role.js";
+import type { Runner } from "../../src/kernel/runner.js";
+import type { StoreRefused } from "../../src/kernel/store/refusal.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
-import type { RoleName, Sender } from "../../src/paxos/messages.js";
-import { type Member, World as SimWorld } from "../../src/sim/world.js";
+import type { RoleName, Sender } from "../../src/paxos/wire/messages.js";
+import { type Member, World as SimWorld } from "../../src/sim/world/world.js";
 
 const SYNC_MS = 1;
 

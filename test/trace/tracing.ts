@@ -1,7 +1,7 @@
 /** A trace kept in memory: its files, by name. */
-import type { Observer } from "../../src/actor/observer.js";
-import { createTracer } from "../../src/actor/trace.js";
+import type { Observer } from "../../src/kernel/observer.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
+import { createTracer } from "../../src/trace/trace.js";
 import { gather, type Trace } from "./checker.js";
 
 /** Files that a tracer fills; one clock for all hosts, one step a line. */

@@ -7,12 +7,12 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { LogFields, Logger } from "../../src/actor/ports.js";
 import { createMemoryBus } from "../../src/adapters/memory/transport.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { createClock, createRandom } from "../../src/adapters/node/clock.js";
 import { openClient } from "../../src/client/connect.js";
+import type { LogFields, Logger } from "../../src/kernel/ports.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import { createClock, createRandom } from "../../src/worker/clock.js";
 import { drawCluster } from "../../src/worker/descriptor.js";
 import { formatStores } from "../../src/worker/local-cluster.js";
 import { openRoleStore } from "../../src/worker/stores.js";

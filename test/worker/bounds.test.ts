@@ -4,13 +4,13 @@
  * Method: a whole cluster in this process with small limits, filled by a client.
  */
 import { afterEach, expect, it } from "vitest";
-import type { Logger } from "../../src/actor/ports.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { createClock, createRandom } from "../../src/adapters/node/clock.js";
 import type { Client } from "../../src/client/client.js";
 import { openClient } from "../../src/client/connect.js";
 import { TooManyError } from "../../src/client/errors.js";
+import type { Logger } from "../../src/kernel/ports.js";
 import { BoundWatch } from "../../src/worker/bounds.js";
-import { createClock, createRandom } from "../../src/worker/clock.js";
 import { startCluster } from "../../src/worker/start-cluster.js";
 
 const ends: (() => Promise<unknown>)[] = [];

@@ -3,8 +3,8 @@
  * Method: drawn clusters, and what a supervisor could know of their processes.
  */
 import { expect, it } from "vitest";
+import { createRandom } from "../../src/adapters/node/clock.js";
 import type { QuorumSystem } from "../../src/paxos/quorum.js";
-import { createRandom } from "../../src/worker/clock.js";
 import { drawCluster } from "../../src/worker/descriptor.js";
 import { EXIT } from "../../src/worker/exit.js";
 import { findLoss } from "../../src/worker/local-cluster.js";

@@ -5,11 +5,11 @@
  */
 import { connect as connectSocket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Logger } from "../../src/actor/ports.js";
 import { createCodec } from "../../src/adapters/msgpackr/codec.js";
+import { createClock, createRandom } from "../../src/adapters/node/clock.js";
 import type { Client } from "../../src/client/client.js";
 import { openClient } from "../../src/client/connect.js";
-import { createClock, createRandom } from "../../src/worker/clock.js";
+import type { Logger } from "../../src/kernel/ports.js";
 import { EXIT } from "../../src/worker/exit.js";
 import { type RunningCluster, startCluster } from "../../src/worker/start-cluster.js";
 import { startWorker } from "../../src/worker/worker.js";

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { afterEach, describe, expect, it } from "vitest";
-import { createClock, createRandom } from "../../src/worker/clock.js";
+import { createClock, createRandom } from "../../src/adapters/node/clock.js";
 import { Supervisor } from "../../src/worker/supervisor.js";
 
 const said: string[] = [];

@@ -1,10 +1,10 @@
 /**
  * Changes: what batches did to keys, in memory and as bytes of a journal.
  *
- * As bytes: for each change the length of its key (2 bytes), of its value (4 bytes; all bits set for
- * a key that was removed), the key and the value.
+ * As bytes: for each change the length of its key (2 bytes), of its value (4 bytes; all bits set
+ * for a key that was removed), the key and the value.
  */
-import type { DiskBatch } from "../../actor/ports.js";
+import type { DiskBatch } from "../../kernel/ports.js";
 
 /** A key and what is under it now; null: nothing. */
 export interface Change {

@@ -8,7 +8,7 @@
 import { accessSync, closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
-import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../actor/ports.js";
+import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../kernel/ports.js";
 import { AccessError, isPresent, ownership } from "./access.js";
 import { checkHead, DiskRefused } from "./header.js";
 import { available, type Load, loadOf, pagesOf, Room } from "./room.js";

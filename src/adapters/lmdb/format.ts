@@ -3,15 +3,15 @@
  */
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { Disk } from "../../actor/ports.js";
+import type { Disk } from "../../kernel/ports.js";
 import {
   corrupt,
   notFormatted,
   type StoreIdentity,
   StoreRefused,
   unreadable,
-} from "../../actor/refusal.js";
-import { formatStore, openStore, type Store } from "../../actor/store.js";
+} from "../../kernel/store/refusal.js";
+import { formatStore, openStore, type Store } from "../../kernel/store/store.js";
 import { AccessError, isPresent, ownership } from "./access.js";
 import { syncDirectory } from "./folder.js";
 import { DiskRefused } from "./header.js";

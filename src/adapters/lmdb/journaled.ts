@@ -10,7 +10,7 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../actor/ports.js";
+import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../kernel/ports.js";
 import { invariant } from "../../paxos/assert.js";
 import { isPresent } from "./access.js";
 import { type Change, Changes, changesOf, readChanges, sizeOf, writeChanges } from "./changes.js";

@@ -1,8 +1,8 @@
 /**
  * The claim of a data directory: tells people at once that another process runs there.
  *
- * It protects nobody's votes; the store's fence does (src/actor/store.ts). It ends with the process
- * however that ends, and no clock has a part in it.
+ * It protects nobody's votes; the store's fence does (src/kernel/store/store.ts). It ends with the
+ * process however that ends, and no clock has a part in it.
  */
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";

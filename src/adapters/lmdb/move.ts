@@ -1,5 +1,5 @@
 /**
- * Moving stores between directories: the rules of src/actor/move.ts with claims and disks.
+ * Moving stores between directories: the rules of src/kernel/store/move.ts with claims and disks.
  */
 import { resolve } from "node:path";
 import {
@@ -10,8 +10,8 @@ import {
   type Place,
   prepareTarget,
   takeIn,
-} from "../../actor/move.js";
-import { notFormatted, type StoreIdentity, StoreRefused } from "../../actor/refusal.js";
+} from "../../kernel/store/move.js";
+import { notFormatted, type StoreIdentity, StoreRefused } from "../../kernel/store/refusal.js";
 import { claimed, explained, isThere, makeDirectory, openDisk, syncPlace } from "./format.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Clock, Headers, Incoming } from "../../actor/ports.js";
+import type { Clock, Headers, Incoming } from "../../kernel/ports.js";
 import { type Route, Routes } from "./routes.js";
 
 /** Options of `createMemoryBus`. */

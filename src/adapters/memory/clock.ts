@@ -1,4 +1,4 @@
-import type { Clock } from "../../actor/ports.js";
+import type { Clock } from "../../kernel/ports.js";
 
 /** A clock that stands still until it is told to go. */
 export interface VirtualClock extends Clock {

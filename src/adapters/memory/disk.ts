@@ -4,7 +4,7 @@
  * A {@link MemoryFile} is what survives a crash; a {@link MemoryDisk} is one process's hold on it.
  * A batch is unsynced until the queue that the test passed in lets it finish.
  */
-import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../actor/ports.js";
+import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../kernel/ports.js";
 
 /** How a memory file behaves. */
 export interface MemoryFileOptions {

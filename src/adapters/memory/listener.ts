@@ -1,4 +1,4 @@
-import type { Incoming } from "../../actor/ports.js";
+import type { Incoming } from "../../kernel/ports.js";
 import type { MemoryRoute } from "./bus.js";
 
 /** A subscription that outlives connections. */

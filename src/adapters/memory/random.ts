@@ -1,4 +1,4 @@
-import type { Random } from "../../actor/ports.js";
+import type { Random } from "../../kernel/ports.js";
 
 /** Randomness that a seed repeats. */
 export interface SeededRandom extends Random {

@@ -1,4 +1,4 @@
-import type { Answer, Clock, Incoming } from "../../actor/ports.js";
+import type { Answer, Clock, Incoming } from "../../kernel/ports.js";
 import { isNoResponders } from "./bus.js";
 
 interface Pending {

@@ -8,7 +8,7 @@ import type {
   PublishOptions,
   Transport,
   TransportStatus,
-} from "../../actor/ports.js";
+} from "../../kernel/ports.js";
 import { Hub, type Intercept, type MemoryBusOptions } from "./bus.js";
 import { type Listener, pauseAfterDenial } from "./listener.js";
 import { Requests } from "./requests.js";

@@ -1,6 +1,6 @@
 /** What a NATS server makes of subjects and headers. */
 
-import type { PublishOptions } from "../../actor/ports.js";
+import type { PublishOptions } from "../../kernel/ports.js";
 
 /** What has a space or a line break cannot be a subject. */
 export function isSendable(subject: string): boolean {

@@ -3,9 +3,9 @@
  */
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Unpackr } from "msgpackr";
-import type { Codec, Envelope, WireFault } from "../../actor/ports.js";
+import type { Codec, Envelope, WireFault } from "../../kernel/ports.js";
 import { type Cluster, type ConfigurationName, configurationName } from "../../paxos/cluster.js";
-import type { Message, RoleName, Sender } from "../../paxos/messages.js";
+import type { Message, RoleName, Sender } from "../../paxos/wire/messages.js";
 import { isIntact, seal, UNSEALED } from "./checksum.js";
 import { bytesToHex, hexToBytes } from "./hex.js";
 import { isPlain } from "./plain.js";

@@ -7,7 +7,7 @@
  * `accept` the value has just crossed a network.
  */
 import { isDigestOf } from "../../paxos/digest.js";
-import type { ChosenRange, MessageOf, SlotVote, Verb, Vote } from "../../paxos/messages.js";
+import type { ChosenRange, MessageOf, SlotVote, Verb, Vote } from "../../paxos/wire/messages.js";
 
 type Rules = { readonly [V in Verb]?: (message: MessageOf<V>) => boolean };
 

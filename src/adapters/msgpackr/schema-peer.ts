@@ -3,7 +3,7 @@
  * is the order of the elements; the sender alone is laid out by hand, in `codec.ts`.
  */
 import { Type } from "@sinclair/typebox";
-import { ROLES } from "../../paxos/messages.js";
+import { ROLES } from "../../paxos/wire/messages.js";
 import { amount, ballot, id, list, orNull, slot, whole, word } from "./fields.js";
 
 /** Openings that a `hello` shows: messages.ts. */

@@ -5,7 +5,7 @@
  * field that is in one of them only would be dropped, or `undefined`, in silence.
  */
 import type { Static } from "@sinclair/typebox";
-import type { MessageOf, Sender, Verb } from "../../paxos/messages.js";
+import type { MessageOf, Sender, Verb } from "../../paxos/wire/messages.js";
 import { clientSchemas } from "./schema-client.js";
 import { keySchemas } from "./schema-key.js";
 import { logSchemas } from "./schema-log.js";

@@ -1,6 +1,6 @@
 /** Plain data as MessagePack, for those who ask a door in it instead of JSON. */
 import { Packr, Unpackr } from "msgpackr";
-import type { StructuredCodec } from "../../actor/ports.js";
+import type { StructuredCodec } from "../../kernel/ports.js";
 
 /** Maps come back as objects; 64-bit integers as numbers, which a bound check then refuses. */
 const options = { useRecords: false, mapsAsObjects: true, int64AsType: "number" } as const;

@@ -1,7 +1,7 @@
 /** Bodies of messages, verb by verb: written, taken apart and checked. */
 import type { TObject } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { Message, Verb } from "../../paxos/messages.js";
+import type { Message, Verb } from "../../paxos/wire/messages.js";
 import { COHERENT } from "./coherence.js";
 import { compilePositional } from "./positional.js";
 import { SCHEMAS } from "./schema.js";

@@ -1,5 +1,5 @@
 import { type Msg, type MsgHdrs, headers as makeHeaders } from "nats";
-import type { Headers, Incoming } from "../../actor/ports.js";
+import type { Headers, Incoming } from "../../kernel/ports.js";
 
 /** A message of the client as the port wants it. */
 export class NatsIncoming implements Incoming {

@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, SubscriptionOptions } from "nats";
-import type { EndSubscription, Incoming } from "../../actor/ports.js";
+import type { EndSubscription, Incoming } from "../../kernel/ports.js";
 import { NatsIncoming } from "./incoming.js";
 import { outsideReader } from "./requests.js";
 

@@ -1,5 +1,5 @@
 import { ErrorCode, type NatsConnection, type Status } from "nats";
-import type { Denied } from "../../actor/ports.js";
+import type { Denied } from "../../kernel/ports.js";
 
 /** What a status event of the client says, of either generation of the client. */
 export type Report =

@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from "nats";
-import type { Answer, Denied, Incoming } from "../../actor/ports.js";
+import type { Answer, Denied, Incoming } from "../../kernel/ports.js";
 import { isNoResponders, NatsIncoming } from "./incoming.js";
 
 type Done = (answer: Answer) => void;

@@ -7,7 +7,7 @@ import type {
   PublishOptions,
   Transport,
   TransportStatus,
-} from "../../actor/ports.js";
+} from "../../kernel/ports.js";
 import { Dialer } from "./dialer.js";
 import { dropOf, isSendable, type NatsDrop } from "./drops.js";
 import { NatsConnectError, placeOf, tooFewSubscriptions } from "./errors.js";

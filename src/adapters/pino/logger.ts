@@ -1,5 +1,5 @@
 import { type Logger as PinoLogger, pino, stdTimeFunctions } from "pino";
-import type { LogFields, Logger } from "../../actor/ports.js";
+import type { LogFields, Logger } from "../../kernel/ports.js";
 import { Sink } from "./sink.js";
 
 /** How much is logged; `silent` is nothing. */

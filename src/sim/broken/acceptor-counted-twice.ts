@@ -1,9 +1,9 @@
 /** A proposer that counts answers and not acceptors: a repeated vote counts again. */
 import { assign } from "xstate";
-import type { Inbound } from "../../actor/role.js";
+import type { Inbound } from "../../kernel/role.js";
 import { acceptorIds, type Cluster } from "../../paxos/cluster.js";
-import type { KeyAccepted } from "../../paxos/messages.js";
-import { countVote, type SynodAttempt } from "../../paxos/synod.js";
+import { countVote, type SynodAttempt } from "../../paxos/single/synod.js";
+import type { KeyAccepted } from "../../paxos/wire/messages.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { keyScene } from "./scenes.js";
 

@@ -1,9 +1,9 @@
 /** Acceptors that remember less than they must. */
 import { assign } from "xstate";
-import { NOTHING } from "../../actor/effect.js";
-import type { AcceptorState } from "../../paxos/acceptor.js";
+import { NOTHING } from "../../kernel/effect.js";
 import type { Cluster } from "../../paxos/cluster.js";
-import type { StoreRecord } from "../../paxos/record.js";
+import type { AcceptorState } from "../../paxos/consensus/acceptor.js";
+import type { StoreRecord } from "../../paxos/wire/record.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
 import { behead, logScene } from "./scenes.js";
 

@@ -2,11 +2,11 @@
 
 import { assign } from "xstate";
 import type { Cluster } from "../../paxos/cluster.js";
+import { noteReported } from "../../paxos/consensus/promises.js";
+import { adopt, type ProposerState, takeAccepts } from "../../paxos/consensus/proposer.js";
 import { digest } from "../../paxos/digest.js";
-import type { Message, SlotVote } from "../../paxos/messages.js";
-import { noteReported } from "../../paxos/promises.js";
-import { adopt, type ProposerState, takeAccepts } from "../../paxos/proposer.js";
 import { NOOP } from "../../paxos/value.js";
+import type { Message, SlotVote } from "../../paxos/wire/messages.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { behead, crash, leaveHoles, logScene, oldVotes } from "./scenes.js";
 

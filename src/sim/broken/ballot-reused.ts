@@ -1,5 +1,5 @@
 /** Proposers that draw the same digits at every start, so that their ballots begin anew. */
-import { NOTHING } from "../../actor/effect.js";
+import { NOTHING } from "../../kernel/effect.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { crash, keyScene, logScene } from "./scenes.js";
 

@@ -1,8 +1,8 @@
 /** A proposer that counts votes for its value, at whatever ballot they were cast. */
 import { assign } from "xstate";
-import type { Inbound } from "../../actor/role.js";
-import type { KeyAccepted } from "../../paxos/messages.js";
-import { countVote, type SynodAttempt } from "../../paxos/synod.js";
+import type { Inbound } from "../../kernel/role.js";
+import { countVote, type SynodAttempt } from "../../paxos/single/synod.js";
+import type { KeyAccepted } from "../../paxos/wire/messages.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { duels } from "./scenes.js";
 

@@ -4,13 +4,13 @@
  * A broken thing replaces roles (by `machine.provide`), the cluster's description, a port, or a
  * rule of the host. Nothing but the simulator and the explorer takes one: no worker can reach them.
  */
-import type { Effect } from "../../actor/effect.js";
-import type { RoleDefinition } from "../../actor/role.js";
+import type { Effect } from "../../kernel/effect.js";
+import type { RoleDefinition } from "../../kernel/role.js";
 import type { Cluster } from "../../paxos/cluster.js";
-import type { RoleName } from "../../paxos/messages.js";
-import type { Plan } from "../plan.js";
-import type { Run } from "../run.js";
-import type { Parts } from "../world.js";
+import type { RoleName } from "../../paxos/wire/messages.js";
+import type { Plan } from "../plan/plan.js";
+import type { Run } from "../run/run.js";
+import type { Parts } from "../world/world.js";
 
 /** Every role by its name, as `actors/index.ts` lists them. */
 export type Roles = Readonly<Record<RoleName, RoleDefinition>>;

@@ -1,6 +1,7 @@
 /** A codec that reads a message whose checksum is wrong as if it were right. */
-import type { Codec } from "../../actor/ports.js";
+
 import { seal } from "../../adapters/msgpackr/checksum.js";
+import type { Codec } from "../../kernel/ports.js";
 import type { Broken } from "./broken.js";
 import { logScene } from "./scenes.js";
 

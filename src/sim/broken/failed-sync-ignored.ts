@@ -1,5 +1,5 @@
 /** A store that takes a failed sync for a good one, and runs on. */
-import type { Disk } from "../../actor/ports.js";
+import type { Disk } from "../../kernel/ports.js";
 import type { Broken } from "./broken.js";
 import { anAcceptor, crash, logScene } from "./scenes.js";
 

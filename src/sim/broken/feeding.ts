@@ -1,5 +1,5 @@
 /** Learners that know what is chosen, and leave some of it out. */
-import type { ChosenEntry } from "../../paxos/messages.js";
+import type { ChosenEntry } from "../../paxos/wire/messages.js";
 import type { Broken } from "./broken.js";
 import { type Learn, learnThrough } from "./learning.js";
 import { behead, crash, logScene } from "./scenes.js";

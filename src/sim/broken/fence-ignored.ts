@@ -1,5 +1,5 @@
 /** A store without a fence: two processes may have it open, and both write. */
-import type { Disk } from "../../actor/ports.js";
+import type { Disk } from "../../kernel/ports.js";
 import type { Broken } from "./broken.js";
 import { anAcceptor, behead, logScene } from "./scenes.js";
 

@@ -1,9 +1,9 @@
 /** A gateway that holds requests whose predecessors it has not. */
 import { assign } from "xstate";
 import type { GatewayContext } from "../../../actors/gateway/context.js";
-import type { InboundOf } from "../../actor/role.js";
-import { attachSession } from "../../paxos/gateway.js";
-import type { ClientRequests } from "../../paxos/messages.js";
+import type { InboundOf } from "../../kernel/role.js";
+import { attachSession } from "../../paxos/clients/gateway.js";
+import type { ClientRequests } from "../../paxos/wire/messages.js";
 import { type Broken, realAssign, replaceIn } from "./broken.js";
 import { logScene } from "./scenes.js";
 

@@ -2,11 +2,18 @@
 
 import { assign } from "xstate";
 import type { LearnerContext } from "../../../actors/learner/context.js";
-import type { Inbound } from "../../actor/role.js";
-import type { AcceptorState } from "../../paxos/acceptor.js";
-import type { Accept, Beacon, LastHeard, Message, Nack, Promise1b } from "../../paxos/messages.js";
-import { addPromisePart } from "../../paxos/promises.js";
-import type { ProposerState } from "../../paxos/proposer.js";
+import type { Inbound } from "../../kernel/role.js";
+import type { AcceptorState } from "../../paxos/consensus/acceptor.js";
+import { addPromisePart } from "../../paxos/consensus/promises.js";
+import type { ProposerState } from "../../paxos/consensus/proposer.js";
+import type {
+  Accept,
+  Beacon,
+  LastHeard,
+  Message,
+  Nack,
+  Promise1b,
+} from "../../paxos/wire/messages.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
 import { type Learn, learnThrough } from "./learning.js";
 import { behead, crash, type Following, leaveOldVotes, logScene } from "./scenes.js";

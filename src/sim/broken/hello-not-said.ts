@@ -1,5 +1,5 @@
 /** An acceptor that starts without a word, so that nobody can object to its store. */
-import { NOTHING } from "../../actor/effect.js";
+import { NOTHING } from "../../kernel/effect.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { anAcceptor, logScene } from "./scenes.js";
 

@@ -1,11 +1,11 @@
 /** A proposer that proposes what it wishes, whatever the promises report. */
 import { assign } from "xstate";
 import type { Cluster } from "../../paxos/cluster.js";
+import type { ProposerState } from "../../paxos/consensus/proposer.js";
+import { adopt, takeAccepts } from "../../paxos/consensus/proposer.js";
 import { digest } from "../../paxos/digest.js";
-import type { Message } from "../../paxos/messages.js";
-import type { ProposerState } from "../../paxos/proposer.js";
-import { adopt, takeAccepts } from "../../paxos/proposer.js";
-import type { SynodAttempt } from "../../paxos/synod.js";
+import type { SynodAttempt } from "../../paxos/single/synod.js";
+import type { Message } from "../../paxos/wire/messages.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { behead, logScene } from "./scenes.js";
 

@@ -1,12 +1,12 @@
 /** The hunt for a broken thing: run by run, seed by seed, until an invariant breaks. */
 import { roles as realRoles } from "../../../actors/index.js";
-import type { Effect } from "../../actor/effect.js";
-import { Outbox } from "../../actor/outbox.js";
+import type { Effect } from "../../kernel/effect.js";
+import { Outbox } from "../../kernel/outbox.js";
 import { digest } from "../../paxos/digest.js";
-import type { Violation } from "../ledger.js";
-import { drawPlan, type Plan } from "../plan.js";
-import { type RunOptions, runPlan } from "../run.js";
-import type { Parts } from "../world.js";
+import type { Violation } from "../monitor/ledger.js";
+import { drawPlan, type Plan } from "../plan/plan.js";
+import { type RunOptions, runPlan } from "../run/run.js";
+import type { Parts } from "../world/world.js";
 import type { Broken } from "./broken.js";
 
 /** What a hunt found. */

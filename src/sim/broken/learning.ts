@@ -1,7 +1,7 @@
 /** Learners that take for chosen what is not. */
 import { assign } from "xstate";
 import type { LearnerContext } from "../../../actors/learner/context.js";
-import type { Inbound } from "../../actor/role.js";
+import type { Inbound } from "../../kernel/role.js";
 import type {
   Accept,
   Accepted,
@@ -9,7 +9,7 @@ import type {
   ChosenRange,
   Entries,
   Votes,
-} from "../../paxos/messages.js";
+} from "../../paxos/wire/messages.js";
 import { type Assignment, type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
 import { behead, crash, leaveOldVotes, logScene } from "./scenes.js";
 

@@ -1,12 +1,12 @@
 /** What happens if two lives of one memory in one incarnation are taken for one. */
 import { assign } from "xstate";
-import { Outbox } from "../../actor/outbox.js";
-import type { Inbound } from "../../actor/role.js";
 import type { SeededRandom } from "../../adapters/memory/random.js";
-import { type AcceptorState, ANSWERS_PER_LIFE } from "../../paxos/acceptor.js";
-import type { Promise1b } from "../../paxos/messages.js";
-import type { ProposerState } from "../../paxos/proposer.js";
-import type { Request } from "../plan.js";
+import { Outbox } from "../../kernel/outbox.js";
+import type { Inbound } from "../../kernel/role.js";
+import { type AcceptorState, ANSWERS_PER_LIFE } from "../../paxos/consensus/acceptor.js";
+import type { ProposerState } from "../../paxos/consensus/proposer.js";
+import type { Promise1b } from "../../paxos/wire/messages.js";
+import type { Request } from "../plan/plan.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
 import { anAcceptor, behead, type Following, logScene } from "./scenes.js";
 

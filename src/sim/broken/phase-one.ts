@@ -1,8 +1,8 @@
 /** Leaders that put together, in phase 1, what nobody promised them. */
 import { assign } from "xstate";
-import type { Inbound } from "../../actor/role.js";
-import type { Promise1b } from "../../paxos/messages.js";
-import type { ProposerState } from "../../paxos/proposer.js";
+import type { Inbound } from "../../kernel/role.js";
+import type { ProposerState } from "../../paxos/consensus/proposer.js";
+import type { Promise1b } from "../../paxos/wire/messages.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
 import { behead, logScene } from "./scenes.js";
 

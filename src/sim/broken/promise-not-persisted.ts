@@ -1,5 +1,5 @@
 /** An acceptor that keeps votes but no promises. */
-import { NOTHING } from "../../actor/effect.js";
+import { NOTHING } from "../../kernel/effect.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { logScene } from "./scenes.js";
 

@@ -1,9 +1,9 @@
 /** Reads of keys that say too soon that nothing is decided. */
 
-import type { Effect } from "../../actor/effect.js";
 import type { SeededRandom } from "../../adapters/memory/random.js";
-import type { SynodAttempt } from "../../paxos/synod.js";
-import type { Request } from "../plan.js";
+import type { Effect } from "../../kernel/effect.js";
+import type { SynodAttempt } from "../../paxos/single/synod.js";
+import type { Request } from "../plan/plan.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { keyScene } from "./scenes.js";
 

@@ -1,6 +1,6 @@
 /** A proposer that takes what a promise reports for a vote at its own ballot. */
 import { assign } from "xstate";
-import type { SynodAttempt } from "../../paxos/synod.js";
+import type { SynodAttempt } from "../../paxos/single/synod.js";
 import { type Broken, type Roles, realAssign, replaceIn } from "./broken.js";
 import { duels } from "./scenes.js";
 

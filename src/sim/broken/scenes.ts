@@ -5,8 +5,8 @@
  */
 import { createSeededRandom, type SeededRandom } from "../../adapters/memory/random.js";
 import type { Limits } from "../../paxos/limits.js";
-import { CALM, type Fault, type Plan, type Request, type Weather } from "../plan.js";
-import { chance, type Setup } from "../setup.js";
+import { CALM, type Fault, type Plan, type Request, type Weather } from "../plan/plan.js";
+import { chance, type Setup } from "../plan/setup.js";
 
 /** A fault, and how many milliseconds after the first of its chain it strikes. */
 export type Following = readonly [afterMs: number, fault: Fault];

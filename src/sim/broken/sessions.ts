@@ -1,8 +1,8 @@
 /** Learners with another table of sessions than the log's rules make. */
 import type { Request } from "../../paxos/command.js";
 import type { Limits } from "../../paxos/limits.js";
-import { SessionTable, type Verdict } from "../../paxos/session.js";
-import { crowded } from "../crowd-plan.js";
+import { SessionTable, type Verdict } from "../../paxos/log/session.js";
+import { crowded } from "../plan/crowd.js";
 import type { Broken } from "./broken.js";
 import { type Learn, learnThrough } from "./learning.js";
 import { logScene } from "./scenes.js";

@@ -1,7 +1,7 @@
 /** Stores that come back with less than they held, and are let in. */
-import type { Disk } from "../../actor/ports.js";
-import { openStore, type Store } from "../../actor/store.js";
-import { xor } from "../../actor/survey.js";
+import type { Disk } from "../../kernel/ports.js";
+import { openStore, type Store } from "../../kernel/store/store.js";
+import { xor } from "../../kernel/store/survey.js";
 import {
   decodeMeta,
   decodeRecord,
@@ -9,7 +9,7 @@ import {
   isVoteKey,
   META_KEY,
   recordSum,
-} from "../../paxos/record.js";
+} from "../../paxos/wire/record.js";
 import type { Broken } from "./broken.js";
 import { anAcceptor, logScene } from "./scenes.js";
 

@@ -1,9 +1,10 @@
 /** An intake that does not ask from which store a vote comes. */
-import type { Codec, Incoming } from "../../actor/ports.js";
-import { parseSubject, subjectOf } from "../../actor/subject.js";
+
+import { parseSubject, subjectOf } from "../../kernel/bus/subject.js";
+import type { Codec, Incoming } from "../../kernel/ports.js";
 import { storeIdOf } from "../../paxos/cluster.js";
-import type { Message, Sender } from "../../paxos/messages.js";
-import type { Run } from "../run.js";
+import type { Message, Sender } from "../../paxos/wire/messages.js";
+import type { Run } from "../run/run.js";
 import type { Broken } from "./broken.js";
 import { keyScene } from "./scenes.js";
 

@@ -1,5 +1,5 @@
 /** An acceptor that keeps promises but no votes. */
-import { NOTHING } from "../../actor/effect.js";
+import { NOTHING } from "../../kernel/effect.js";
 import { type Broken, replaceIn } from "./broken.js";
 import { logScene } from "./scenes.js";
 

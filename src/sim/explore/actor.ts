@@ -2,21 +2,21 @@
  * An actor of the small world: a real machine on a model of its host.
  *
  * The host's part is small: a disk of records, writes under way, messages that wait for them
- * (`src/actor/outbox.ts`), alarms. The records go through the real record codec on their way to
+ * (`src/kernel/outbox.ts`), alarms. The records go through the real record codec on their way to
  * the disk and back.
  */
 
-import type { Effect } from "../../actor/effect.js";
-import { mayOvertake } from "../../actor/outbox.js";
-import type { RoleInput, RoleSnapshot } from "../../actor/role.js";
-import { createStepper, type Stepper } from "../../actor/step.js";
-import type { RoleName } from "../../paxos/messages.js";
+import type { Effect } from "../../kernel/effect.js";
+import { mayOvertake } from "../../kernel/outbox.js";
+import type { RoleInput, RoleSnapshot } from "../../kernel/role.js";
+import { createStepper, type Stepper } from "../../kernel/step.js";
+import type { RoleName } from "../../paxos/wire/messages.js";
 import {
   decodeRecord,
   encodeRecord,
   type RawRecord,
   type StoreRecord,
-} from "../../paxos/record.js";
+} from "../../paxos/wire/record.js";
 import type { Broken, Roles } from "../broken/broken.js";
 import { assertedUnless } from "../broken/unasserted.js";
 import { fork } from "./copy.js";

@@ -2,7 +2,7 @@
  * Copies of what a machine knows: a step consumes its snapshot, and the explorer needs it again.
  */
 
-import type { RoleSnapshot } from "../../actor/role.js";
+import type { RoleSnapshot } from "../../kernel/role.js";
 import { Fifo } from "../../paxos/fifo.js";
 import { LatencyEstimate } from "../../paxos/latency.js";
 

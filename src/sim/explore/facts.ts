@@ -4,8 +4,9 @@
  * Letters never vanish here, so a state shows all votes that were ever told and all proposals that
  * were ever made; what is durable and not told stands on the disks.
  */
-import type { RoleSnapshot } from "../../actor/role.js";
+import type { RoleSnapshot } from "../../kernel/role.js";
 import type { Ballot } from "../../paxos/ballot.js";
+import type { ProposerState } from "../../paxos/consensus/proposer.js";
 import { digest } from "../../paxos/digest.js";
 import type {
   AcceptorLook,
@@ -13,10 +14,9 @@ import type {
   Evidence,
   Instance,
   LearnedValue,
-} from "../../paxos/evidence.js";
-import type { Message, RoleName } from "../../paxos/messages.js";
-import type { ProposerState } from "../../paxos/proposer.js";
+} from "../../paxos/proof/evidence.js";
 import { NOOP } from "../../paxos/value.js";
+import type { Message, RoleName } from "../../paxos/wire/messages.js";
 import { type Actor, recordsOf } from "./actor.js";
 import { textOf } from "./text.js";
 import type { World } from "./world.js";

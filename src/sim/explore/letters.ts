@@ -1,7 +1,7 @@
 /** Letters: messages under way, each kept once and named by its number. */
-import type { Address, Effect } from "../../actor/effect.js";
-import type { Message, RoleName } from "../../paxos/messages.js";
-import { hears as receives } from "../../paxos/verbs.js";
+import type { Address, Effect } from "../../kernel/effect.js";
+import type { Message, RoleName } from "../../paxos/wire/messages.js";
+import { hears as receives } from "../../paxos/wire/verbs.js";
 import { liveMessage } from "./live.js";
 import { textOf } from "./text.js";
 

@@ -4,11 +4,11 @@
  * Each thing left out is one that no rule reads again, or reads only to hand it on: see the README.
  * `test/explore/abstraction.test.ts` walks real machines with all of their memory beside it.
  */
-import type { RoleSnapshot } from "../../actor/role.js";
+import type { RoleSnapshot } from "../../kernel/role.js";
 import { isLower } from "../../paxos/ballot.js";
-import type { Message, RoleName } from "../../paxos/messages.js";
-import type { ProposerState } from "../../paxos/proposer.js";
-import type { SynodAttempt } from "../../paxos/synod.js";
+import type { ProposerState } from "../../paxos/consensus/proposer.js";
+import type { SynodAttempt } from "../../paxos/single/synod.js";
+import type { Message, RoleName } from "../../paxos/wire/messages.js";
 
 // Contexts of the roles, as far as they are looked at here.
 interface SynodContext {

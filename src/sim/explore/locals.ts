@@ -4,11 +4,11 @@
  * A machine is stepped once for each ⟨local state, event⟩, however many states of the world share
  * them: that makes exploring cheap, and is sound because a machine knows nothing but itself.
  */
-import type { Address, Effect } from "../../actor/effect.js";
-import type { RoleSnapshot } from "../../actor/role.js";
-import type { AcceptorState } from "../../paxos/acceptor.js";
+import type { Address, Effect } from "../../kernel/effect.js";
+import type { RoleSnapshot } from "../../kernel/role.js";
 import { formatBallot } from "../../paxos/ballot.js";
 import { acceptorIds } from "../../paxos/cluster.js";
+import type { AcceptorState } from "../../paxos/consensus/acceptor.js";
 import type { Actor, Host, Identity, Moved } from "./actor.js";
 import { type Names, renamed } from "./copy.js";
 import { type FactsTable, factsOfActor, factsOfMessage, join } from "./facts.js";

@@ -7,7 +7,7 @@
  * may be delivered now, later, never, or again. That is loss, delay, reordering and duplication in
  * one.
  */
-import { type Address, broadcast } from "../../actor/effect.js";
+import { type Address, broadcast } from "../../kernel/effect.js";
 import { acceptorIds } from "../../paxos/cluster.js";
 import type { Broken, Roles } from "../broken/broken.js";
 import { Host, type Identity } from "./actor.js";

@@ -3,9 +3,9 @@
  * where something moves: on a disk, on the wire, in a name of a ballot.
  */
 import { type Ballot, isLower, sameBallot } from "../../paxos/ballot.js";
-import { chosenProposals, type Evidence, show, showVote } from "../../paxos/evidence.js";
-import { INVARIANTS, promisesNeverFall, votesNeverFall } from "../../paxos/invariants.js";
-import type { Message, Vote } from "../../paxos/messages.js";
+import { chosenProposals, type Evidence, show, showVote } from "../../paxos/proof/evidence.js";
+import { INVARIANTS, promisesNeverFall, votesNeverFall } from "../../paxos/proof/invariants.js";
+import type { Message, Vote } from "../../paxos/wire/messages.js";
 import { type Actor, recordsOf } from "./actor.js";
 import { lookAt } from "./facts.js";
 

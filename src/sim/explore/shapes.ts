@@ -1,13 +1,13 @@
 /** Shapes of small worlds: what the worlds of a kind have in common. */
-import type { RoleSnapshot } from "../../actor/role.js";
+import type { RoleSnapshot } from "../../kernel/role.js";
 import type { Cluster, LearnMode } from "../../paxos/cluster.js";
 import { encodeTyped } from "../../paxos/command.js";
+import type { ProposerState } from "../../paxos/consensus/proposer.js";
 import { digest } from "../../paxos/digest.js";
 import { DEFAULT_LIMITS, type Limits } from "../../paxos/limits.js";
-import type { Accept, Message, RoleName } from "../../paxos/messages.js";
-import { ENVELOPE_BYTES } from "../../paxos/payload.js";
-import type { ProposerState } from "../../paxos/proposer.js";
 import { encodeBatch } from "../../paxos/value.js";
+import type { Accept, Message, RoleName } from "../../paxos/wire/messages.js";
+import { ENVELOPE_BYTES } from "../../paxos/wire/payload.js";
 import type { SightName } from "./sights.js";
 import type { Offer, Single, World } from "./world.js";
 

@@ -2,11 +2,11 @@
  * Sights: what must be seen somewhere, so that "nothing was found" cannot mean "nothing happened".
  */
 import { sameBallot } from "../../paxos/ballot.js";
+import type { ProposerState } from "../../paxos/consensus/proposer.js";
 import { digest } from "../../paxos/digest.js";
-import { chosenProposals, type Evidence } from "../../paxos/evidence.js";
-import type { Message } from "../../paxos/messages.js";
-import type { ProposerState } from "../../paxos/proposer.js";
+import { chosenProposals, type Evidence } from "../../paxos/proof/evidence.js";
 import { isNoop } from "../../paxos/value.js";
+import type { Message } from "../../paxos/wire/messages.js";
 import type { Actor, Moved } from "./actor.js";
 import type { Single, World } from "./world.js";
 

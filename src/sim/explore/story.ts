@@ -1,6 +1,6 @@
 /** Stories: the way to a state, step by step, for a person to read. */
-import type { Effect } from "../../actor/effect.js";
-import type { StoreRecord } from "../../paxos/record.js";
+import type { Effect } from "../../kernel/effect.js";
+import type { StoreRecord } from "../../paxos/wire/record.js";
 import type { Actor, Moved } from "./actor.js";
 import type { Exploration } from "./exploration.js";
 import type { Model } from "./model.js";

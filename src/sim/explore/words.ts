@@ -1,10 +1,11 @@
 /** Messages, records and sentences of a small world in few words. */
-import { ANSWERS_PER_LIFE } from "../../paxos/acceptor.js";
+
 import { formatBallot } from "../../paxos/ballot.js";
+import { ANSWERS_PER_LIFE } from "../../paxos/consensus/acceptor.js";
 import { digest } from "../../paxos/digest.js";
-import type { Message, Vote } from "../../paxos/messages.js";
-import type { StoreRecord } from "../../paxos/record.js";
 import { NOOP } from "../../paxos/value.js";
+import type { Message, Vote } from "../../paxos/wire/messages.js";
+import type { StoreRecord } from "../../paxos/wire/record.js";
 import type { World } from "./world.js";
 
 /** Puts the names of values for their digests, and drops the digits of a first start. */

@@ -4,10 +4,10 @@
  * Bounds cut behaviour off and add none: what is found in a world can happen, what is not found may
  * need a larger one.
  */
-import type { Address } from "../../actor/effect.js";
-import type { RoleSnapshot } from "../../actor/role.js";
+import type { Address } from "../../kernel/effect.js";
+import type { RoleSnapshot } from "../../kernel/role.js";
 import type { Cluster } from "../../paxos/cluster.js";
-import type { Message, RoleName, Verb } from "../../paxos/messages.js";
+import type { Message, RoleName, Verb } from "../../paxos/wire/messages.js";
 import type { SightName } from "./sights.js";
 
 /** A role instance that is not one of the interchangeable acceptors. */

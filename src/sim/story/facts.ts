@@ -1,11 +1,11 @@
 /** Facts: what is chosen, as the ledger knows it, and what learners have learned of it. */
-import type { FeedEntry } from "../../actor/effect.js";
-import type { Runner } from "../../actor/runner.js";
-import type { Step } from "../../actor/step.js";
-import { type BallotValue, type Instance, instanceId } from "../../paxos/evidence.js";
-import type { ChosenEntry } from "../../paxos/messages.js";
-import type { StoreRecord } from "../../paxos/record.js";
-import type { Ledger } from "../ledger.js";
+import type { FeedEntry } from "../../kernel/effect.js";
+import type { Runner } from "../../kernel/runner.js";
+import type { Step } from "../../kernel/step.js";
+import { type BallotValue, type Instance, instanceId } from "../../paxos/proof/evidence.js";
+import type { ChosenEntry } from "../../paxos/wire/messages.js";
+import type { StoreRecord } from "../../paxos/wire/record.js";
+import type { Ledger } from "../monitor/ledger.js";
 import type { About } from "./happening.js";
 import type { Names } from "./names.js";
 

@@ -1,5 +1,5 @@
 /** What the world does to a run, in words. */
-import type { Fault, Weather } from "../plan.js";
+import type { Fault, Weather } from "../plan/plan.js";
 
 /** Most pairs of a partition that are spelled out. */
 const PAIRS_MAX = 8;

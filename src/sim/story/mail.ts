@@ -1,16 +1,16 @@
 /** The mail: who says what to whom, and which copies arrive. */
 
 import { votesWantedBy } from "../../../actors/acceptor/services.js";
-import type { Effect } from "../../actor/effect.js";
-import type { Codec } from "../../actor/ports.js";
-import type { Inbound, RoleEvent } from "../../actor/role.js";
-import type { Runner } from "../../actor/runner.js";
-import { parseSubject, type Route } from "../../actor/subject.js";
 import type { Delivery } from "../../adapters/memory/bus.js";
 import { createCodec } from "../../adapters/msgpackr/codec.js";
-import type { Message, RoleName, Verb } from "../../paxos/messages.js";
-import { hearingsOf } from "../../paxos/verbs.js";
-import type { SimProcess, World } from "../world.js";
+import { parseSubject, type Route } from "../../kernel/bus/subject.js";
+import type { Effect } from "../../kernel/effect.js";
+import type { Codec } from "../../kernel/ports.js";
+import type { Inbound, RoleEvent } from "../../kernel/role.js";
+import type { Runner } from "../../kernel/runner.js";
+import type { Message, RoleName, Verb } from "../../paxos/wire/messages.js";
+import { hearingsOf } from "../../paxos/wire/verbs.js";
+import type { SimProcess, World } from "../world/world.js";
 import type { Cast } from "./cast.js";
 import { type Happening, happening } from "./happening.js";
 import type { Phrase, Phrases } from "./phrases.js";

@@ -9,8 +9,8 @@ import type {
   Outcome,
   Promise1b,
   SlotVote,
-} from "../../paxos/messages.js";
-import type { StoreRecord } from "../../paxos/record.js";
+} from "../../paxos/wire/messages.js";
+import type { StoreRecord } from "../../paxos/wire/record.js";
 import { type About, slotsText } from "./happening.js";
 import type { Names } from "./names.js";
 

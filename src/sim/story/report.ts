@@ -1,6 +1,6 @@
 /** A report: a plan that was run again, told by its story. */
-import type { Plan } from "../plan.js";
-import { type RunOptions, type RunResult, runPlan } from "../run.js";
+import type { Plan } from "../plan/plan.js";
+import { type RunOptions, type RunResult, runPlan } from "../run/run.js";
 import { ARROWS_MAX, sequenceDiagram } from "./sequence.js";
 import { SLICE_LINES_MAX, slice, subjectOfViolation } from "./slice.js";
 import { type Story, type StoryOptions, tellStory } from "./story.js";

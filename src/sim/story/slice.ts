@@ -1,5 +1,5 @@
 /** The slice of a story that matters for one violation: its slot or key, and what bears on it. */
-import type { Violation } from "../ledger.js";
+import type { Violation } from "../monitor/ledger.js";
 import { type About, type Happening, happening } from "./happening.js";
 
 /** Lines of a slice, if nothing else is said. */

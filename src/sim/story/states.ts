@@ -1,7 +1,7 @@
 /** Changes of what a role does, as far as they matter to somebody who knows only the paper. */
-import { stateName } from "../../actor/role.js";
-import type { Runner } from "../../actor/runner.js";
-import type { Step } from "../../actor/step.js";
+import { stateName } from "../../kernel/role.js";
+import type { Runner } from "../../kernel/runner.js";
+import type { Step } from "../../kernel/step.js";
 import type { Ballot } from "../../paxos/ballot.js";
 import type { Names } from "./names.js";
 

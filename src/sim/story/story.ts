@@ -6,18 +6,18 @@
  * for replays, not for hunts.
  */
 
-import type { Observer } from "../../actor/observer.js";
-import type { DiskError } from "../../actor/ports.js";
-import type { StoreRefused } from "../../actor/refusal.js";
-import type { Runner } from "../../actor/runner.js";
-import type { StoreBatch } from "../../actor/store.js";
 import type { Fate } from "../../adapters/memory/disk.js";
-import type { Call, CallRecorder, Outcome } from "../clients.js";
-import type { Ledger } from "../ledger.js";
-import type { Fault } from "../plan.js";
-import type { Run } from "../run.js";
-import type { Watcher } from "../watcher.js";
-import type { Halt, SimProcess, World } from "../world.js";
+import type { Observer } from "../../kernel/observer.js";
+import type { DiskError } from "../../kernel/ports.js";
+import type { Runner } from "../../kernel/runner.js";
+import type { StoreRefused } from "../../kernel/store/refusal.js";
+import type { StoreBatch } from "../../kernel/store/store.js";
+import type { Ledger } from "../monitor/ledger.js";
+import type { Fault } from "../plan/plan.js";
+import type { Call, CallRecorder, Outcome } from "../run/clients.js";
+import type { Run } from "../run/run.js";
+import type { Watcher } from "../world/watcher.js";
+import type { Halt, SimProcess, World } from "../world/world.js";
 import { Cast } from "./cast.js";
 import { Facts } from "./facts.js";
 import { faultText } from "./faults.js";

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, HistoryFile, type Synod } from "../../../src/index.js";
-import { checkHistory } from "../../../src/sim/linearizability/check.js";
+import { checkHistory } from "../../../src/judge/check.js";
 import { EXIT } from "../../../src/worker/exit.js";
 import { type Processes, type Running, until, whyNoMounts } from "../../cli/processes.js";
 import { emptyDisk, fillDisk } from "../../support/ballast.js";

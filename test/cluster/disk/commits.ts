@@ -1,10 +1,11 @@
 /**
  * What a store is made to write, by seed, and what it must hold after each commit.
  */
-import type { Store, StoreBatch } from "../../../src/actor/store.js";
+
 import { createSeededRandom, type SeededRandom } from "../../../src/adapters/memory/random.js";
+import type { Store, StoreBatch } from "../../../src/kernel/store/store.js";
 import { digest } from "../../../src/paxos/digest.js";
-import type { StoreRecord } from "../../../src/paxos/record.js";
+import type { StoreRecord } from "../../../src/paxos/wire/record.js";
 
 /** One commit; its place in the list + 1 is the store's write number after it. */
 export type Commit =

@@ -8,10 +8,10 @@
  * Argument: a {@link JudgeOrder} in JSON. Standard output: a {@link Verdict} in JSON.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
-import { type StoreIdentity, StoreRefused } from "../../../src/actor/refusal.js";
 import { type OpenDirectory, openDirectory } from "../../../src/adapters/lmdb/format.js";
 import { createSeededRandom } from "../../../src/adapters/memory/random.js";
-import { identity, voteOf } from "../../actor/stores.js";
+import { type StoreIdentity, StoreRefused } from "../../../src/kernel/store/refusal.js";
+import { identity, voteOf } from "../../kernel/stores.js";
 import {
   type Contents,
   contentsAfterEach,

@@ -3,7 +3,7 @@
  */
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { storeIdentity } from "../../../src/actor/refusal.js";
+import { storeIdentity } from "../../../src/kernel/store/refusal.js";
 import { storeIdOf } from "../../../src/paxos/cluster.js";
 import { readDescriptor } from "../../../src/worker/descriptor.js";
 import { storeFolder } from "../../../src/worker/stores.js";

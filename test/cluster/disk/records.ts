@@ -3,7 +3,7 @@
  * that does not say when it begins one.
  */
 import { readChanges } from "../../../src/adapters/lmdb/changes.js";
-import { META_KEY } from "../../../src/paxos/record.js";
+import { META_KEY } from "../../../src/paxos/wire/record.js";
 import type { FileNumber, Op } from "./recording.js";
 
 /** As src/adapters/lmdb/journal-file.ts lays a record out. */

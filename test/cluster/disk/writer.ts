@@ -5,13 +5,13 @@
  * Arguments: directory, seed, batches.
  */
 import { writeSync } from "node:fs";
-import type { StoreBatch } from "../../../src/actor/store.js";
 import {
   formatDirectory,
   type OpenDirectory,
   openDirectory,
 } from "../../../src/adapters/lmdb/format.js";
-import { identity } from "../../actor/stores.js";
+import type { StoreBatch } from "../../../src/kernel/store/store.js";
+import { identity } from "../../kernel/stores.js";
 import { drawCommits, growBytes, journalBytes } from "./commits.js";
 
 /** So many batches are asked for without waiting: some wait while others are synced. */

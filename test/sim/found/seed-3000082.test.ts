@@ -44,8 +44,8 @@
  *    2910  p2 → a1 a2 a3 a4 a5  accept 1000003.p2 slot 19 ⟨c1-34⟩
  */
 import { expect, it } from "vitest";
-import type { Plan } from "../../../src/sim/plan.js";
-import { runPlan } from "../../../src/sim/run.js";
+import type { Plan } from "../../../src/sim/plan/plan.js";
+import { runPlan } from "../../../src/sim/run/run.js";
 
 const plan: Plan = {
   seed: 3000082,

@@ -65,8 +65,8 @@
  *    5984  e1 → p1 p2 p3       hint: p1 should lead
  */
 import { expect, it } from "vitest";
-import type { Plan } from "../../../src/sim/plan.js";
-import { runPlan } from "../../../src/sim/run.js";
+import type { Plan } from "../../../src/sim/plan/plan.js";
+import { runPlan } from "../../../src/sim/run/run.js";
 
 const plan: Plan = {
   seed: 304584,

@@ -65,8 +65,8 @@
  * 61544.2  l3                  learns slot 75 ⟨c1-56⟩
  */
 import { expect, it } from "vitest";
-import type { Plan } from "../../../src/sim/plan.js";
-import { runPlan } from "../../../src/sim/run.js";
+import type { Plan } from "../../../src/sim/plan/plan.js";
+import { runPlan } from "../../../src/sim/run/run.js";
 
 const plan: Plan = {
   seed: 433857,

@@ -63,8 +63,8 @@
  *  4004.4  l1 → g1             outcomes: g1's session is open, c1 is open, c1 request 1 is at posi…
  */
 import { expect, it } from "vitest";
-import type { Plan } from "../../../src/sim/plan.js";
-import { runPlan } from "../../../src/sim/run.js";
+import type { Plan } from "../../../src/sim/plan/plan.js";
+import { runPlan } from "../../../src/sim/run/run.js";
 
 const plan: Plan = {
   seed: 656455,
