@@ -3,29 +3,41 @@
  *
  * What it sees must not be changed, and is valid during the call.
  */
+import type { Sender } from "../paxos/wire/messages.js";
 import type { Effect } from "./effect.js";
 import type { DiskError } from "./ports.js";
-import type { RoleEvent, RoleSnapshot } from "./role.js";
-import type { Runner } from "./runner.js";
+import type { RoleDefinition, RoleEvent, RoleSnapshot } from "./role.js";
 import type { Plain } from "./show.js";
 import type { Step } from "./step.js";
-import type { StoreBatch } from "./store/store.js";
+import type { Store, StoreBatch } from "./store/store.js";
+
+/** A role, as an observer may see it; the same object for as long as the role runs. */
+export interface ObservedRole {
+  readonly definition: RoleDefinition;
+  readonly id: string;
+  /** What its messages name as their sender. */
+  readonly sender: Sender;
+  /** Null if the role keeps nothing. */
+  readonly store: Store | null;
+  /** The snapshot of each of its machines, by instance; "" for a role without instances. */
+  snapshots(): ReadonlyMap<string, RoleSnapshot>;
+}
 
 /** Hears of everything, in the order in which it happens. */
 export interface Observer {
   /** A machine took an event; `event` is null for the start of an instance. */
-  stepped(runner: Runner, instance: string, event: RoleEvent | null, step: Step): void;
+  stepped(role: ObservedRole, instance: string, event: RoleEvent | null, step: Step): void;
   /** A batch is on stable storage; what waited for it leaves after this. */
-  committed(runner: Runner, batch: StoreBatch): void;
+  committed(role: ObservedRole, batch: StoreBatch): void;
   /** A batch was refused: nothing that waited for it leaves. */
-  refused(runner: Runner, error: DiskError): void;
+  refused(role: ObservedRole, error: DiskError): void;
   /** An effect leaves the role and is carried out next: all it waited for is durable. */
-  leaves(runner: Runner, effect: Effect): void;
+  leaves(role: ObservedRole, effect: Effect): void;
   /**
    * A machine ran when the observer was attached: its state, and what its role shows of its
    * context. Called for each before anything else.
    */
-  found?(runner: Runner, instance: string, shown: Shown): void;
+  found?(role: ObservedRole, instance: string, shown: Shown): void;
 }
 
 /** A machine as an observer finds it. */
@@ -59,38 +71,38 @@ export class Observers implements Observer {
   /**
    * Attaches an observer, also while the roles run.
    *
-   * @param runners those that run: the observer is first shown their machines
+   * @param roles those that run: the observer is first shown their machines
    * @param onThrow called with what the observer threw, after it was detached
    * @returns what detaches it: it sees nothing after that
    */
   attach(
     observer: Observer,
-    runners: readonly Runner[],
+    roles: readonly ObservedRole[],
     onThrow: (error: unknown) => void,
   ): () => void {
     const attached = { observer, onThrow };
     this.#attached.add(attached);
     this.isWatched = true;
     this.#showTo(attached, () => {
-      for (const runner of runners) find(observer, runner);
+      for (const role of roles) find(observer, role);
     });
     return () => this.#detach(attached);
   }
 
-  stepped(runner: Runner, instance: string, event: RoleEvent | null, step: Step): void {
-    this.#show((observer) => observer.stepped(runner, instance, event, step));
+  stepped(role: ObservedRole, instance: string, event: RoleEvent | null, step: Step): void {
+    this.#show((observer) => observer.stepped(role, instance, event, step));
   }
 
-  committed(runner: Runner, batch: StoreBatch): void {
-    this.#show((observer) => observer.committed(runner, batch));
+  committed(role: ObservedRole, batch: StoreBatch): void {
+    this.#show((observer) => observer.committed(role, batch));
   }
 
-  refused(runner: Runner, error: DiskError): void {
-    this.#show((observer) => observer.refused(runner, error));
+  refused(role: ObservedRole, error: DiskError): void {
+    this.#show((observer) => observer.refused(role, error));
   }
 
-  leaves(runner: Runner, effect: Effect): void {
-    this.#show((observer) => observer.leaves(runner, effect));
+  leaves(role: ObservedRole, effect: Effect): void {
+    this.#show((observer) => observer.leaves(role, effect));
   }
 
   #show(show: (observer: Observer) => void): void {
@@ -116,10 +128,10 @@ export class Observers implements Observer {
   }
 }
 
-function find(observer: Observer, runner: Runner): void {
+function find(observer: Observer, role: ObservedRole): void {
   if (observer.found === undefined) return;
-  for (const [instance, snapshot] of runner.snapshots()) {
-    const shown = { state: snapshot.value, context: runner.definition.show(snapshot) };
-    observer.found(runner, instance, shown);
+  for (const [instance, snapshot] of role.snapshots()) {
+    const shown = { state: snapshot.value, context: role.definition.show(snapshot) };
+    observer.found(role, instance, shown);
   }
 }

@@ -7,8 +7,8 @@
  * in `recover`), and a promise of the ballot that it has voted at: its prepare came late.
  */
 
+import type { ObservedRole } from "../kernel/observer.js";
 import type { RoleEvent } from "../kernel/role.js";
-import type { Runner } from "../kernel/runner.js";
 import type { Step } from "../kernel/step.js";
 import type { Store } from "../kernel/store/store.js";
 import { type Ballot, sameBallot } from "../paxos/ballot.js";
@@ -51,7 +51,7 @@ export class AcceptorTrace implements RoleTrace {
   /** First part of a promise that has not left yet → what it says. */
   readonly #promises = new WeakMap<Message, Readonly<Record<string, unknown>>>();
 
-  constructor(options: TraceOptions, runner: Runner) {
+  constructor(options: TraceOptions, runner: ObservedRole) {
     this.#file = logFile(options, runner);
     this.#store = runner.store;
     for (const record of runner.store?.records ?? []) {

@@ -1,8 +1,8 @@
 /** Traces a learner: `learn`, and `feed` for what it publishes. */
 
 import type { Effect } from "../kernel/effect.js";
+import type { ObservedRole } from "../kernel/observer.js";
 import type { Learned, RoleEvent } from "../kernel/role.js";
-import type { Runner } from "../kernel/runner.js";
 import type { Step } from "../kernel/step.js";
 import { digest } from "../paxos/digest.js";
 import { type TracedKeys, type TraceFile, type TraceOptions, valOf } from "./file.js";
@@ -21,7 +21,7 @@ export class LearnerTrace implements RoleTrace {
   /** The next slot to learn: it learns in order. */
   #next = 0;
 
-  constructor(options: TraceOptions, runner: Runner, learned: Learned) {
+  constructor(options: TraceOptions, runner: ObservedRole, learned: Learned) {
     this.#file = logFile(options, runner);
     this.#learned = learned;
     const make = (file: TraceFile) => ({ file, isLearned: false });

@@ -7,8 +7,8 @@
  * here.
  */
 
+import type { ObservedRole } from "../kernel/observer.js";
 import type { RoleEvent } from "../kernel/role.js";
-import type { Runner } from "../kernel/runner.js";
 import { type Ballot, sameBallot } from "../paxos/ballot.js";
 import { type Cluster, configAt, formsPhase2Quorum } from "../paxos/cluster.js";
 import type { Accept, ChosenRange, Message } from "../paxos/wire/messages.js";
@@ -28,7 +28,7 @@ export class ProposerTrace implements RoleTrace {
   /** Slots whose votes are counted here. */
   readonly #open = new Map<number, { readonly digest: string; readonly voters: Set<string> }>();
 
-  constructor(options: TraceOptions, runner: Runner) {
+  constructor(options: TraceOptions, runner: ObservedRole) {
     this.#file = logFile(options, runner);
     this.#cluster = options.cluster;
   }

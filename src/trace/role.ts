@@ -1,8 +1,8 @@
 /** What the tracer of one role hears. */
 
 import type { Effect } from "../kernel/effect.js";
+import type { ObservedRole } from "../kernel/observer.js";
 import type { RoleEvent } from "../kernel/role.js";
-import type { Runner } from "../kernel/runner.js";
 import type { Step } from "../kernel/step.js";
 import type { Message, RoleName } from "../paxos/wire/messages.js";
 import { TracedKeys, TraceFile, type TraceOptions, traceFileName, traceName } from "./file.js";
@@ -18,7 +18,7 @@ export interface RoleTrace {
 }
 
 /** Opens the file of a role for the log. */
-export function logFile(options: TraceOptions, { definition, id }: Runner): TraceFile {
+export function logFile(options: TraceOptions, { definition, id }: ObservedRole): TraceFile {
   const { name } = definition;
   return new TraceFile(options, "multi", traceFileName(name, id), traceName(name, id));
 }
@@ -26,7 +26,7 @@ export function logFile(options: TraceOptions, { definition, id }: Runner): Trac
 /** Keeps something for each key of a role, with a file of its own. */
 export function keyFiles<K>(
   options: TraceOptions,
-  { definition, id }: Runner,
+  { definition, id }: ObservedRole,
   make: (file: TraceFile, key: string) => K,
   max?: number,
 ): TracedKeys<K> {

@@ -2,8 +2,8 @@
  * Traces a synod-proposer: `p1a`, `propose`, `p2a`, `chosen`, each key in a file of its own.
  */
 
+import type { ObservedRole } from "../kernel/observer.js";
 import type { RoleEvent } from "../kernel/role.js";
-import type { Runner } from "../kernel/runner.js";
 import type { Step } from "../kernel/step.js";
 import { type Ballot, sameBallot } from "../paxos/ballot.js";
 import type { Message } from "../paxos/wire/messages.js";
@@ -24,7 +24,7 @@ interface KeySaid {
 export class SynodProposerTrace implements RoleTrace {
   readonly #keys: TracedKeys<KeySaid>;
 
-  constructor(options: TraceOptions, runner: Runner) {
+  constructor(options: TraceOptions, runner: ObservedRole) {
     const nothing = { prepared: null, accepted: null, chosen: null };
     this.#keys = keyFiles(options, runner, (file) => {
       return { file, ...nothing, reported: new Set() };

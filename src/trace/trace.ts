@@ -6,9 +6,8 @@
  * what the time is are given to it.
  */
 import type { Effect } from "../kernel/effect.js";
-import type { Observer } from "../kernel/observer.js";
+import type { ObservedRole, Observer } from "../kernel/observer.js";
 import type { RoleEvent } from "../kernel/role.js";
-import type { Runner } from "../kernel/runner.js";
 import type { Step } from "../kernel/step.js";
 import { AcceptorTrace } from "./acceptor.js";
 import type { TraceOptions } from "./file.js";
@@ -24,8 +23,8 @@ import { SynodProposerTrace } from "./synod-proposer.js";
  * from the last line of the role's file.
  */
 export function createTracer(options: TraceOptions): Observer {
-  const traces = new WeakMap<Runner, RoleTrace>();
-  const traceOf = (runner: Runner): RoleTrace => {
+  const traces = new WeakMap<ObservedRole, RoleTrace>();
+  const traceOf = (runner: ObservedRole): RoleTrace => {
     const known = traces.get(runner);
     if (known !== undefined) return known;
     const made = makeTrace(options, runner);
@@ -33,13 +32,13 @@ export function createTracer(options: TraceOptions): Observer {
     return made;
   };
   return {
-    stepped(runner: Runner, instance: string, event: RoleEvent | null, step: Step): void {
+    stepped(runner: ObservedRole, instance: string, event: RoleEvent | null, step: Step): void {
       traceOf(runner).stepped?.(instance, event, step);
     },
     // Whatever was kept or refused shows in what leaves after it.
     committed: () => undefined,
     refused: () => undefined,
-    leaves(runner: Runner, effect: Effect): void {
+    leaves(runner: ObservedRole, effect: Effect): void {
       const trace = traceOf(runner);
       if (effect.kind === "send" || effect.kind === "broadcast") trace.says?.(effect.message);
       else trace.leaves?.(effect);
@@ -47,7 +46,7 @@ export function createTracer(options: TraceOptions): Observer {
   };
 }
 
-function makeTrace(options: TraceOptions, runner: Runner): RoleTrace {
+function makeTrace(options: TraceOptions, runner: ObservedRole): RoleTrace {
   const { name, learned } = runner.definition;
   if (name === "acceptor") return new AcceptorTrace(options, runner);
   if (name === "proposer") return new ProposerTrace(options, runner);

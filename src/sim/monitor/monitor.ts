@@ -3,9 +3,8 @@
  * happened. It knows messages and records, and nothing of how roles come to them.
  */
 import type { Effect } from "../../kernel/effect.js";
-import type { Observer } from "../../kernel/observer.js";
+import type { ObservedRole, Observer } from "../../kernel/observer.js";
 import { type InboundOf, type RoleEvent, stateName } from "../../kernel/role.js";
-import type { Runner } from "../../kernel/runner.js";
 import type { Step } from "../../kernel/step.js";
 import type { StoreBatch } from "../../kernel/store/store.js";
 import { acceptorIds, type Cluster } from "../../paxos/cluster.js";
@@ -57,7 +56,7 @@ export class Monitor {
   readonly #origins: Origins;
   /** The memory of each acceptor that read its store last. */
   readonly #latest = new Map<string, Memory>();
-  readonly #watched = new WeakMap<Runner, Watched>();
+  readonly #watched = new WeakMap<ObservedRole, Watched>();
   readonly #pairs: (acceptor: string) => readonly RawRecord[];
 
   /**
@@ -93,7 +92,7 @@ export class Monitor {
   }
 
   /** Says what a learner should have published and has not; null if nothing. */
-  unpublished(learner: Runner): string | null {
+  unpublished(learner: ObservedRole): string | null {
     const watched = this.#watched.get(learner);
     const { tail } = this.feed;
     if (watched === undefined || watched.fromSlot === null) return null;
@@ -104,7 +103,8 @@ export class Monitor {
   /** Looks on at one life of a process. */
   observe(process: SimProcess): Observer {
     const { gate, name, life } = process;
-    const who = (runner: Runner) => `${runner.definition.name} ${runner.id} (${name}, ${life})`;
+    const who = (runner: ObservedRole) =>
+      `${runner.definition.name} ${runner.id} (${name}, ${life})`;
     return {
       stepped: (runner, instance, event, step) => {
         if (gate.isDead) return;
@@ -129,7 +129,7 @@ export class Monitor {
     };
   }
 
-  #started(runner: Runner, instance: string, memory: Memory): void {
+  #started(runner: ObservedRole, instance: string, memory: Memory): void {
     const { name } = runner.definition;
     if (instance === "")
       this.#watched.set(runner, { state: "", taken: [], position: null, fromSlot: null });
@@ -139,7 +139,7 @@ export class Monitor {
     this.feed.advance();
   }
 
-  #committed(runner: Runner, batch: StoreBatch): void {
+  #committed(runner: ObservedRole, batch: StoreBatch): void {
     this.#coverage.count("syncs");
     if (runner.definition.name !== "acceptor" || this.#muted.has(runner.id)) return;
     const shadow = this.#shadows.get(runner.id);
@@ -162,7 +162,7 @@ export class Monitor {
     }
   }
 
-  #stepped(runner: Runner, event: string, step: Step, by: string): void {
+  #stepped(runner: ObservedRole, event: string, step: Step, by: string): void {
     const watched = this.#watched.get(runner);
     if (watched === undefined) return;
     const { name } = runner.definition;
@@ -181,7 +181,7 @@ export class Monitor {
     if (before === "preparing") this.#coverage.count("elections");
   }
 
-  #learned(runner: Runner, watched: Watched, event: string, step: Step, by: string): void {
+  #learned(runner: ObservedRole, watched: Watched, event: string, step: Step, by: string): void {
     const { chosenWatermark: tail = 0 } = runner.definition.status(step.snapshot);
     if (watched.fromSlot === null && tail > 0) {
       watched.fromSlot = Math.max(0, tail - this.ledger.cluster.limits.pipelineSlotsMax);
@@ -196,7 +196,7 @@ export class Monitor {
     }
   }
 
-  #leaves(runner: Runner, effect: Effect, by: string): void {
+  #leaves(runner: ObservedRole, effect: Effect, by: string): void {
     if (effect.kind === "send" || effect.kind === "broadcast") {
       const { name, instances } = runner.definition;
       if (name === "acceptor") this.#acceptorSays(runner.id, effect.message);

@@ -7,16 +7,17 @@
  * that travels is encoded and decoded by the one codec of the world, which remembers for each
  * payload what it was made of. A message without an origin was made by nobody: a stranger's.
  */
+
 import type { Effect } from "../../kernel/effect.js";
+import type { ObservedRole } from "../../kernel/observer.js";
 import type { Codec } from "../../kernel/ports.js";
-import type { Runner } from "../../kernel/runner.js";
 import type { Step } from "../../kernel/step.js";
 import type { Message, Promise1b } from "../../paxos/wire/messages.js";
 import type { StoreRecord } from "../../paxos/wire/record.js";
 
 /** A role's memory: from a start, or from reading its store again, to the next one. */
 export interface Memory {
-  readonly runner: Runner;
+  readonly runner: ObservedRole;
   /** The role, its process, that one's life, and which memory of it this is. */
   readonly by: string;
 }
@@ -31,8 +32,8 @@ export interface MadePromise {
 
 /** Knows what was made by whom. */
 export class Origins {
-  readonly #memories = new WeakMap<Runner, Map<string, Memory>>();
-  readonly #starts = new WeakMap<Runner, number>();
+  readonly #memories = new WeakMap<ObservedRole, Map<string, Memory>>();
+  readonly #starts = new WeakMap<ObservedRole, number>();
   readonly #makers = new WeakMap<Message | Effect | StoreRecord, Memory>();
   readonly #promises = new WeakMap<Message, MadePromise>();
   /** What a payload was encoded from. */
@@ -66,7 +67,7 @@ export class Origins {
   }
 
   /** A machine begins: with what its store holds, or for a key. @returns its memory */
-  started(runner: Runner, instance: string, by: string): Memory {
+  started(runner: ObservedRole, instance: string, by: string): Memory {
     const start = (this.#starts.get(runner) ?? 0) + 1;
     this.#starts.set(runner, start);
     const memory = { runner, by: start === 1 ? by : `${by}, memory ${start}` };
@@ -76,7 +77,7 @@ export class Origins {
   }
 
   /** The memory that a machine has now. */
-  memoryOf(runner: Runner, instance = ""): Memory | undefined {
+  memoryOf(runner: ObservedRole, instance = ""): Memory | undefined {
     return this.#memories.get(runner)?.get(instance);
   }
 

@@ -1,6 +1,5 @@
 /** The traces of a run: what its roles did, in the format ptrace/1, a file a role. */
-import type { Observer } from "../../kernel/observer.js";
-import type { Runner } from "../../kernel/runner.js";
+import type { ObservedRole, Observer } from "../../kernel/observer.js";
 import { createTracer } from "../../trace/trace.js";
 import type { Run } from "./run.js";
 
@@ -24,7 +23,7 @@ export function traceRun({ world, monitor }: Run): ReadonlyMap<string, readonly 
   });
   const observe = (isDead: () => boolean): Observer => {
     // An acceptor that is tried on an older copy of its store is not the acceptor that spoke.
-    const isSeen = (runner: Runner) => !isDead() && !monitor.isMuted(runner.id);
+    const isSeen = (runner: ObservedRole) => !isDead() && !monitor.isMuted(runner.id);
     return {
       stepped: (runner, ...rest) => isSeen(runner) && tracer.stepped(runner, ...rest),
       committed: (runner, ...rest) => isSeen(runner) && tracer.committed(runner, ...rest),

@@ -1,6 +1,7 @@
 /** Facts: what is chosen, as the ledger knows it, and what learners have learned of it. */
+
 import type { FeedEntry } from "../../kernel/effect.js";
-import type { Runner } from "../../kernel/runner.js";
+import type { ObservedRole } from "../../kernel/observer.js";
 import type { Step } from "../../kernel/step.js";
 import { type BallotValue, type Instance, instanceId } from "../../paxos/proof/evidence.js";
 import type { ChosenEntry } from "../../paxos/wire/messages.js";
@@ -25,8 +26,8 @@ export class Facts {
   /** Instances with votes, in which nothing is chosen yet. */
   readonly #open = new Map<string, Instance>();
   readonly #chosen = new Set<string>();
-  readonly #taken = new WeakMap<Runner, readonly ChosenEntry[]>();
-  readonly #keys = new WeakMap<Runner, Set<string>>();
+  readonly #taken = new WeakMap<ObservedRole, readonly ChosenEntry[]>();
+  readonly #keys = new WeakMap<ObservedRole, Set<string>>();
 
   constructor(ledger: Ledger, names: Names) {
     this.#ledger = ledger;
@@ -61,7 +62,7 @@ export class Facts {
   }
 
   /** Returns what a learner learned in a step. */
-  learned(runner: Runner, step: Step): Fact[] {
+  learned(runner: ObservedRole, step: Step): Fact[] {
     if (runner.definition.name !== "learner") return [];
     const { taken, data } = step.snapshot.context as {
       readonly taken: readonly ChosenEntry[];

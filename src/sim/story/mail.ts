@@ -5,9 +5,9 @@ import type { Delivery } from "../../adapters/memory/bus.js";
 import { createCodec } from "../../adapters/msgpackr/codec.js";
 import { parseSubject, type Route } from "../../kernel/bus/subject.js";
 import type { Effect } from "../../kernel/effect.js";
+import type { ObservedRole } from "../../kernel/observer.js";
 import type { Codec } from "../../kernel/ports.js";
 import type { Inbound, RoleEvent } from "../../kernel/role.js";
-import type { Runner } from "../../kernel/runner.js";
 import type { Message, RoleName, Verb } from "../../paxos/wire/messages.js";
 import { hearingsOf } from "../../paxos/wire/verbs.js";
 import type { SimProcess, World } from "../world/world.js";
@@ -108,7 +108,7 @@ export class Mail {
   }
 
   /** A message leaves a role. */
-  leaves(node: SimProcess, runner: Runner, who: string, effect: Effect): void {
+  leaves(node: SimProcess, runner: ObservedRole, who: string, effect: Effect): void {
     const local = (role: RoleName, id: string | null) => {
       const here = (node.host?.runners ?? []).filter(({ halted }) => halted === null);
       const isHere = here.some(({ definition, id: its }) => {

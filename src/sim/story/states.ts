@@ -1,6 +1,6 @@
 /** Changes of what a role does, as far as they matter to somebody who knows only the paper. */
+import type { ObservedRole } from "../../kernel/observer.js";
 import { stateName } from "../../kernel/role.js";
-import type { Runner } from "../../kernel/runner.js";
 import type { Step } from "../../kernel/step.js";
 import type { Ballot } from "../../paxos/ballot.js";
 import type { Names } from "./names.js";
@@ -12,7 +12,7 @@ import type { Names } from "./names.js";
  */
 export function stateChange(
   states: Map<string, string>,
-  runner: Runner,
+  runner: ObservedRole,
   instance: string,
   step: Step,
   names: Names,

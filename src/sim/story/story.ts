@@ -7,9 +7,8 @@
  */
 
 import type { Fate } from "../../adapters/memory/disk.js";
-import type { Observer } from "../../kernel/observer.js";
+import type { ObservedRole, Observer } from "../../kernel/observer.js";
 import type { DiskError } from "../../kernel/ports.js";
-import type { Runner } from "../../kernel/runner.js";
 import type { StoreRefused } from "../../kernel/store/refusal.js";
 import type { StoreBatch } from "../../kernel/store/store.js";
 import type { Ledger } from "../monitor/ledger.js";
@@ -56,9 +55,9 @@ export class Story implements Watcher, CallRecorder {
   readonly #phrases: Phrases;
   readonly #cast: Cast;
   readonly #facts: Facts;
-  readonly #states = new WeakMap<Runner, Map<string, string>>();
+  readonly #states = new WeakMap<ObservedRole, Map<string, string>>();
   /** Records that a role wants kept and that are not synced yet, in words. */
-  readonly #unsynced = new WeakMap<Runner, string[]>();
+  readonly #unsynced = new WeakMap<ObservedRole, string[]>();
   readonly #startedBefore = new Set<string>();
   #sinceMs = 0;
   /** Happenings of this instant, not told yet. */
@@ -163,7 +162,7 @@ export class Story implements Watcher, CallRecorder {
     };
   }
 
-  #began(node: SimProcess, runner: Runner, instance: string, context: unknown): void {
+  #began(node: SimProcess, runner: ObservedRole, instance: string, context: unknown): void {
     const { name } = runner.definition;
     const { owner } = context as { readonly owner?: string };
     if (owner !== undefined) this.names.owner(owner, instance === "" ? null : instance);
@@ -171,7 +170,7 @@ export class Story implements Watcher, CallRecorder {
     if (name === "acceptor") this.#tellChosen();
   }
 
-  #wants(runner: Runner, records: StoreBatch["records"]): void {
+  #wants(runner: ObservedRole, records: StoreBatch["records"]): void {
     const unsynced = this.#unsynced.get(runner) ?? [];
     this.#unsynced.set(runner, unsynced);
     for (const record of records) {
@@ -180,7 +179,7 @@ export class Story implements Watcher, CallRecorder {
     }
   }
 
-  #committed(node: SimProcess, runner: Runner, batch: StoreBatch): void {
+  #committed(node: SimProcess, runner: ObservedRole, batch: StoreBatch): void {
     const unsynced = this.#unsynced.get(runner) ?? [];
     const who = this.#cast.name(node, runner.definition.name, runner.id);
     for (const record of batch.records) {
@@ -198,7 +197,7 @@ export class Story implements Watcher, CallRecorder {
     for (const { text, about } of this.#facts.chosen()) this.#fact("CHOSEN", text, about);
   }
 
-  #notWritten(node: SimProcess, runner: Runner, error: DiskError): void {
+  #notWritten(node: SimProcess, runner: ObservedRole, error: DiskError): void {
     const who = this.#cast.name(node, runner.definition.name, runner.id);
     const lost = this.#unsynced.get(runner)?.splice(0) ?? [];
     const what = lost.length === 0 ? "" : `; gone: ${lost.join(", ")}`;
@@ -210,7 +209,7 @@ export class Story implements Watcher, CallRecorder {
     this.#add(happening("disk", who, `${why}${what}`));
   }
 
-  #statesOf(runner: Runner): Map<string, string> {
+  #statesOf(runner: ObservedRole): Map<string, string> {
     const states = this.#states.get(runner) ?? new Map<string, string>();
     this.#states.set(runner, states);
     return states;
