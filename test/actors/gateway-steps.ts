@@ -3,7 +3,8 @@ import { expect } from "vitest";
 import { gatewayMachine } from "../../actors/gateway/machine.js";
 import { broadcast, type Effect, send } from "../../src/kernel/effect.js";
 import type { RoleInput } from "../../src/kernel/role.js";
-import { GatewayState, openOwnSession } from "../../src/paxos/clients/gateway.js";
+import { openOwnSession } from "../../src/paxos/clients/gateway.js";
+import { GatewayState } from "../../src/paxos/clients/gateway-state.js";
 import { encodeCommand } from "../../src/paxos/command.js";
 import type { Outcome, Refused } from "../../src/paxos/wire/messages.js";
 import {

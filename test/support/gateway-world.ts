@@ -3,7 +3,6 @@
  */
 
 import {
-  GatewayState,
   type Held,
   holdRequests,
   openOwnSession,
@@ -18,6 +17,7 @@ import {
   sendOverdueAgain,
   takeProposals,
 } from "../../src/paxos/clients/gateway-sending.js";
+import { GatewayState } from "../../src/paxos/clients/gateway-state.js";
 import { type Command, decodeCommand } from "../../src/paxos/command.js";
 import { DEFAULT_LIMITS, type Limits } from "../../src/paxos/limits.js";
 import { applyEntry, type LogEntry, LogState } from "../../src/paxos/log/log.js";

@@ -3,7 +3,8 @@ import { invariant } from "../assert.js";
 import { decodeCommand, encodeCommand } from "../command.js";
 import type { Limits } from "../limits.js";
 import type { ClientRequests } from "../wire/messages.js";
-import { add, type GatewayState, type Pending } from "./gateway.js";
+import { add } from "./gateway.js";
+import type { GatewayState, Pending } from "./gateway-state.js";
 
 /** Askers that are told of one request; of more only the latest, who still wait. */
 const TOKENS_MAX = 8;

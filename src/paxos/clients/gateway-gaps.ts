@@ -8,7 +8,7 @@
 import { type Command, decodeCommand, encodeCommand } from "../command.js";
 import type { Limits } from "../limits.js";
 import { passGaps } from "./client.js";
-import type { ClientSession, GatewayState, Pending } from "./gateway.js";
+import type { ClientSession, GatewayState, Pending } from "./gateway-state.js";
 
 /** Drops a command that is settled or given up. */
 export function forget(state: GatewayState, session: ClientSession, pending: Pending): void {

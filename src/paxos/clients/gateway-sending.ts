@@ -8,8 +8,8 @@ import { Fifo } from "../fifo.js";
 import type { Limits } from "../limits.js";
 import type { Propose } from "../wire/messages.js";
 import { commandFits } from "../wire/payload.js";
-import type { ClientSession, GatewayState, Pending } from "./gateway.js";
 import { giveUpTooLarge, type TooLarge, takeBack } from "./gateway-gaps.js";
+import type { ClientSession, GatewayState, Pending } from "./gateway-state.js";
 
 /** Least and most wait before what has no outcome is sent again, in `retryDelayMs`. */
 const OVERDUE_DELAYS_MIN = 4;

@@ -15,20 +15,8 @@ import {
 import type { Limits } from "../limits.js";
 import type { Promise1b, SlotVote } from "../wire/messages.js";
 import { chosenBelow } from "../wire/record.js";
-import type { BasisPromise } from "./basis.js";
+import type { Assembly, CompletePromise } from "./assembly.js";
 import { firstOpenSlot, forgetKept, type ProposerState, shownChosen } from "./proposer.js";
-
-/** A promise that is complete: every part of one answer has come. */
-export interface CompletePromise extends BasisPromise {
-  readonly trimmed: number;
-}
-
-/** Parts of one answer that have come. */
-export interface Assembly {
-  readonly incarnation: number;
-  readonly answer: number;
-  readonly parts: Map<number, Promise1b>;
-}
 
 /**
  * Adds one part of a promise; the promise counts once every part of one answer is there.

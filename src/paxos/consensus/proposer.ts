@@ -15,8 +15,8 @@ import { LatencyEstimate } from "../latency.js";
 import type { Limits } from "../limits.js";
 import { commandsOf, NOOP } from "../value.js";
 import type { Accept, Accepted, Basis, ChosenRange, Nack, SlotVote } from "../wire/messages.js";
+import type { Assembly, CompletePromise } from "./assembly.js";
 import { makeBasis } from "./basis.js";
-import type { Assembly, CompletePromise } from "./promises.js";
 
 /** A slot under way: proposed, not yet known as chosen below the watermark. */
 export interface OpenSlot {
