@@ -48,12 +48,7 @@ export {
   WrongClusterError,
 } from "./client/errors.js";
 export type { Unheard } from "./client/hearing.js";
-export {
-  History,
-  type HistoryModel,
-  type HistoryOptions,
-  type OpenCall,
-} from "./client/history.js";
+export { History, type HistoryOptions, type OpenCall } from "./client/history.js";
 export type {
   ChosenEvent,
   ChosenOptions,
@@ -61,7 +56,9 @@ export type {
   ProposeOptions,
   Synod,
 } from "./client/synod.js";
-export type { Value, ValueCodec } from "./client/values.js";
+export type { Value } from "./client/value.js";
+export type { ValueCodec } from "./client/values.js";
+export type { HistoryModel } from "./judge/format.js";
 export type { Logger } from "./kernel/ports.js";
 export type { Wait } from "./kernel/role.js";
 export type { Ballot } from "./paxos/ballot.js";

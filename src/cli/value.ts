@@ -1,7 +1,7 @@
 /** Values as the command line reads and prints them. */
 
 import type { ChosenEvent } from "../client/synod.js";
-import type { Value } from "../client/values.js";
+import type { Value } from "../client/value.js";
 import { formatBallot } from "../paxos/ballot.js";
 import { styled } from "./terminal.js";
 

@@ -28,12 +28,12 @@ import { provePosition, type RawProof } from "./prove.js";
 import { Recorder, showBody } from "./recorder.js";
 import { Session } from "./session.js";
 import type { ChosenEvent, ChosenOptions, ChosenProof, ProposeOptions, Synod } from "./synod.js";
+import type { Value } from "./value.js";
 import {
   checkSize,
   decodeValue,
   encodeValue,
   type TypedBody,
-  type Value,
   type ValueCodec,
   valueBound,
 } from "./values.js";

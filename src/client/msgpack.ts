@@ -6,7 +6,7 @@
  *
  * An integer beyond 32 bits is written as a double, so that 64 bits always mean a bigint.
  */
-import type { Value } from "./values.js";
+import type { Value } from "./value.js";
 
 /** Deepest nesting of arrays and objects. */
 const DEPTH_MAX = 128;

@@ -1,6 +1,8 @@
 /** A client's calls, told to the histories that its opener gave. */
+
+import type { HistoryModel, HistoryOperations, HistoryOut } from "../judge/format.js";
 import { InvalidError, SynodError } from "./errors.js";
-import type { History, HistoryModel, HistoryOperations, HistoryOut, OpenCall } from "./history.js";
+import type { History, OpenCall } from "./history.js";
 import type { TypedBody } from "./values.js";
 
 /** What a client has calls of. */

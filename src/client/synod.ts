@@ -5,7 +5,7 @@ import type { After } from "./chosen.js";
 import type { RoleWaits, Status } from "./control.js";
 import type { Call } from "./ending.js";
 import type { Unheard } from "./hearing.js";
-import type { Value } from "./values.js";
+import type { Value } from "./value.js";
 
 /** Options of {@link Synod.propose}. */
 export interface ProposeOptions extends Call {

@@ -4,17 +4,7 @@ import type { Limits } from "../paxos/limits.js";
 import { limitsUnder } from "../paxos/wire/payload.js";
 import { InvalidError, TooLargeError } from "./errors.js";
 import { decodeMsgpack, encodeMsgpack, isBytes, isWellFormed, UnwritableValue } from "./msgpack.js";
-
-/** What the log holds for an application; it comes back deep-equal. bigints have 64 bits. */
-export type Value =
-  | null
-  | boolean
-  | number
-  | string
-  | bigint
-  | Uint8Array
-  | readonly Value[]
-  | { readonly [key: string]: Value };
+import type { Value } from "./value.js";
 
 /** Writes and reads the values that are neither bytes nor a string. */
 export interface ValueCodec {

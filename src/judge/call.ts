@@ -1,10 +1,5 @@
 /** One call of a history, with what came of it. */
-import type {
-  HistoryHeader,
-  HistoryModel,
-  HistoryOperations,
-  HistoryOut,
-} from "../client/history.js";
+import type { HistoryHeader, HistoryModel, HistoryOperations, HistoryOut } from "./format.js";
 
 /** A call that happened, or may have. One that certainly did not is no call. */
 export interface HistoryCall<M extends HistoryModel = HistoryModel> {

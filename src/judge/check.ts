@@ -1,7 +1,8 @@
 /** Judges a history of hist/1: is there an order of its calls that explains every answer? */
-import type { HistoryModel } from "../client/history.js";
+
 import { type HistoryCall, keyOf, type ReadHistory } from "./call.js";
 import { decideModel } from "./decide.js";
+import type { HistoryModel } from "./format.js";
 import { judgeKey, type ModelFor } from "./judge.js";
 import { kvModel } from "./kv.js";
 import { lockModel } from "./lock.js";

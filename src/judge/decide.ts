@@ -1,6 +1,7 @@
 /** A key that is decided once: the first value wins. */
-import type { HistoryOperations } from "../client/history.js";
+
 import type { HistoryCall } from "./call.js";
+import type { HistoryOperations } from "./format.js";
 import type { Model } from "./model.js";
 
 /** What a key holds. */

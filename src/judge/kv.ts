@@ -1,6 +1,7 @@
 /** Keys with values and revisions: what a register is, and more. */
-import type { HistoryOperations } from "../client/history.js";
+
 import { type HistoryCall, revisionOf, writtenBy } from "./call.js";
+import type { HistoryOperations } from "./format.js";
 import type { Model } from "./model.js";
 
 /** One key. */

@@ -1,6 +1,7 @@
 /** A lock with fencing tokens, which grow with every acquisition. */
-import type { HistoryOperations } from "../client/history.js";
+
 import type { HistoryCall } from "./call.js";
+import type { HistoryOperations } from "./format.js";
 import type { Model } from "./model.js";
 
 /** One lock. */

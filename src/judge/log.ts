@@ -1,6 +1,7 @@
 /** A list that only grows. */
-import type { HistoryOperations } from "../client/history.js";
+
 import type { HistoryCall } from "./call.js";
+import type { HistoryOperations } from "./format.js";
 import type { Model } from "./model.js";
 
 /** A log as its last entry and what was before it; equal logs are the same object. */

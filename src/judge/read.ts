@@ -1,12 +1,13 @@
 /** Reads hist/1, and refuses what is not: a judge that guesses judges something else. */
+
+import { type HistoryCall, type ReadHistory, writtenBy } from "./call.js";
 import {
   HISTORY_MODELS,
   type HistoryHeader,
   type HistoryModel,
   type HistoryOperations,
   type HistoryOut,
-} from "../client/history.js";
-import { type HistoryCall, type ReadHistory, writtenBy } from "./call.js";
+} from "./format.js";
 import { oddField, SHAPES } from "./shapes.js";
 
 /** A file that is no history of hist/1. */

@@ -1,5 +1,5 @@
 /** What each operation of hist/1 carries, and what its answer may be. */
-import type { HistoryModel } from "../client/history.js";
+import type { HistoryModel } from "./format.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,7 @@
 /** Histories in files of this machine. */
 import { closeSync, openSync, writeSync } from "node:fs";
-import { History, type HistoryModel, type HistoryOptions } from "../client/history.js";
+import { History, type HistoryOptions } from "../client/history.js";
+import type { HistoryModel } from "../judge/format.js";
 
 /** A history in a file. */
 export class HistoryFile<M extends HistoryModel = HistoryModel> extends History<M> {

@@ -7,10 +7,10 @@ import { describe, expect, it } from "vitest";
 import type { ProposerContext } from "../../actors/proposer/context.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import type { Client } from "../../src/client/client.js";
-import type { Value } from "../../src/client/values.js";
+import type { Value } from "../../src/client/value.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { Receipt } from "../../src/paxos/receipt.js";
-import type { Member } from "../../src/sim/world/world.js";
+import type { Member } from "../../src/sim/world/process.js";
 import { SEPARATED, World, worldCluster } from "../support/world.js";
 import { Bench, Watched } from "./bench.js";
 

@@ -16,9 +16,10 @@ import {
   TooManyError,
   UnavailableError,
 } from "../../src/client/errors.js";
-import { History, type HistoryModel } from "../../src/client/history.js";
+import { History } from "../../src/client/history.js";
 import { Recorder, showBody } from "../../src/client/recorder.js";
 import { EXACT, encodeValue } from "../../src/client/values.js";
+import type { HistoryModel } from "../../src/judge/format.js";
 import { HistoryFile } from "../../src/worker/history-file.js";
 import { SEPARATED, World } from "../support/world.js";
 import { Bench } from "./bench.js";

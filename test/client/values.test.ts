@@ -9,7 +9,8 @@ import { Packr, Unpackr } from "msgpackr";
 import { describe, expect, it } from "vitest";
 import { InvalidError, TooLargeError } from "../../src/client/errors.js";
 import { decodeMsgpack, encodeMsgpack, UnreadableValue } from "../../src/client/msgpack.js";
-import { decodeValue, EXACT, encodeValue, type Value } from "../../src/client/values.js";
+import type { Value } from "../../src/client/value.js";
+import { decodeValue, EXACT, encodeValue } from "../../src/client/values.js";
 
 const LIMIT = 1_000_000;
 

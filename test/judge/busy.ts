@@ -1,6 +1,7 @@
 /** Long histories of many clients on a kv that works. */
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
-import { History, type HistoryOperations, type OpenCall } from "../../src/client/history.js";
+import { History, type OpenCall } from "../../src/client/history.js";
+import type { HistoryOperations } from "../../src/judge/format.js";
 
 /** What a long history is like. */
 export interface Busy {

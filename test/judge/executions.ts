@@ -1,6 +1,6 @@
 /** Histories of things that work, for properties; and the same with one answer changed. */
 import fc from "fast-check";
-import type { HistoryModel, HistoryOperations, HistoryOut } from "../../src/client/history.js";
+import type { HistoryModel, HistoryOperations, HistoryOut } from "../../src/judge/format.js";
 import type { Naive } from "./naive.js";
 import type { Told } from "./telling.js";
 

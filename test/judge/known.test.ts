@@ -3,7 +3,7 @@
  * to be bad are refused.
  * Method: a few calls each, as ⟨begin, end, asked, told⟩; a call of `info` has no end.
  */
-import type { HistoryOperations } from "../../src/client/history.js";
+import type { HistoryOperations } from "../../src/judge/format.js";
 import { judge } from "./known.js";
 import { info, ok } from "./telling.js";
 

@@ -1,8 +1,8 @@
 /** Histories whose verdict is known, as tests. */
 import { describe, expect, it } from "vitest";
-import type { HistoryModel } from "../../src/client/history.js";
 import { checkHistory } from "../../src/judge/check.js";
 import { explainVerdict } from "../../src/judge/explain.js";
+import type { HistoryModel } from "../../src/judge/format.js";
 import { type Header, type Told, tell } from "./telling.js";
 
 /** What is known of a model. */

@@ -4,7 +4,7 @@
  *
  * It is written from the table of the format, and shares nothing with the checker.
  */
-import type { HistoryModel, HistoryOperations, HistoryOut } from "../../src/client/history.js";
+import type { HistoryModel, HistoryOperations, HistoryOut } from "../../src/judge/format.js";
 import type { Told } from "./telling.js";
 
 /** A way a call may go from a state: what it answers, and the state then. */

@@ -5,9 +5,9 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { HistoryModel } from "../../src/client/history.js";
 import { checkHistory } from "../../src/judge/check.js";
 import { explainVerdict } from "../../src/judge/explain.js";
+import type { HistoryModel } from "../../src/judge/format.js";
 import { type Draw, drawnCalls, execute, mutate } from "./executions.js";
 import {
   isExplained,

@@ -1,10 +1,6 @@
 /** Histories for tests, written by the real writer. */
-import {
-  History,
-  type HistoryModel,
-  type HistoryOperations,
-  type HistoryOut,
-} from "../../src/client/history.js";
+import { History } from "../../src/client/history.js";
+import type { HistoryModel, HistoryOperations, HistoryOut } from "../../src/judge/format.js";
 
 /** What a call came to: an answer, nothing known, or certainly nothing. */
 export type Ending = { readonly out?: HistoryOut | undefined } | "info" | "fail" | "open";
