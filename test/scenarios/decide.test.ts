@@ -12,7 +12,7 @@ import type { Cluster } from "../../src/paxos/cluster.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { Message, Sender } from "../../src/paxos/wire/messages.js";
-import type { Member } from "../../src/sim/world/world.js";
+import type { Member } from "../../src/sim/world/process.js";
 import { SEPARATED, World, worldCluster } from "../support/world.js";
 
 const ACCEPTORS = { a1: SEPARATED["a1"], a2: SEPARATED["a2"], a3: SEPARATED["a3"] };

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { ProposerContext } from "../../actors/proposer/context.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { Member } from "../../src/sim/world/world.js";
+import type { Member } from "../../src/sim/world/process.js";
 import { SEPARATED, World, worldCluster } from "../support/world.js";
 
 const ALL: readonly (readonly [Member[0], string])[] = [

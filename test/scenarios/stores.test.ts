@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { MemoryFile } from "../../src/adapters/memory/disk.js";
-import type { Member } from "../../src/sim/world/world.js";
+import type { Member } from "../../src/sim/world/process.js";
 import { SEPARATED, World } from "../support/world.js";
 
 function running(seed: number): World {

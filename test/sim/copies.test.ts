@@ -3,7 +3,8 @@
  * Method: the simulator's fault-free runs, with slow disks and slow messages, and its own judge.
  */
 import { describe, expect, it } from "vitest";
-import { CALM, drawPlan, type Plan } from "../../src/sim/plan/plan.js";
+import { drawPlan } from "../../src/sim/plan/draw.js";
+import { CALM, type Plan } from "../../src/sim/plan/plan.js";
 import { runPlan } from "../../src/sim/run/run.js";
 
 /** When clients begin to ask: electing the first leader takes some slow syncs. */

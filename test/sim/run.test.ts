@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import { quorumProblems } from "../../src/paxos/quorum.js";
-import { drawPlan } from "../../src/sim/plan/plan.js";
+import { drawPlan } from "../../src/sim/plan/draw.js";
 import { drawQuorums } from "../../src/sim/plan/setup.js";
 import { type Run, runPlan } from "../../src/sim/run/run.js";
 import { Coverage, notSeen } from "../../src/sim/world/coverage.js";

@@ -3,7 +3,8 @@
  * Method: stories of drawn plans, and of plans written down here.
  */
 import { describe, expect, it } from "vitest";
-import { CALM, drawPlan, type Plan } from "../../src/sim/plan/plan.js";
+import { drawPlan } from "../../src/sim/plan/draw.js";
+import { CALM, type Plan } from "../../src/sim/plan/plan.js";
 import { type Run, runPlan } from "../../src/sim/run/run.js";
 import { Names } from "../../src/sim/story/names.js";
 import { reportOf, runInSteps } from "../../src/sim/story/report.js";

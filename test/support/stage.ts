@@ -18,7 +18,8 @@ import type { Request } from "../../src/sim/plan/plan.js";
 import { Clients } from "../../src/sim/run/clients.js";
 import { Story } from "../../src/sim/story/story.js";
 import { Coverage } from "../../src/sim/world/coverage.js";
-import { type Member, World } from "../../src/sim/world/world.js";
+import type { Member } from "../../src/sim/world/process.js";
+import { World } from "../../src/sim/world/world.js";
 
 const MESSAGE_MS = 1;
 const SYNC_MS = 1;

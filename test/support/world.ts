@@ -13,7 +13,8 @@ import type { StoreRefused } from "../../src/kernel/store/refusal.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { RoleName, Sender } from "../../src/paxos/wire/messages.js";
-import { type Member, World as SimWorld } from "../../src/sim/world/world.js";
+import type { Member } from "../../src/sim/world/process.js";
+import { World as SimWorld } from "../../src/sim/world/world.js";
 
 const SYNC_MS = 1;
 

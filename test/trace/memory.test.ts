@@ -7,7 +7,7 @@
 import { describe, expect, it } from "vitest";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import type { Cluster } from "../../src/paxos/cluster.js";
-import type { Member } from "../../src/sim/world/world.js";
+import type { Member } from "../../src/sim/world/process.js";
 import { SEPARATED, World, worldCluster } from "../support/world.js";
 import { judge, type Trace, type TraceEvent } from "./checker.js";
 import { MemoryTrace } from "./tracing.js";

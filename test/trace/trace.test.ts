@@ -10,7 +10,7 @@ import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import { NOOP } from "../../src/paxos/value.js";
 import type { Accept, Message, RoleName, SlotVote } from "../../src/paxos/wire/messages.js";
-import type { Member } from "../../src/sim/world/world.js";
+import type { Member } from "../../src/sim/world/process.js";
 import { ballot, sender, value, vote } from "../support/steps.js";
 import { World, worldCluster } from "../support/world.js";
 import { MemoryTrace } from "./tracing.js";

@@ -15,13 +15,7 @@ import { type FactsTable, factsOfActor, factsOfMessage, join } from "./facts.js"
 import { hears, type Letter, type Letters } from "./letters.js";
 import { liveState } from "./live.js";
 import { judgeDisk, judgeSpoken, type Violation } from "./properties.js";
-import {
-  ballotOf,
-  sightsOfAcceptor,
-  sightsOfCrash,
-  sightsOfFull,
-  sightsOfSingle,
-} from "./sights.js";
+import { ballotOf, sightsOfAcceptor, sightsOfCrash, sightsOfFull, sightsOfSingle } from "./seen.js";
 import { textOf } from "./text.js";
 import type { Single, World } from "./world.js";
 

@@ -3,7 +3,8 @@ import type { Fate } from "../../adapters/memory/disk.js";
 import type { SeededRandom } from "../../adapters/memory/random.js";
 import type { CrashFate, Fault } from "../plan/plan.js";
 import type { Coverage } from "../world/coverage.js";
-import { leaderOf, type Member, type World } from "../world/world.js";
+import type { Member } from "../world/process.js";
+import { leaderOf, type World } from "../world/world.js";
 import type { Network } from "./network.js";
 
 /** How often, and after how long each time, a crash looks for a write in flight. */

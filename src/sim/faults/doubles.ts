@@ -2,7 +2,8 @@
 
 import type { Fault } from "../plan/plan.js";
 import type { Coverage } from "../world/coverage.js";
-import type { Member, World } from "../world/world.js";
+import type { Member } from "../world/process.js";
+import type { World } from "../world/world.js";
 
 /** How long a process lives that was started on copies, in milliseconds. */
 const COPY_MS = 300;

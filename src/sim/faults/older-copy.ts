@@ -9,7 +9,8 @@ import type { MemoryFile } from "../../adapters/memory/disk.js";
 import { parseSubject } from "../../kernel/bus/subject.js";
 import type { Codec } from "../../kernel/ports.js";
 import { decodeMeta, META_KEY, type RawRecord } from "../../paxos/wire/record.js";
-import type { SimProcess, World } from "../world/world.js";
+import type { SimProcess } from "../world/process.js";
+import type { World } from "../world/world.js";
 import type { Network } from "./network.js";
 
 /** A message that takes longer may find its hearer cut off and back again. */

@@ -26,7 +26,7 @@ import {
   type StoreRecord,
 } from "../../paxos/wire/record.js";
 import type { Coverage } from "../world/coverage.js";
-import type { SimProcess } from "../world/world.js";
+import type { SimProcess } from "../world/process.js";
 import { FeedBook } from "./feed-book.js";
 import { Ledger } from "./ledger.js";
 import type { Memory, Origins } from "./origins.js";

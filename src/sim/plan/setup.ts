@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS, type Limits } from "../../paxos/limits.js";
 import type { QuorumSystem } from "../../paxos/quorum.js";
 import type { RoleName } from "../../paxos/wire/messages.js";
 import { PLACEMENTS, type Placement, placeRoles } from "../../worker/placement.js";
-import type { Member } from "../world/world.js";
+import type { Member } from "../world/process.js";
 
 /** What a run is about. */
 export const FAMILIES = ["log", "decide", "mixed"] as const;

@@ -13,7 +13,8 @@ import type { Sender } from "../../paxos/wire/messages.js";
 import type { Monitor } from "../monitor/monitor.js";
 import type { Request } from "../plan/plan.js";
 import type { Coverage } from "../world/coverage.js";
-import type { SimProcess, World } from "../world/world.js";
+import type { SimProcess } from "../world/process.js";
+import type { World } from "../world/world.js";
 
 /** How long a client waits for an answer, and then before it asks again. */
 const ANSWER_MS = 1500;

@@ -1,6 +1,7 @@
 /** A hunt: many seeds, one after the other, and what they saw together. */
 import type { Violation } from "../monitor/ledger.js";
-import { drawPlan, type Plan } from "../plan/plan.js";
+import { drawPlan } from "../plan/draw.js";
+import type { Plan } from "../plan/plan.js";
 import { type RunOptions, type RunResult, runPlan } from "./run.js";
 
 /** What some seeds came to. Plain data, so that it can cross from one thread to another. */

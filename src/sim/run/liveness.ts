@@ -4,9 +4,15 @@
  */
 import { parseSubject } from "../../kernel/bus/subject.js";
 import type { RoleName } from "../../paxos/wire/messages.js";
+import type { Faults } from "../faults/faults.js";
+import type { Network } from "../faults/network.js";
+import type { Monitor } from "../monitor/monitor.js";
+import type { Plan } from "../plan/plan.js";
 import { pick } from "../plan/setup.js";
-import type { Member } from "../world/world.js";
-import type { Run } from "./run.js";
+import type { Coverage } from "../world/coverage.js";
+import type { Member } from "../world/process.js";
+import type { World } from "../world/world.js";
+import type { Clients } from "./clients.js";
 
 /** Roles without which nobody is served. */
 const NEEDED: readonly RoleName[] = ["proposer", "elector", "learner", "gateway", "synod-proposer"];
@@ -15,8 +21,19 @@ const NEEDED: readonly RoleName[] = ["proposer", "elector", "learner", "gateway"
 const ASKING = new Set(["prepare", "accept", "ask-leader"]);
 const ANSWERING = new Set(["promise", "accepted", "nack", "last-heard"]);
 
+/** The parts of a run that its end is asked of. */
+interface Ended {
+  readonly plan: Plan;
+  readonly world: World;
+  readonly network: Network;
+  readonly faults: Faults;
+  readonly clients: Clients;
+  readonly monitor: Monitor;
+  readonly coverage: Coverage;
+}
+
 /** Ends all faults, and takes away what the ending takes away for ever. */
-export function endFaults(run: Run): void {
+export function endFaults(run: Ended): void {
   const { faults, plan, coverage } = run;
   coverage.count(`ending: ${plan.ending}`);
   faults.end();
@@ -25,7 +42,7 @@ export function endFaults(run: Run): void {
 }
 
 /** Says what is not answered or not learned; null if all is well. */
-export function whatIsMissing({ clients, world, monitor }: Run): string | null {
+export function whatIsMissing({ clients, world, monitor }: Ended): string | null {
   if (clients.open > 0) return `${clients.open} requests have no answer`;
   const learners = [...world.processes.values()].flatMap(({ host }) =>
     (host?.runners ?? []).filter(({ definition }) => definition.name === "learner"),
@@ -45,7 +62,7 @@ export function whatIsMissing({ clients, world, monitor }: Run): string | null {
 }
 
 /** Kills as many processes as the rest can do without. */
-function buryMinority(run: Run): void {
+function buryMinority(run: Ended): void {
   const { faults, world } = run;
   const random = world.random.fork("ending");
   const names = [...faults.places.keys()];
@@ -71,7 +88,7 @@ function hasHintedProposer(members: readonly Member[]): boolean {
 }
 
 /** Cuts every other proposer off from the acceptors of other processes. */
-function connectOneProposer({ network, world }: Run): void {
+function connectOneProposer({ network, world }: Ended): void {
   const { name, proposers } = world.cluster;
   const connected = pick(world.random.fork("ending"), proposers).id;
   const space = { prefix: "synod", cluster: name };

@@ -1,6 +1,7 @@
 /** The cast: what the roles of a world are called in its story. */
 import type { RoleName } from "../../paxos/wire/messages.js";
-import type { SimProcess, World } from "../world/world.js";
+import type { SimProcess } from "../world/process.js";
+import type { World } from "../world/world.js";
 import type { Names } from "./names.js";
 
 const LETTERS: Readonly<Partial<Record<RoleName, string>>> = {

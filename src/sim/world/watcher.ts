@@ -3,7 +3,7 @@
 import type { Fate } from "../../adapters/memory/disk.js";
 import type { Observer } from "../../kernel/observer.js";
 import type { StoreRefused } from "../../kernel/store/refusal.js";
-import type { Halt, SimProcess } from "./world.js";
+import type { Halt, SimProcess } from "./process.js";
 
 /** Hears of everything in the order in which it happens. */
 export interface Watcher {

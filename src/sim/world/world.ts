@@ -25,10 +25,8 @@ import { formatStore, openStore, type Store } from "../../kernel/store/store.js"
 import { type Cluster, storeIdOf } from "../../paxos/cluster.js";
 import type { RoleName } from "../../paxos/wire/messages.js";
 import { DriftingClock, Gate, GatedDisk, GatedTransport } from "./gate.js";
+import type { Halt, Member, SimProcess } from "./process.js";
 import type { Watcher } from "./watcher.js";
-
-/** A role and the id it runs under. */
-export type Member = readonly [RoleName, string];
 
 /** Every role's definition; the negative controls put broken ones in. */
 export type Registry = Readonly<Record<RoleName, RoleDefinition>>;
@@ -63,29 +61,6 @@ export interface WorldOptions extends Parts {
   readonly onRefused?:
     | ((node: SimProcess, role: RoleName, id: string, refused: StoreRefused) => void)
     | undefined;
-}
-
-/** Why a role stopped. */
-export interface Halt {
-  readonly role: RoleName;
-  readonly id: string;
-  readonly why: string;
-  readonly cause: "halt" | "threw";
-}
-
-/** One life of a node. */
-export interface SimProcess {
-  readonly name: string;
-  /** Counts the starts of all processes of this world, from 1. */
-  readonly life: number;
-  readonly members: readonly Member[];
-  readonly gate: Gate;
-  readonly clock: DriftingClock;
-  readonly transport: GatedTransport;
-  /** Files that it has open, by `role id`. */
-  readonly files: Map<string, MemoryFile>;
-  /** Null while its stores are being opened. */
-  host: Host | null;
 }
 
 /** How a process is started. */
