@@ -2,7 +2,7 @@
 import type { Neighbour, RoleInput, RoleStatus, Wait } from "../../src/kernel/role.js";
 import { type Plain, showNames, showSome, showText } from "../../src/kernel/show.js";
 import { type Ballot, ballotOwner, formatBallot } from "../../src/paxos/ballot.js";
-import { type Cluster, configAt, standingIn } from "../../src/paxos/cluster.js";
+import { type Cluster, configAt, formsPhase1Quorum, standingIn } from "../../src/paxos/cluster.js";
 import { ProposerState } from "../../src/paxos/consensus/proposer.js";
 import type { LastHeard, Message } from "../../src/paxos/wire/messages.js";
 
@@ -141,11 +141,17 @@ export function showProposer({ data, leader, ...context }: ProposerContext): Pla
 }
 
 /** Acceptors that have not heard a leader for so long that a standby may prepare. */
-export function silentAcceptors({ answers, cluster }: ProposerContext): ReadonlySet<string> {
+function silentAcceptors({ answers, cluster }: ProposerContext): ReadonlySet<string> {
   const silent = [...answers].filter(
     ([, { agoMs }]) => agoMs === null || agoMs >= cluster.limits.silenceMs,
   );
   return new Set(silent.map(([acceptor]) => acceptor));
+}
+
+/** Says whether a phase-1 quorum has not heard a leader for that long. */
+export function quorumIsSilent(context: ProposerContext): boolean {
+  const config = configAt(context.cluster, context.data.chosenWatermark);
+  return formsPhase1Quorum(config, silentAcceptors(context));
 }
 
 /** What it waits for: answers, promises, votes, room in the window, or its turn. */

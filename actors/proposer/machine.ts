@@ -9,7 +9,6 @@ import { assertEvent, assign, setup } from "xstate";
 import { broadcast, count, effects, NOTHING, send } from "../../src/kernel/effect.js";
 import type { RoleInput } from "../../src/kernel/role.js";
 import { sameBallot } from "../../src/paxos/ballot.js";
-import { configAt, formsPhase1Quorum } from "../../src/paxos/cluster.js";
 import { drawBackoff } from "../../src/paxos/consensus/backoff.js";
 import {
   addPromisePart,
@@ -38,7 +37,7 @@ import {
   noteRound,
 } from "../../src/paxos/consensus/round-jump.js";
 import { mayStepAside } from "../../src/paxos/health.js";
-import { gatewayAmong, type ProposerContext, proposerContext, silentAcceptors } from "./context.js";
+import { gatewayAmong, type ProposerContext, proposerContext, quorumIsSilent } from "./context.js";
 import type { ProposerEvent } from "./events.js";
 import { answersWith, ask, follow, isCurrent, isOutrankedBy, stepAside } from "./following.js";
 import { announcements, beacon, clusterNow, pauseMs, restBeacons, toAudience } from "./leading.js";
@@ -66,11 +65,7 @@ export const proposerMachine = setup({
       // Electors out of step would else talk it out of each turn that one of them gives it.
       return hint?.from.id === context.namedBy && hint.message.candidate !== context.id;
     },
-    quorumIsSilent: ({ context }) => {
-      const { cluster, data } = context;
-      const config = configAt(cluster, data.chosenWatermark);
-      return formsPhase1Quorum(config, silentAcceptors(context));
-    },
+    quorumIsSilent: ({ context }) => quorumIsSilent(context),
     promisesSuffice: ({ context }) => promisesSuffice(context.data, context.cluster),
     refusedAsJump: ({ event }) => {
       assertEvent(event, "nack");

@@ -4,12 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { Ballot } from "../../src/paxos/ballot.js";
-import {
-  AcceptorState,
-  castVotes,
-  judgeBallot,
-  promise,
-} from "../../src/paxos/consensus/acceptor.js";
+import { castVotes } from "../../src/paxos/consensus/acceptor.js";
 import {
   LearnerState,
   noteAccept,
@@ -31,55 +26,10 @@ import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import type { CastVote, IssuedProposal } from "../../src/paxos/proof/evidence.js";
 import { firstViolation } from "../../src/paxos/proof/invariants.js";
 import { highestVote } from "../../src/paxos/single/synod.js";
-import { encodeBatch, NOOP, openValue } from "../../src/paxos/value.js";
-import type { Accept, Accepted, Promise1b, SlotVote } from "../../src/paxos/wire/messages.js";
-import { NaiveDisk } from "../support/naive.js";
-import { nothing, numbered } from "../support/paper.js";
+import { NOOP, openValue } from "../../src/paxos/value.js";
+import type { Accepted, Promise1b, SlotVote } from "../../src/paxos/wire/messages.js";
+import { acceptOf, command, LogAcceptor, nothing, numbered } from "../support/paper.js";
 import { makeCluster } from "../support/synod-world.js";
-
-/** The value of a slot that holds one command. */
-function command(text: string): Uint8Array {
-  return encodeBatch([new TextEncoder().encode(text)]);
-}
-
-function acceptOf(n: number, firstSlot: number, ...values: Uint8Array[]): Accept {
-  const digests = values.map(digest);
-  const ballot = numbered(n);
-  return { type: "accept", ballot, firstSlot, values, digests, chosenWatermark: 0, chosen: [] };
-}
-
-/** An acceptor of the log with a disk, asked as the chart asks. */
-class LogAcceptor {
-  readonly disk = new NaiveDisk();
-  state = new AcceptorState();
-  kept: readonly { readonly kind: string }[] = [];
-  readonly votes: { slot: number; digest: string; n: number }[] = [];
-
-  prepare(n: number, fromSlot: number, limits = DEFAULT_LIMITS): readonly Promise1b[] | "stale" {
-    if (judgeBallot(this.state.promised, numbered(n), limits.roundJumpMax) !== null) return "stale";
-    const prepare = { type: "prepare", ballot: numbered(n), fromSlot } as const;
-    const { records, answers } = promise(this.state, prepare, limits);
-    this.kept = records;
-    this.disk.keep(records);
-    return answers;
-  }
-
-  /** The votes that a complete promise reports. */
-  reported(n: number, fromSlot: number): readonly SlotVote[] {
-    const answers = this.prepare(n, fromSlot);
-    return answers === "stale" ? [] : answers.flatMap((part) => part.votes);
-  }
-
-  accept(n: number, firstSlot: number, ...values: Uint8Array[]): readonly number[] | "stale" {
-    const limits = DEFAULT_LIMITS;
-    if (judgeBallot(this.state.promised, numbered(n), limits.roundJumpMax) !== null) return "stale";
-    const { records, voted } = castVotes(this.state, [acceptOf(n, firstSlot, ...values)], limits);
-    this.kept = records;
-    this.disk.keep(records);
-    for (const vote of voted) this.votes.push({ ...vote, n });
-    return voted.map(({ slot }) => slot);
-  }
-}
 
 /** Slots with a vote. */
 function slotsOf(votes: readonly SlotVote[]): number[] {

@@ -3,14 +3,25 @@
 import type { Ballot } from "../../src/paxos/ballot.js";
 import {
   AcceptorState,
+  castVotes,
+  judgeBallot,
   judgeKey,
+  promise,
   promiseKey,
   voteForKey,
 } from "../../src/paxos/consensus/acceptor.js";
 import { digest } from "../../src/paxos/digest.js";
 import { DEFAULT_LIMITS } from "../../src/paxos/limits.js";
 import { type CastVote, chosenProposals, type Evidence } from "../../src/paxos/proof/evidence.js";
-import type { KeyPromise, NackReason, Vote } from "../../src/paxos/wire/messages.js";
+import { encodeBatch } from "../../src/paxos/value.js";
+import type {
+  Accept,
+  KeyPromise,
+  NackReason,
+  Promise1b,
+  SlotVote,
+  Vote,
+} from "../../src/paxos/wire/messages.js";
 import type { StoreRecord } from "../../src/paxos/wire/record.js";
 import { NaiveDisk } from "./naive.js";
 import { KEY, makeCluster, SynodWorld } from "./synod-world.js";
@@ -91,5 +102,49 @@ export class OneAcceptor {
   #keep(records: readonly StoreRecord[]): void {
     this.kept = records;
     this.disk.keep(records);
+  }
+}
+
+/** The value of a slot that holds one command. */
+export function command(text: string): Uint8Array {
+  return encodeBatch([new TextEncoder().encode(text)]);
+}
+
+export function acceptOf(n: number, firstSlot: number, ...values: Uint8Array[]): Accept {
+  const digests = values.map(digest);
+  const ballot = numbered(n);
+  return { type: "accept", ballot, firstSlot, values, digests, chosenWatermark: 0, chosen: [] };
+}
+
+/** An acceptor of the log with a disk, asked as the chart asks. */
+export class LogAcceptor {
+  readonly disk = new NaiveDisk();
+  state = new AcceptorState();
+  kept: readonly { readonly kind: string }[] = [];
+  readonly votes: { slot: number; digest: string; n: number }[] = [];
+
+  prepare(n: number, fromSlot: number, limits = DEFAULT_LIMITS): readonly Promise1b[] | "stale" {
+    if (judgeBallot(this.state.promised, numbered(n), limits.roundJumpMax) !== null) return "stale";
+    const prepare = { type: "prepare", ballot: numbered(n), fromSlot } as const;
+    const { records, answers } = promise(this.state, prepare, limits);
+    this.kept = records;
+    this.disk.keep(records);
+    return answers;
+  }
+
+  /** The votes that a complete promise reports. */
+  reported(n: number, fromSlot: number): readonly SlotVote[] {
+    const answers = this.prepare(n, fromSlot);
+    return answers === "stale" ? [] : answers.flatMap((part) => part.votes);
+  }
+
+  accept(n: number, firstSlot: number, ...values: Uint8Array[]): readonly number[] | "stale" {
+    const limits = DEFAULT_LIMITS;
+    if (judgeBallot(this.state.promised, numbered(n), limits.roundJumpMax) !== null) return "stale";
+    const { records, voted } = castVotes(this.state, [acceptOf(n, firstSlot, ...values)], limits);
+    this.kept = records;
+    this.disk.keep(records);
+    for (const vote of voted) this.votes.push({ ...vote, n });
+    return voted.map(({ slot }) => slot);
   }
 }
