@@ -4,7 +4,7 @@
  * imports, good and bad, show that the checker tells them apart.
  */
 import { describe, expect, it } from "vitest";
-import { checkImports, reach, table } from "./imports.js";
+import { checkImports, importRings, reach, table } from "./imports.js";
 import { isCode, readTree, report } from "./sources.js";
 
 /** [file, statement that must be refused] */
@@ -18,7 +18,22 @@ const bad: readonly (readonly [string, string])[] = [
   ["src/paxos/ballot.ts", "const late = await import(name);"],
   ["src/paxos/ballot.ts", 'import fs = require("fs");'],
   ["src/paxos/ballot.ts", '/// <reference types="node" />\n'],
+  ["src/paxos/ballot.ts", 'import type { Prepare } from "./wire/messages.js";'],
+  ["src/paxos/wire/messages.ts", 'import { judgeBallot } from "../consensus/acceptor.js";'],
+  ["src/paxos/consensus/acceptor.ts", 'import { beginAttempt } from "../single/synod.js";'],
+  ["src/paxos/consensus/acceptor.ts", 'import { LogState } from "../log/log.js";'],
+  ["src/paxos/single/synod.ts", 'import { ProposerState } from "../consensus/proposer.js";'],
+  ["src/paxos/log/log.ts", 'import { GatewayState } from "../clients/gateway-state.js";'],
+  ["src/paxos/clients/client.ts", 'import { prove } from "../proof/proof.js";'],
+  ["src/paxos/proof/proof.ts", 'import type { Effect } from "../../kernel/effect.js";'],
+  ["src/paxos/novelty/thing.ts", 'import { Ballot } from "../wire/messages.js";'],
   ["src/kernel/host.ts", 'import { createEmptyActor } from "xstate";'],
+  ["src/kernel/host.ts", 'import { judgeBallot } from "../paxos/consensus/acceptor.js";'],
+  ["src/kernel/store/store.ts", 'import { createTracer } from "../../trace/trace.js";'],
+  ["src/trace/trace.ts", 'import type { Runner } from "../kernel/runner.js";'],
+  ["src/trace/trace.ts", 'import { appendFileSync } from "node:fs";'],
+  ["src/judge/read.ts", 'import type { History } from "../client/history.js";'],
+  ["src/judge/judge.ts", 'import { digest } from "../paxos/digest.js";'],
   ["src/kernel/step.ts", 'import { NatsTransport } from "../adapters/nats/transport.js";'],
   ["src/kernel/table.ts", 'import { acceptor } from "../../actors/acceptor/machine.js";'],
   ["src/kernel/compiler.ts", 'import { hrtime } from "node:process";'],
@@ -42,6 +57,8 @@ const bad: readonly (readonly [string, string])[] = [
   ["src/adapters/lmdb/store.ts", 'import { Type } from "@sinclair/typebox";'],
   ["src/adapters/lmdb/store.ts", 'import { roles } from "../../../actors/index.js";'],
   ["src/adapters/pino/log.ts", 'import { open } from "lmdb";'],
+  ["src/adapters/nats/transport.ts", 'import { prove } from "../../paxos/proof/proof.js";'],
+  ["src/adapters/node/clock.ts", 'import { connect } from "nats";'],
   ["src/adapters/memory/clock.ts", 'import { setTimeout } from "node:timers/promises";'],
   ["src/adapters/memory/store.ts", 'import { open } from "lmdb";'],
   ["src/broker/server.ts", 'import { ballot } from "../paxos/ballot.js";'],
@@ -52,9 +69,14 @@ const bad: readonly (readonly [string, string])[] = [
   ["src/client/connect.ts", 'import { proposer } from "../../actors/proposer/machine.js";'],
   ["src/client/connect.ts", 'import { NatsTransport } from "../adapters/nats/transport.js";'],
   ["src/client/connect.ts", 'import { connect } from "nats";'],
-  ["src/sim/world/world.ts", 'import { open } from "../adapters/lmdb/store.js";'],
+  ["src/sim/world/world.ts", 'import { open } from "../../adapters/lmdb/store.js";'],
   ["src/sim/world/world.ts", 'import { performance } from "node:perf_hooks";'],
-  ["src/sim/world/world.ts", 'import { acceptor } from "../../actors/acceptor/machine.js";'],
+  ["src/sim/world/world.ts", 'import { acceptor } from "../../../actors/acceptor/machine.js";'],
+  ["src/sim/world/world.ts", 'import type { Plan } from "../plan/plan.js";'],
+  ["src/sim/plan/draw.ts", 'import { Faults } from "../faults/faults.js";'],
+  ["src/sim/faults/faults.ts", 'import { Monitor } from "../monitor/monitor.js";'],
+  ["src/sim/monitor/monitor.ts", 'import type { Plan } from "../plan/plan.js";'],
+  ["src/sim/run/run.ts", 'import { connectNats } from "../../adapters/nats/transport.js";'],
   ["src/sim/broken/outbox.ts", 'import { createActor } from "xstate";'],
   ["src/lab/placement.ts", 'import { start } from "../worker/index.js";'],
   ["src/charts/svg.ts", 'import { createMachine } from "xstate";'],
@@ -82,13 +104,13 @@ const bad: readonly (readonly [string, string])[] = [
 
 /** [file, statement that must pass] */
 const good: readonly (readonly [string, string])[] = [
-  ["src/paxos/consensus/acceptor.ts", 'import { compare } from "./ballot.js";'],
+  ["src/paxos/consensus/acceptor.ts", 'import { compare } from "../ballot.js";'],
   [
     "src/paxos/consensus/acceptor.ts",
     '/** An `import("node:fs")` in words. */ const s = "import fs";',
   ],
   ["src/kernel/step.ts", 'import { createEmptyActor } from "xstate";'],
-  ["src/kernel/ports/store.ts", 'import type { Ballot } from "../../paxos/ballot.js";'],
+  ["src/kernel/store/store.ts", 'import type { Ballot } from "../../paxos/ballot.js";'],
   ["actors/acceptor/machine.ts", 'import { assign, setup, type AnyActor } from "xstate";'],
   ["actors/acceptor/machine.ts", 'import type { ActorLogic } from "xstate";'],
   ["actors/acceptor/machine.ts", 'import type { Context } from "./context.js";'],
@@ -101,7 +123,12 @@ const good: readonly (readonly [string, string])[] = [
   ["src/adapters/memory/store.ts", 'import type { Vote } from "../../paxos/acceptor.js";'],
   ["src/broker/server.ts", 'import { createServer } from "node:net";'],
   ["src/client/connect.ts", 'import { session } from "../../actors/session/machine.js";'],
-  ["src/sim/world/world.ts", 'import { roles } from "../../actors/index.js";'],
+  ["src/sim/world/world.ts", 'import { roles } from "../../../actors/index.js";'],
+  ["src/sim/run/histories.ts", 'import { checkHistory } from "../../judge/check.js";'],
+  ["src/client/history.ts", 'import type { HistoryModel } from "../judge/format.js";'],
+  ["src/trace/trace.ts", 'import type { Observer } from "../kernel/observer.js";'],
+  ["src/kernel/bus/intake.ts", 'import { VERBS } from "../../paxos/wire/verbs.js";'],
+  ["src/paxos/proof/proof.ts", 'import { LogState } from "../log/log.js";'],
   ["src/sim/broken/outbox.ts", 'import { assign } from "xstate";'],
   ["src/charts/mermaid.ts", 'import type { AnyStateMachine } from "xstate";'],
   ["src/charts/write.ts", 'import { writeFileSync } from "node:fs";'],
@@ -136,6 +163,46 @@ describe("import directions", () => {
     );
     const forbidding = table.filter((row) => !row.may.includes("*"));
     expect(forbidding.map((row) => row.files).filter((files) => !caughtBy.has(files))).toEqual([]);
+  });
+});
+
+describe("no two files import each other", () => {
+  const planted = (texts: Record<string, string>) =>
+    importRings(Object.entries(texts).map(([path, text]) => ({ path, text })));
+
+  it("in src and actors", () => {
+    const tree = readTree().filter(({ path }) => /^(?:src|actors)\/.*\.ts$/.test(path));
+    expect(tree.length).toBeGreaterThan(300);
+    expect(report(importRings(tree))).toBe("");
+  });
+
+  it("caught: two files, one of them by a type", () => {
+    const found = planted({
+      "src/a/a.ts": 'import { b } from "../b.js";',
+      "src/b.ts": 'import type { A } from "./a/a.js";',
+    });
+    expect(found.map(({ message }) => message)).toEqual([
+      "imports itself: src/a/a > src/b > src/a/a",
+    ]);
+  });
+
+  it("caught: three files in a ring, and one that imports itself", () => {
+    const found = planted({
+      "src/a.ts": 'export { b } from "./b.js";',
+      "src/b.ts": 'type C = import("./c.js").C;',
+      "src/c.ts": 'const a = await import("./a.js"); import "./d.js";',
+      "src/d.ts": 'import { d } from "./d.js";',
+    });
+    expect(found.map(({ path }) => path)).toEqual(["src/a.ts", "src/d.ts"]);
+  });
+
+  it("fine: two ways to one file", () => {
+    const found = planted({
+      "src/a.ts": 'import { b } from "./b.js"; import { c } from "./c.js";',
+      "src/b.ts": 'import { c } from "./c.js";',
+      "src/c.ts": 'import { x } from "xstate";',
+    });
+    expect(found).toEqual([]);
   });
 });
 

@@ -5,8 +5,9 @@ import { type Finding, lineOf, type SourceText, walk } from "./sources.js";
 /**
  * One row of the table: what the files of a folder may import.
  *
- * `files` and `may` are paths. One that ends in `/` is a folder; any other is a module (or the
- * folder of that name), without extension. In `files`, `*` is one path part; in `may`, `{1}` is
+ * `files` and `may` are paths. One that ends in `/` is a folder, one that ends in `/.` is the files
+ * of a folder without those below it; any other is a module (or the folder of that name), without
+ * extension. In `files`, `*` is one path part; in `may`, `{1}` is
  * what the first `*` stood for. Whatever is not a path in `may` is a package, with its subpaths;
  * `node:` is every built-in, `*` every package.
  */
@@ -25,10 +26,17 @@ const broken = ["src/sim/broken/"];
 /** A chart is written with these; an operator of XState that decides belongs into a rule. */
 const chartWords = { xstate: ["setup", "assign", "raise", "assertEvent"] };
 
+/** The nouns of the protocol, and what is said and stored of them: what everybody may know. */
+const nouns = "src/paxos/.";
+const wire = "src/paxos/wire/";
+const consensus = ["src/paxos/consensus/", "src/paxos/single/"];
+
 /** What a world without a real clock, disk or network is built of. */
 const deterministic = [
   "src/paxos/",
   "src/kernel/",
+  "src/trace/",
+  "src/judge/",
   "actors/index",
   "src/replicated/",
   "src/client/",
@@ -38,14 +46,40 @@ const deterministic = [
 
 /** Who may import whom. The first row that fits a file is the one that counts. */
 export const table: readonly Row[] = [
-  { files: "src/paxos/", may: ["src/paxos/"] },
+  // The rules, downwards: nouns ← wire ← consensus, single ← log ← clients ← proof.
+  { files: "src/paxos/wire/", may: [nouns, wire] },
+  { files: "src/paxos/consensus/", may: [nouns, wire, "src/paxos/consensus/"] },
+  { files: "src/paxos/single/", may: [nouns, wire, "src/paxos/single/"] },
+  { files: "src/paxos/log/", may: [nouns, wire, ...consensus, "src/paxos/log/"] },
+  {
+    files: "src/paxos/clients/",
+    may: [nouns, wire, ...consensus, "src/paxos/log/", "src/paxos/clients/"],
+  },
+  { files: "src/paxos/proof/", may: ["src/paxos/"] },
+  { files: "src/paxos/", may: [nouns] },
 
   // XState is kept behind four files of the kernel, so that its next version touches nothing else.
-  { files: "src/kernel/step", may: ["src/paxos/", "src/kernel/", "xstate"] },
-  { files: "src/kernel/compiler", may: ["src/paxos/", "src/kernel/", "xstate"] },
-  { files: "src/kernel/table", may: ["src/paxos/", "src/kernel/", "xstate"] },
-  { files: "src/kernel/role", may: ["src/paxos/", "src/kernel/", "xstate"] },
-  { files: "src/kernel/", may: ["src/paxos/", "src/kernel/"] },
+  { files: "src/kernel/step", may: [nouns, wire, "src/kernel/", "xstate"] },
+  { files: "src/kernel/compiler", may: [nouns, wire, "src/kernel/", "xstate"] },
+  { files: "src/kernel/table", may: [nouns, wire, "src/kernel/", "xstate"] },
+  { files: "src/kernel/role", may: [nouns, wire, "src/kernel/", "xstate"] },
+  { files: "src/kernel/", may: [nouns, wire, "src/kernel/"] },
+
+  // Observers that know Paxos: they see what the kernel shows any observer.
+  {
+    files: "src/trace/",
+    may: [
+      "src/trace/",
+      "src/paxos/",
+      "src/kernel/observer",
+      "src/kernel/effect",
+      "src/kernel/role",
+      "src/kernel/step",
+      "src/kernel/store/store",
+    ],
+  },
+  // It judges what others wrote, so it knows none of them.
+  { files: "src/judge/", may: ["src/judge/"] },
 
   // Services use the ports of the process.
   { files: "actors/*/services", may: ["actors/{1}/", "src/paxos/", "src/kernel/"] },
@@ -78,14 +112,15 @@ export const table: readonly Row[] = [
   // Adapters: the ports they serve, the shapes they carry, their own package, never each other.
   {
     files: "src/adapters/nats/",
-    may: ["src/adapters/nats/", "src/kernel/ports", "src/paxos/", "nats", "node:"],
+    may: ["src/adapters/nats/", "src/kernel/ports", nouns, wire, "nats", "node:"],
   },
   {
     files: "src/adapters/msgpackr/",
     may: [
       "src/adapters/msgpackr/",
       "src/kernel/ports",
-      "src/paxos/",
+      nouns,
+      wire,
       "msgpackr",
       "@sinclair/typebox",
       "node:",
@@ -100,27 +135,38 @@ export const table: readonly Row[] = [
       "src/kernel/store/store",
       "src/kernel/store/move",
       "src/kernel/store/refusal",
-      "src/paxos/",
+      nouns,
+      wire,
       "lmdb",
       "node:",
     ],
   },
   {
     files: "src/adapters/pino/",
-    may: ["src/adapters/pino/", "src/kernel/ports", "src/paxos/", "pino", "node:"],
+    may: ["src/adapters/pino/", "src/kernel/ports", nouns, wire, "pino", "node:"],
   },
+  // What Node itself gives: time and randomness.
+  { files: "src/adapters/node/", may: ["src/adapters/node/", "src/kernel/ports", "node:"] },
   // Deterministic twins: no package, and no built-in that could smuggle in a clock.
   {
     files: "src/adapters/memory/",
-    may: ["src/adapters/memory/", "src/kernel/ports", "src/paxos/"],
+    may: ["src/adapters/memory/", "src/kernel/ports", nouns, wire],
   },
 
   { files: "src/broker/", may: ["src/broker/", "node:"] },
   { files: "src/replicated/", may: ["src/replicated/", "src/paxos/"] },
-  // The whole of src/kernel: a client runs its session chart with the kernel.
+  // The whole of src/kernel: a client runs its session chart with the kernel. It writes histories
+  // in the format of their judge.
   {
     files: "src/client/",
-    may: ["src/client/", "src/paxos/", "src/kernel/", "actors/session/", "src/replicated/"],
+    may: [
+      "src/client/",
+      "src/paxos/",
+      "src/kernel/",
+      "actors/session/",
+      "src/replicated/",
+      "src/judge/format",
+    ],
   },
   // Negative controls put a broken action or guard into a chart, so they write some.
   {
@@ -128,17 +174,25 @@ export const table: readonly Row[] = [
     may: ["src/sim/", ...deterministic, "actors/", "xstate"],
     only: chartWords,
   },
+  // The simulator: world ← plan ← faults; world ← monitor; a run has all of them.
+  {
+    files: "src/sim/world/",
+    may: ["src/sim/world/", ...deterministic, "actors/session/services"],
+  },
   // Where roles run is one thing, in a worker and in the simulator.
   {
-    files: "src/sim/",
-    may: [
-      "src/sim/",
-      ...deterministic,
-      "src/worker/placement",
-      "actors/acceptor/services",
-      "actors/session/services",
-    ],
+    files: "src/sim/plan/",
+    may: ["src/sim/plan/", "src/sim/world/", ...deterministic, "src/worker/placement"],
   },
+  {
+    files: "src/sim/faults/",
+    may: ["src/sim/faults/", "src/sim/plan/", "src/sim/world/", ...deterministic],
+  },
+  {
+    files: "src/sim/monitor/",
+    may: ["src/sim/monitor/", "src/sim/world/", ...deterministic],
+  },
+  { files: "src/sim/", may: ["src/sim/", ...deterministic, "actors/acceptor/services"] },
   { files: "src/lab/", may: ["src/lab/", ...deterministic] },
 
   // The one file of src/charts that touches a disk: `npm run charts`.
@@ -218,6 +272,7 @@ function starOf(files: string, path: string): string | undefined {
 }
 
 function holds(entry: string, target: string): boolean {
+  if (entry.endsWith("/.")) return posix.dirname(target) === posix.dirname(entry);
   if (entry.endsWith("/")) return target.startsWith(entry);
   return target === entry || target.startsWith(`${entry}/`);
 }
@@ -245,13 +300,56 @@ export function reach(module: string, tree: readonly SourceText[]): ReadonlySet<
     const source = sources.get(next);
     if (reached.has(next) || source === undefined) continue;
     reached.add(next);
-    for (const { specifier } of importsOf(source)) {
-      if (specifier.startsWith(".")) {
-        waiting.push(moduleName(posix.join(posix.dirname(source.path), specifier)));
-      }
-    }
+    waiting.push(...ours(source));
   }
   return reached;
+}
+
+/**
+ * Finds files that import each other, as values or types, two of them or more in a ring: the
+ * shortest ring through each file, each ring once.
+ */
+export function importRings(tree: readonly SourceText[]): Finding[] {
+  const imports: ImportGraph = new Map(
+    tree.map((source) => [moduleName(source.path), ours(source)]),
+  );
+  const found = new Map<string, Finding>();
+  for (const start of imports.keys()) {
+    const ring = shortestRing(imports, start);
+    const files = [...ring].sort().join();
+    if (ring.length === 0 || found.has(files)) continue;
+    const message = `imports itself: ${[...ring, start].join(" > ")}`;
+    found.set(files, { path: `${start}.ts`, line: 0, message });
+  }
+  return [...found.values()];
+}
+
+/** The modules of ours that each module imports. */
+type ImportGraph = ReadonlyMap<string, readonly string[]>;
+
+function ours(source: SourceText): string[] {
+  const own = importsOf(source).filter(({ specifier }) => specifier.startsWith("."));
+  const folder = posix.dirname(source.path);
+  return own.map(({ specifier }) => moduleName(posix.join(folder, specifier)));
+}
+
+/** The shortest way from a module back to itself; empty if there is none. */
+function shortestRing(imports: ImportGraph, start: string): readonly string[] {
+  const seen = new Set<string>();
+  let ways: (readonly string[])[] = [[start]];
+  while (ways.length > 0) {
+    const longer: (readonly string[])[] = [];
+    for (const way of ways) {
+      for (const next of imports.get(way.at(-1) as string) ?? []) {
+        if (next === start) return way;
+        if (seen.has(next)) continue;
+        seen.add(next);
+        longer.push([...way, next]);
+      }
+    }
+    ways = longer;
+  }
+  return [];
 }
 
 /** Stands for a specifier that is only known when the program runs. */

@@ -6,13 +6,10 @@ import { type Finding, lineOf, type SourceText, walk } from "./sources.js";
 
 const names: ReadonlySet<string> = new Set([...ROLES, ...Object.keys(VERBS)]);
 
-/** Traces know Paxos, and see the kernel from outside. */
-const outside = /^src\/kernel\/trace/;
-
 /** No role and no verb is named in the kernel. */
 export function kernelWords(source: SourceText): Finding[] {
   const { path } = source;
-  if (!/^src\/kernel\/.*\.ts$/.test(path) || outside.test(path)) return [];
+  if (!/^src\/kernel\/.*\.ts$/.test(path)) return [];
   const findings: Finding[] = [];
   walk(source, (node) => {
     if (!ts.isStringLiteralLike(node) || !names.has(node.text) || isKind(node)) return;

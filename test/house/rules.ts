@@ -41,8 +41,8 @@ const allowances: readonly Allowance[] = [
   },
 ];
 
-/** Folders where one unseeded call would end replay: rules, charts, and the simulated world. */
-const deterministicFolders = /^(?:src\/paxos|src\/sim|src\/lab|actors)\//;
+/** Folders where one unseeded call would end replay: rules, charts, the simulated world, judges. */
+const deterministicFolders = /^(?:src\/paxos|src\/trace|src\/judge|src\/sim|src\/lab|actors)\//;
 const timers = ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"];
 const testWords = ["it", "test", "describe", "suite"];
 const hosts = ["process", "console", "crypto", "performance", "globalThis"];
@@ -278,7 +278,7 @@ export const quorumsOfSlots: Rule = (source) => {
 
 /** What others call says what it does. */
 export const docComments: Rule = (source) => {
-  if (!/^src\/(?:paxos|kernel)\/.*\.ts$/.test(source.path)) return [];
+  if (!/^src\/(?:paxos|kernel|trace)\/.*\.ts$/.test(source.path)) return [];
   const seen = new Set<string>(); // the first overload speaks for all
   return parse(source).statements.flatMap((statement) => {
     const name = exportedName(statement);
@@ -300,7 +300,7 @@ function exportedName(statement: ts.Statement): string | undefined {
 }
 
 /** Folders that explain themselves, and each adapter. */
-const explained = /^(?:src\/adapters\/[^/]+|src\/broker|src\/kernel|src\/paxos|actors|test)\//;
+const explained = /^(?:src\/(?:adapters\/[^/]+|broker|judge|kernel|paxos|sim|trace)|actors|test)\//;
 
 /** Every folder that shapes the design says why in a README.md. */
 export function missingReadmes(paths: readonly string[]): Finding[] {

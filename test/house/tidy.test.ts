@@ -40,6 +40,8 @@ const cases: readonly Case[] = [
       ["src/paxos/digest.ts", "crypto.randomUUID();"],
       ["src/paxos/digest.ts", "globalThis['Date'];"],
       ["src/sim/world/world.ts", "setImmediate(step);"],
+      ["src/judge/judge.ts", "const t = Date.now();"],
+      ["src/trace/file.ts", "const t = Date.now();"],
     ],
     good: [
       [
@@ -207,6 +209,7 @@ const cases: readonly Case[] = [
       ["src/kernel/host.ts", "export interface A {}"],
       ["src/kernel/host.ts", "// not a doc comment\nexport const a = 1;"],
       ["src/kernel/host.ts", "/** */\nexport const a = 1;"],
+      ["src/trace/file.ts", "export type A = 1;"],
     ],
     good: [
       ["src/paxos/log/log.ts", "/** Says so. */\nexport function f() {}\nfunction g() {}"],
