@@ -30,7 +30,7 @@ Examples:
   synod worker learner --nats nats://10.0.0.7:4222
 
 With SYNOD_TRACE=FOLDER in the environment, what the roles do is traced there (ptrace/1), a file
-a role: see src/kernel/README.md.
+a role: see src/trace/README.md.
 
 Exit code ${EXIT.refused} means: do not start it again before you have read why;
 ${EXIT.noRoom}: its disk is full, start it again once there is room.`;

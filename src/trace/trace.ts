@@ -1,6 +1,6 @@
 /**
  * The tracer: an observer that writes down what roles do as ptrace/1, so that checkers written by
- * others can judge a run. README.md, "Traces", has the format.
+ * others can judge a run. README.md has the format.
  *
  * It knows the messages, not the charts: what a role did is what left it. Pure; where lines go and
  * what the time is are given to it.
