@@ -227,7 +227,7 @@ describe("syncs beside the loop", () => {
     expect(contentsAt(left)).toHaveLength(201);
   });
 
-  it("that are under way when it closes end as failed, each once; nothing synced is lost", async () => {
+  it("that are under way when it closes fail, each once; nothing synced is lost", async () => {
     const directory = fresh();
     const disk = open(directory, { syncs: "beside" });
     expect(await commit(disk, { puts: [put(1)] })).toBeNull();

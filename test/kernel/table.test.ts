@@ -17,7 +17,7 @@ import {
   type Step,
   type Stepper,
 } from "../../src/kernel/step.js";
-import { drawPlan } from "../../src/sim/plan/plan.js";
+import { drawPlan } from "../../src/sim/plan/draw.js";
 import { runPlan } from "../../src/sim/run/run.js";
 
 describe("a chart", () => {
