@@ -129,6 +129,32 @@ describe.skipIf("missing" in strace)(`a write${skipped}`, () => {
       expect(held.length).toBeLessThanOrEqual(first + 1);
     }
   });
+
+  it("of LMDB's head that fails is no damage: the next start has all that was said", () => {
+    let heads = 0;
+    for (let when = 1; when <= 6; when++) {
+      const directory = join(root, `head-${when}`);
+      const data = JSON.stringify(directory);
+      const path = child(
+        `head-${when}`,
+        `if (!fs.existsSync(${data})) await formatDirectory(${data}, identity);
+         const { store, close } = await openDirectory(${data}, identity, { syncs: "in place" });
+         say("has " + slots(store));
+         if ((await commit(store, [vote(slots(store).length)])) === null) say("ok");
+         await close();`,
+      );
+      expect(run(process.execPath, path).out).toBe("has \nok\n");
+      const log = join(root, "head-trace");
+      const inject = `inject=pwrite64:error=EIO:when=${when}`;
+      const file = ["-P", join(directory, "store.mdb")];
+      const args = ["-f", "-o", log, ...file, "-e", "trace=pwrite64", "-e", inject];
+      run(tracer, ...args, process.execPath, path);
+      if (/, 128, .*INJECTED/.test(readFileSync(log, "utf8"))) heads += 1;
+      const { out, err } = run(process.execPath, path);
+      expect([err, out.slice(0, 5)]).toEqual(["", "has 0"]);
+    }
+    expect(heads).toBeGreaterThan(1);
+  });
 });
 
 describe("a full disk", () => {

@@ -4,9 +4,19 @@
  * Method: real folders; a process that was killed is the copy of its folder, taken while its disk
  * is open. Cuts in the middle of writes: test/cluster/disk-prefixes.test.ts.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type DiskOptions, openDisk } from "../../src/adapters/lmdb/journaled.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
@@ -171,6 +181,28 @@ describe("a journal", () => {
     }
   });
 
+  it("takes no value for a record, however much it looks like one", async () => {
+    const directory = fresh();
+    const disk = open(directory);
+    // As the records of the next generation will be, but for what they begin their checksum with.
+    const fake = Buffer.alloc(SECTOR_BYTES);
+    fake.write("SYNJ", 0, "latin1");
+    fake.writeUInt32LE(4, 4);
+    fake.writeDoubleLE(2, 8);
+    fake.writeUInt32LE(7, 16);
+    fake.writeUInt32LE(crc32(fake), 24);
+    const like = { key: put(1).key, bytes: new Uint8Array(20_000) };
+    for (let at = 0; at + SECTOR_BYTES <= like.bytes.length; at++) {
+      // At every place where a sector of the file may begin.
+      if ((at + 32 + 9 + 6 - 5) % SECTOR_BYTES === 0) like.bytes.set(fake, at);
+    }
+    const names = [put(0, 20_000), like, put(2, 15_000), put(3, 12_000)];
+    for (const one of names) expect(await commit(disk, { puts: [one] })).toBeNull();
+    const left = killed(directory);
+    disk.close();
+    expect(contentsAt(left)).toHaveLength(names.length);
+  });
+
   it("is written by one process: a later one ends it, and is not harmed by it", async () => {
     const { directory, disk: first } = await filled(3);
     const second = open(directory);
@@ -246,5 +278,37 @@ describe("syncs beside the loop", () => {
     await Promise.all(ended);
     expect(ends.map((error) => error?.kind)).toEqual(["failed", "failed"]);
     expect(contentsAt(directory).length).toBeGreaterThanOrEqual(1);
+  });
+
+  it("may end in a `done` that closes the disk, or throws: the others are answered", async () => {
+    const directory = fresh();
+    const disk = open(directory, { syncs: "beside" });
+    const expected = { key: Uint8Array.of(0), bytes: null };
+    const batch = (at: number) => ({ expect: expected, puts: [put(at)], removes: [] });
+    const ends: string[] = [];
+    const uncaught = await new Promise<unknown[]>((resolve) => {
+      const errors: unknown[] = [];
+      const before = process.listeners("uncaughtException");
+      process.removeAllListeners("uncaughtException");
+      process.on("uncaughtException", (error) => errors.push(error));
+      disk.commit(batch(1), () => {
+        throw new Error("the caller's own");
+      });
+      disk.commit(batch(2), (error) => {
+        ends.push(`2 ${error?.kind ?? "ok"}`);
+        disk.commit(batch(3), (last) => ends.push(`3 ${last?.kind ?? "ok"}`));
+        disk.close();
+        // Whoever gets the number of the descriptor next keeps it.
+        const other = openSync(directory, "r");
+        setTimeout(() => {
+          expect(() => closeSync(other)).not.toThrow();
+          process.removeAllListeners("uncaughtException");
+          for (const listener of before) process.on("uncaughtException", listener);
+          resolve(errors);
+        }, 50);
+      });
+    });
+    expect(ends).toEqual(["2 ok", "3 failed"]);
+    expect(uncaught.map(String)).toEqual(["Error: the caller's own"]);
   });
 });

@@ -4,7 +4,8 @@
  * imports, good and bad, show that the checker tells them apart.
  */
 import { describe, expect, it } from "vitest";
-import { checkImports, importRings, reach, table } from "./imports.js";
+import { table } from "./import-table.js";
+import { checkImports, importRings, reach } from "./imports.js";
 import { isCode, readTree, report } from "./sources.js";
 
 /** [file, statement that must be refused] */

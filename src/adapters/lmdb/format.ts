@@ -162,12 +162,11 @@ export function isThere(path: string): boolean {
 function unwritable(directory: string, cause: unknown): StoreRefused {
   const why = cause instanceof Error ? cause.message : String(cause);
   const isFull = cause instanceof DiskRefused && cause.code === "full";
-  return new StoreRefused(
-    isFull ? "no_room" : "unwritable",
-    `${directory} cannot be used for a store: ${why}. Make it writable for this user, with room ` +
-      "on its disk, or choose another folder",
-    { cause },
-  );
+  const what = why.includes("EIO")
+    ? "Check the disk"
+    : "Make it writable for this user, with room on its disk, or choose another folder";
+  const message = `${directory} cannot be used for a store: ${why}. ${what}`;
+  return new StoreRefused(isFull ? "no_room" : "unwritable", message, { cause });
 }
 
 /** Makes a file durable that is synced: that it is there is a fact of the directories above it. */

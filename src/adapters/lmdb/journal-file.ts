@@ -10,7 +10,8 @@
  *   record: magic · length of the body · generation · sequence · checksum of the record before ·
  *           checksum of all of this record · body
  *
- * A generation is what was written since the journal was last emptied. A record of another one is
+ * Checksums begin with the mark: a value that looks like a record, which every record may hold,
+ * passes for none. A generation is what was written since the journal was last emptied. A record of another one is
  * what an earlier generation left behind.
  */
 import {
@@ -44,6 +45,8 @@ const AT = { magic: 0, body: 4, generation: 8, sequence: 16, before: 20, checksu
 export class JournalFile {
   readonly #file: number;
   readonly #bytes: number;
+  /** What checksums begin with: only a record of this journal can have a right one. */
+  readonly #seed: number;
   #generation = FIRST_GENERATION;
   #sequence = 0;
   #before = 0;
@@ -53,9 +56,10 @@ export class JournalFile {
   /** Where a record is put together. */
   #scratch = Buffer.alloc(16 * 1024);
 
-  private constructor(file: number, bytes: number) {
+  private constructor(file: number, mark: Uint8Array, bytes: number) {
     this.#file = file;
     this.#bytes = bytes;
+    this.#seed = crc32(mark);
   }
 
   /**
@@ -72,7 +76,7 @@ export class JournalFile {
       empty.set(mark, MARK_AT);
       writeAll(file, empty, 0);
       fsyncSync(file);
-      return new JournalFile(file, bytes);
+      return new JournalFile(file, mark, bytes);
     } catch (error) {
       closeSync(file);
       throw error;
@@ -112,7 +116,7 @@ export class JournalFile {
     record.writeUInt32LE(0, AT.checksum);
     fill(record.subarray(RECORD_HEAD_BYTES, RECORD_HEAD_BYTES + bodyBytes));
     record.fill(0, RECORD_HEAD_BYTES + bodyBytes);
-    const checksum = crc32(record);
+    const checksum = crc32(record, this.#seed);
     record.writeUInt32LE(checksum, AT.checksum);
     writeAll(this.#file, record, this.#end);
     this.#next = { end: this.#end + length, before: checksum };
@@ -177,33 +181,33 @@ export class JournalFile {
 export function takeJournal(path: string, mark: Uint8Array, generation: number): Buffer[] {
   const file = openSync(path, "r+");
   try {
-    // First: whoever writes it finds the mark after the sync of a record, and says nothing of it.
+    const wanted = Buffer.concat([HEAD_MAGIC, mark]);
+    const head = Buffer.alloc(wanted.length);
+    if (readSync(file, head, 0, head.length, 0) !== head.length || !head.equals(wanted)) {
+      throw new DiskRefused("damaged", "its journal is not the one that it wrote");
+    }
+    // Before it is read: a process that writes it looks here after each sync, and then answers
+    // nothing of what came too late to be read.
     writeAll(file, Buffer.of(1), TAKEN_AT);
-    const all = readAll(file);
-    const isOurs =
-      all.length > HEAD_BYTES &&
-      all.subarray(0, MARK_AT).equals(HEAD_MAGIC) &&
-      all.subarray(MARK_AT, TAKEN_AT).equals(mark);
-    if (!isOurs) throw new DiskRefused("damaged", "its journal is not the one that it wrote");
-    return readRecords(all, generation);
+    return readRecords(readAll(file), generation, crc32(mark));
   } finally {
     closeSync(file);
   }
 }
 
-function readRecords(all: Buffer, generation: number): Buffer[] {
+function readRecords(all: Buffer, generation: number, seed: number): Buffer[] {
   const bodies: Buffer[] = [];
   let before = 0;
   let at = HEAD_BYTES;
   for (;;) {
-    const found = recordAt(all, at, generation);
+    const found = recordAt(all, at, generation, seed);
     if (found === null || found.sequence !== bodies.length || found.before !== before) break;
     bodies.push(found.body);
     before = found.checksum;
     at += recordBytes(found.body.length);
   }
   for (; at < all.length; at += SECTOR_BYTES) {
-    const later = recordAt(all, at, generation);
+    const later = recordAt(all, at, generation, seed);
     if (later !== null && later.sequence >= bodies.length) {
       throw new DiskRefused("damaged", `its journal lost record ${bodies.length} of ${generation}`);
     }
@@ -219,7 +223,7 @@ interface FoundRecord {
 }
 
 /** Returns the record of a generation that begins at a place; null if none that is whole does. */
-function recordAt(all: Buffer, at: number, generation: number): FoundRecord | null {
+function recordAt(all: Buffer, at: number, generation: number, seed: number): FoundRecord | null {
   if (at + RECORD_HEAD_BYTES > all.length) return null;
   const head = all.subarray(at, at + RECORD_HEAD_BYTES);
   if (head.readUInt32LE(AT.magic) !== RECORD_MAGIC) return null;
@@ -229,7 +233,7 @@ function recordAt(all: Buffer, at: number, generation: number): FoundRecord | nu
   const record = Buffer.from(all.subarray(at, at + length));
   const checksum = record.readUInt32LE(AT.checksum);
   record.writeUInt32LE(0, AT.checksum);
-  if (crc32(record) !== checksum) return null;
+  if (crc32(record, seed) !== checksum) return null;
   const body = record.subarray(RECORD_HEAD_BYTES, RECORD_HEAD_BYTES + head.readUInt32LE(AT.body));
   const [sequence, before] = [head.readUInt32LE(AT.sequence), head.readUInt32LE(AT.before)];
   return { body, sequence, before, checksum };

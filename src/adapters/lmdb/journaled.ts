@@ -129,6 +129,7 @@ class JournaledDisk implements Disk {
   #isFlushing = false;
   #isSyncing = false;
   #isClosed = false;
+  #isReleased = false;
   /** What a sync takes on average. */
   #syncMs = 0;
   #isSlow = false;
@@ -208,7 +209,14 @@ class JournaledDisk implements Disk {
     this.#broken ??= { kind: "failed", message: "the disk was closed" };
     this.#isClosed = true;
     this.#base.close();
-    if (!this.#isSyncing) this.#journal.close();
+    this.#release();
+  }
+
+  /** Closes the journal once nobody writes it any more. */
+  #release(): void {
+    if (!this.#isClosed || this.#isSyncing || this.#isReleased) return;
+    this.#isReleased = true;
+    this.#journal.close();
   }
 
   /** Leaves all in LMDB: a folder at rest has no journal. */
@@ -222,23 +230,32 @@ class JournaledDisk implements Disk {
     this.#base.commitNow({ expect: NO_JOURNAL, puts: [], removes: [] }, remove);
   }
 
-  /** Goes through what waits; a `done` may ask for more meanwhile. */
+  /** Goes through what waits; a `done` may ask for more meanwhile. @throws what one threw */
   #flush(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    try {
-      while (!this.#isSyncing) {
-        const first = this.#waiting[0];
-        if (first === undefined) return;
-        const ended = this.#prepare(first);
-        if (ended === undefined) this.#write();
-        else {
-          this.#waiting.shift();
-          first.done(ended);
-        }
+    const thrown: unknown[] = [];
+    while (!this.#isSyncing && this.#waiting.length > 0) {
+      try {
+        this.#next();
+      } catch (error) {
+        // The others are answered all the same.
+        thrown.push(error);
       }
-    } finally {
-      this.#isFlushing = false;
+    }
+    this.#isFlushing = false;
+    if (thrown.length > 0) throw thrown[0];
+  }
+
+  /** Ends the first that waits, or begins to write it. */
+  #next(): void {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const ended = this.#prepare(first);
+    if (ended === undefined) this.#write();
+    else {
+      this.#waiting.shift();
+      first.done(ended);
     }
   }
 
@@ -318,7 +335,7 @@ class JournaledDisk implements Disk {
       try {
         done(error);
       } finally {
-        if (this.#isClosed) this.#journal.close();
+        this.#release();
         this.#flush();
       }
     });

@@ -19,7 +19,7 @@ export const growBytes = 48 * 1024;
 /** Bytes of the journal: so few that it is often emptied, and that some batches do not fit. */
 export const journalBytes = 24 * 1024;
 
-const openEvery = 17;
+const openEvery = 11;
 const trimEvery = 9;
 /** Bytes of a vote's value: most fit a page, some take pages of their own. */
 const sizes = [0, 20, 20, 100, 100, 100, 300, 1000, 3000, 9000, 20_000];

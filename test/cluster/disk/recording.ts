@@ -92,6 +92,7 @@ export function readRecording(log: string, folder: string, present: readonly str
   const waiting = new Map<string, string>();
   for (const line of readFileSync(log, "latin1").split("\n")) {
     const [, pid = "", said = ""] = /^(\d+)\s+(.*)$/.exec(line) ?? [];
+    if (said.startsWith("+++")) waiting.delete(pid);
     const begun = /^(.*) <unfinished \.\.\.>$/.exec(said)?.[1];
     if (begun !== undefined) {
       waiting.set(pid, begun);
