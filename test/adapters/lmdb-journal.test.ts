@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type DiskOptions, openDisk } from "../../src/adapters/lmdb/journaled.js";
+import { type DiskOptions, openDisk } from "../../src/adapters/lmdb/open.js";
 import { createSeededRandom } from "../../src/adapters/memory/random.js";
 import type { Disk, DiskError } from "../../src/kernel/ports.js";
 import { commit } from "../ports/disk.suite.js";

@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type DiskOptions, openDisk } from "../../src/adapters/lmdb/journaled.js";
+import { type DiskOptions, openDisk } from "../../src/adapters/lmdb/open.js";
 import { MemoryFile } from "../../src/adapters/memory/disk.js";
 import type { DiskError } from "../../src/kernel/ports.js";
 import { commit, type DiskPlace, diskSuite } from "./disk.suite.js";

@@ -15,8 +15,8 @@ import { formatStore, openStore, type Store } from "../../kernel/store/store.js"
 import { AccessError, isPresent, ownership } from "./access.js";
 import { syncDirectory } from "./folder.js";
 import { DiskRefused } from "./header.js";
-import { type DiskOptions, openDisk as openFiles } from "./journaled.js";
 import { type Claim, claimDirectory } from "./lock.js";
+import { type DiskOptions, openDisk as openFiles } from "./open.js";
 
 /** A store's folder, and those made above it, are its owner's alone. */
 const DIRECTORY_MODE = 0o700;

@@ -10,8 +10,9 @@
  *   record: magic · length of the body · generation · sequence · checksum of the record before ·
  *           checksum of all of this record · body
  *
- * Checksums begin with the mark: a value that looks like a record, which every record may hold,
- * passes for none. A generation is what was written since the journal was last emptied. A record of another one is
+ * Checksums begin with the mark: no value that looks like a record passes for one.
+ *
+ * A generation is what was written since the journal was last emptied. A record of another one is
  * what an earlier generation left behind.
  */
 import {

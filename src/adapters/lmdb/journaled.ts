@@ -7,32 +7,12 @@
  *
  * Why: for one vote LMDB writes five pages and syncs twice; README.md has the figures.
  */
-import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { dirname, join } from "node:path";
 import type { Disk, DiskBatch, DiskError, DiskRoom } from "../../kernel/ports.js";
-import { invariant } from "../../paxos/assert.js";
-import { isPresent } from "./access.js";
-import { type Change, Changes, changesOf, readChanges, sizeOf, writeChanges } from "./changes.js";
-import {
-  checkKey,
-  FILE_MODE,
-  holds,
-  type LmdbDisk,
-  type LmdbDiskOptions,
-  messageOf,
-  openLmdbDisk,
-  refusalOf,
-} from "./disk.js";
-import { syncDirectory } from "./folder.js";
-import { DiskRefused } from "./header.js";
-import { FIRST_GENERATION, JournalFile, MARK_BYTES, takeJournal } from "./journal-file.js";
-
-const FILE_NAME = "store.journal";
-/** Where LMDB says which journal it has. No other key may begin like that. */
-const JOURNAL_KEY = Uint8Array.of(0xff);
-const VERSION = 1;
-const NO_JOURNAL: DiskBatch["expect"] = { key: JOURNAL_KEY, bytes: null };
+import { type Change, Changes, changesOf, sizeOf, writeChanges } from "./changes.js";
+import { checkKey, holds, type LmdbDisk, messageOf } from "./disk.js";
+import { FIRST_GENERATION, type JournalFile } from "./journal-file.js";
+import { encodeName, JOURNAL_KEY, NO_JOURNAL } from "./journal-name.js";
 
 /** Syncs that take so many milliseconds on average run beside the loop; shorter ones in it. */
 const BESIDE_FROM_MS = 2;
@@ -41,7 +21,7 @@ const IN_PLACE_BELOW_MS = 1;
 const LAST_SHARE = 1 / 8;
 
 /** Where syncs run. `measured`: where they cost the process less. */
-type Syncs = "measured" | "in place" | "beside";
+export type Syncs = "measured" | "in place" | "beside";
 
 /** A batch that waits for its turn. */
 interface Waiting {
@@ -50,72 +30,8 @@ interface Waiting {
   readonly done: (error: DiskError | null) => void;
 }
 
-/** Options of {@link openDisk}. */
-export interface DiskOptions extends LmdbDiskOptions {
-  /** Bytes of the journal; a batch that does not fit goes to LMDB at once. Default: no journal. */
-  readonly journalBytes?: number | undefined;
-  readonly syncs?: Syncs | undefined;
-}
-
-/**
- * Opens the disk of a directory, with what a journal of its last process holds.
- *
- * @throws DiskRefused as {@link openLmdbDisk} does; also if that journal is missing or damaged, or
- *   if there is no room for what it holds or for the next one
- */
-export function openDisk(directory: string, options: DiskOptions = {}): Disk {
-  const path = join(directory, FILE_NAME);
-  const base = openLmdbDisk(directory, options);
-  try {
-    recoverJournal(base, path);
-    const { journalBytes, syncs = "measured" } = options;
-    return journalBytes === undefined ? base : beginJournal(base, path, journalBytes, syncs);
-  } catch (error) {
-    base.close();
-    throw refusalOf(path, error);
-  }
-}
-
-/** Puts into LMDB what the journal holds that the last process left. @throws DiskRefused */
-function recoverJournal(base: LmdbDisk, path: string): void {
-  const found = base.get(JOURNAL_KEY);
-  if (found === undefined) return;
-  const name = new Uint8Array(found);
-  const { mark, generation } = readName(name);
-  if (!isPresent(path)) throw new DiskRefused("damaged", "its journal is missing");
-  const changes = new Changes();
-  for (const body of takeJournal(path, mark, generation)) changes.add(readChanges(body));
-  changes.add([{ key: JOURNAL_KEY, bytes: null }]);
-  orRefused(base.commitNow({ expect: { key: JOURNAL_KEY, bytes: name }, ...changes.toBatch() }));
-}
-
-/** Begins a journal for a disk that has none. @throws DiskRefused */
-function beginJournal(base: LmdbDisk, path: string, bytes: number, syncs: Syncs): Disk {
-  const mark = randomBytes(MARK_BYTES);
-  let journal: JournalFile | undefined;
-  // While LMDB names no journal and nobody else can write, a file that is there is a leftover.
-  const create = () => {
-    try {
-      rmSync(path, { force: true });
-      journal = JournalFile.create(path, mark, bytes, FILE_MODE);
-      syncDirectory(dirname(path));
-    } catch (error) {
-      throw refusalOf(path, error);
-    }
-  };
-  const put = { key: JOURNAL_KEY, bytes: nameOf(mark, FIRST_GENERATION) };
-  try {
-    orRefused(base.commitNow({ expect: NO_JOURNAL, puts: [put], removes: [] }, create));
-  } catch (error) {
-    // Its file stays: LMDB may have its name all the same.
-    journal?.close();
-    throw error;
-  }
-  invariant(journal !== undefined, "a journal that LMDB names was made");
-  return new JournaledDisk({ base, journal, path, mark, syncs });
-}
-
-class JournaledDisk implements Disk {
+/** A disk with a journal that was just begun; `open.ts` makes it. */
+export class JournaledDisk implements Disk {
   readonly #base: LmdbDisk;
   readonly #journal: JournalFile;
   readonly #path: string;
@@ -147,7 +63,7 @@ class JournaledDisk implements Disk {
     this.#path = made.path;
     this.#mark = made.mark;
     this.#syncs = made.syncs;
-    this.#own = { key: JOURNAL_KEY, bytes: nameOf(made.mark, FIRST_GENERATION) };
+    this.#own = { key: JOURNAL_KEY, bytes: encodeName(made.mark, FIRST_GENERATION) };
   }
 
   get file(): string {
@@ -362,7 +278,7 @@ class JournaledDisk implements Disk {
 
   /** Moves what the journal holds to LMDB, and changes with it that no journal could hold. */
   #empty(more: readonly Change[]): DiskError | null {
-    const next = nameOf(this.#mark, this.#journal.generation + 1);
+    const next = encodeName(this.#mark, this.#journal.generation + 1);
     const all = new Changes();
     all.add(this.#changes.all());
     all.add([...more, { key: JOURNAL_KEY, bytes: next }]);
@@ -392,26 +308,4 @@ const FENCED: DiskError = { kind: "fenced", message: "another process has writte
 
 function isOwn(key: Uint8Array): boolean {
   return key[0] === JOURNAL_KEY[0];
-}
-
-function orRefused(error: DiskError | null): void {
-  if (error === null) return;
-  throw new DiskRefused(error.kind === "full" ? "full" : "unwritable", error.message);
-}
-
-/** Says which journal LMDB has: what is of an earlier generation is in LMDB. */
-function nameOf(mark: Uint8Array, generation: number): Uint8Array {
-  const bytes = new Uint8Array(1 + 8 + MARK_BYTES);
-  bytes[0] = VERSION;
-  new DataView(bytes.buffer).setFloat64(1, generation);
-  bytes.set(mark, 9);
-  return bytes;
-}
-
-function readName(bytes: Uint8Array): { readonly mark: Uint8Array; readonly generation: number } {
-  if (bytes[0] !== VERSION || bytes.length !== 9 + MARK_BYTES) {
-    throw new DiskRefused("damaged", "what it says of its journal cannot be read");
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  return { mark: bytes.slice(9), generation: view.getFloat64(1) };
 }
