@@ -162,7 +162,8 @@ describe("a disk", () => {
   it.skipIf(noMounts !== undefined)(
     `that is full silences its acceptor until there is room, and nobody else${why}`,
     async () => {
-      const disks = await Disks.start(320);
+      // A journal takes one MiB when the store is opened.
+      const disks = await Disks.start(1024 + 320);
       const value = "x".repeat(40_000);
       let proposed = 0;
       await until(async () => {
