@@ -96,7 +96,7 @@ describe("a run with faults", () => {
   const twins = new Twins();
   const parts = { createStepper: () => twins };
 
-  it.each([3, 11, 2073, 2080, 2099, 4001])("is the same either way: seed %i", (seed) => {
+  it.each([3, 2073, 2080, 2099])("is the same either way: seed %i", (seed) => {
     expect(runPlan(drawPlan(seed), { parts }).violation).toBeNull();
   });
 

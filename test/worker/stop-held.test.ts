@@ -126,7 +126,7 @@ describe.skipIf("missing" in found)("the process of a gateway", () => {
       expect([code, load.acknowledged.length - before, load.underWay]).toEqual([0, HELD, 0]);
 
       await start("gateway:g2");
-      await clients[0]?.propose("last");
+      await clients[0]?.propose("last", { timeoutMs: slowMs });
       const log: string[] = [];
       for await (const { value } of clients[0]!.chosen({ after: "start" })) {
         if (value === "last") break;
