@@ -24,7 +24,7 @@ afterEach(async () => {
 
 describe.skipIf("missing" in strace)(`a power cut${skipped}`, () => {
   it("loses nothing that was acknowledged, and leaves no half batch", async () => {
-    const plan = { exhaustiveMax: 5, subsets: 8, tears: 4 };
+    const plan = { exhaustiveMax: 4, subsets: 6, tears: 4 };
     const outcome = await cutPower({ strace: path, seed: "1", count: 32, plan });
     const { failures, deaths, failed, refusedUnborn, ...counts } = outcome;
     expect({ failures, deaths, failed }).toEqual({ failures: [], deaths: [], failed: 0 });
