@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { kernelWords } from "./kernel-words.js";
+import { checkLinks } from "./links.js";
 import * as rules from "./rules.js";
 import { type Finding, readTree, report, type SourceText, topLevel } from "./sources.js";
 
@@ -248,6 +249,16 @@ describe("the tree as a whole", () => {
     expect(rules.missingReadmes(paths).map(({ path }) => path)).toEqual([
       "src/adapters/nats/README.md",
     ]);
+  });
+
+  it("has documents whose links lead somewhere", () => {
+    expect(report(checkLinks(tree))).toBe("");
+    const page = "# One way\n[a](src/a.ts) [b](#one-way) [c](https://a.org/x) [d](src/)\n";
+    const others = [{ path: "src/a.ts", text: "" }];
+    expect(checkLinks([{ path: "README.md", text: page }, ...others])).toEqual([]);
+    const lost = "[a](src/b.ts)\n[b](#two-ways)\n[c](src/a)\n";
+    const found = checkLinks([{ path: "README.md", text: page + lost }, ...others]);
+    expect(found.map(({ line }) => line)).toEqual([3, 4, 5]);
   });
 
   it("has nothing new at the top level", () => {
